@@ -1,0 +1,33 @@
+"""Learning algorithms. `ALGORITHMS` maps the names a person types to the classes."""
+
+from symla.algorithms.base import LearningAlgorithm, Rule, sample_action
+from symla.algorithms.meta_rnn import MetaRNN
+from symla.algorithms.oracles import UCB1, BayesOptimal, Thompson
+from symla.algorithms.random import Random
+from symla.algorithms.symla import SymLA
+
+ALGORITHMS: dict[str, type[LearningAlgorithm]] = {
+    "symla": SymLA,
+    "meta-rnn": MetaRNN,
+    "random": Random,
+    "ucb1": UCB1,
+    "thompson": Thompson,
+    "bayes-optimal": BayesOptimal,
+}
+
+# These need no meta-parameters learned: a person can meta-test them at once.
+HAND_MADE = ("random", "ucb1", "thompson", "bayes-optimal")
+
+__all__ = [
+    "ALGORITHMS",
+    "HAND_MADE",
+    "UCB1",
+    "BayesOptimal",
+    "LearningAlgorithm",
+    "MetaRNN",
+    "Random",
+    "Rule",
+    "SymLA",
+    "Thompson",
+    "sample_action",
+]

@@ -1,0 +1,25 @@
+"""The learner that does not learn: what every other one must beat."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from symla.types import Action, Percept, PRNGKey, Spec
+
+
+@dataclass(frozen=True)
+class Random:
+    """Every action with equal probability, forever."""
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
+        return ()
+
+    def init_state(self, params: tuple[()], key: PRNGKey, spec: Spec) -> tuple[()]:
+        return ()
+
+    def step(
+        self, params: tuple[()], state: tuple[()], percept: Percept, t: Array, key: PRNGKey
+    ) -> tuple[Action, tuple[()]]:
+        return jax.random.randint(key, (), 0, percept.action.size, dtype=jnp.int32), state

@@ -1,0 +1,49 @@
+"""Environments. `ENVIRONMENTS` maps the names a person types to objects, `FAMILIES` prefixes."""
+
+from collections.abc import Callable
+
+from symla.environments.bandits import DependentBandit, IndependentBandit
+from symla.environments.base import Environment, KnowsRegret
+from symla.errors import SettingError, UnknownNameError
+
+ENVIRONMENTS: dict[str, Environment] = {
+    "bandit-uniform-independent": IndependentBandit(2),
+    "bandit-uniform-dependent": DependentBandit(),
+    "bandit-easy": DependentBandit(0.1),
+    "bandit-medium": DependentBandit(0.25),
+    "bandit-hard": DependentBandit(0.4),
+}
+
+
+def _arms(text: str) -> Environment:
+    if not text.isascii() or not text.lstrip("-").isdigit():
+        raise SettingError(f"bandit-arms-K needs a whole number of at least 2 for K, got {text!r}")
+    return IndependentBandit(int(text))
+
+
+# A prefix, what stands behind it, and what makes the environment from the rest of the name.
+FAMILIES: dict[str, tuple[str, Callable[[str], Environment]]] = {
+    "bandit-arms-": ("K", _arms),
+}
+
+
+def make(name: str) -> Environment:
+    """The environment of that name. Raises UnknownNameError with the nearest names."""
+    if name in ENVIRONMENTS:
+        return ENVIRONMENTS[name]
+    for prefix, (_, build) in FAMILIES.items():
+        if name.startswith(prefix):
+            return build(name.removeprefix(prefix))
+    families = [prefix + rest for prefix, (rest, _) in FAMILIES.items()]
+    raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
+
+
+__all__ = [
+    "ENVIRONMENTS",
+    "FAMILIES",
+    "DependentBandit",
+    "Environment",
+    "IndependentBandit",
+    "KnowsRegret",
+    "make",
+]

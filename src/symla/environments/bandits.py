@@ -1,0 +1,94 @@
+"""Bernoulli bandits: K arms, each pays 1 with its own probability, fixed for a lifetime.
+
+The two-armed ones are the five settings of Wang et al. 2016, "Learning to reinforcement learn".
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from symla.errors import require
+from symla.types import Action, Observation, PRNGKey, Spec, Timestep
+
+Payouts = Float[Array, " B"]
+
+
+@dataclass(frozen=True)
+class IndependentBandit:
+    """Payouts p_b ~ U[0, 1], independent. Raises SettingError for fewer than 2 arms."""
+
+    arms: int = 2
+
+    def __post_init__(self):
+        require(self.arms >= 2, f"a bandit needs at least 2 arms, got {self.arms}")
+
+    @property
+    def spec(self) -> Spec:
+        return _spec(self.arms)
+
+    def sample_task(self, key: PRNGKey) -> Payouts:
+        return jax.random.uniform(key, (self.arms,))
+
+    def reset(self, key: PRNGKey, task: Payouts) -> tuple[tuple[()], Observation]:
+        return (), jnp.ones(1)
+
+    def step(self, key: PRNGKey, task: Payouts, state: tuple[()], action: Action) -> Timestep:
+        return _pull(key, task, action)
+
+    def regret(self, task: Payouts, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+        return _regret(task, action)
+
+
+@dataclass(frozen=True)
+class DependentBandit:
+    """Two arms with p_1 = 1 - p_0, and p_0 ~ U[0, 1], or one of {low, 1 - low} where given.
+
+    `low` is the smaller payout: .1 easy, .25 medium, .4 hard in Wang et al.
+    Raises SettingError for a payout outside [0, 0.5].
+    """
+
+    low: float | None = None
+
+    def __post_init__(self):
+        require(
+            self.low is None or 0.0 <= self.low <= 0.5,
+            f"the lower payout must lie between 0 and 0.5, got {self.low}",
+        )
+
+    @property
+    def spec(self) -> Spec:
+        return _spec(2)
+
+    def sample_task(self, key: PRNGKey) -> Payouts:
+        if self.low is None:
+            first = jax.random.uniform(key)
+        else:
+            first = jnp.where(jax.random.bernoulli(key), self.low, 1.0 - self.low)
+        return jnp.stack([first, 1.0 - first])
+
+    def reset(self, key: PRNGKey, task: Payouts) -> tuple[tuple[()], Observation]:
+        return (), jnp.ones(1)
+
+    def step(self, key: PRNGKey, task: Payouts, state: tuple[()], action: Action) -> Timestep:
+        return _pull(key, task, action)
+
+    def regret(self, task: Payouts, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+        return _regret(task, action)
+
+
+def _spec(arms: int) -> Spec:
+    """There is nothing to see: the observation is the constant 1. There are no episodes."""
+    return Spec(observation_size=1, action_size=arms, episode_length=None)
+
+
+def _pull(key: PRNGKey, payouts: Payouts, action: Action) -> Timestep:
+    reward = (jax.random.uniform(key) < payouts[action]).astype(jnp.float32)
+    never = jnp.zeros((), bool)
+    return Timestep((), jnp.ones(1), reward, terminated=never, truncated=never)
+
+
+def _regret(payouts: Payouts, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+    """mu* - mu_a, the expected regret of each pull."""
+    return jnp.max(payouts) - payouts[action]

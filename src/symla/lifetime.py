@@ -1,0 +1,71 @@
+"""The inner loop: one learning algorithm lives one lifetime in one environment.
+
+The only place that resets episodes. The same scan serves every algorithm and environment.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from symla.algorithms.base import LearningAlgorithm, new_percept, next_percept
+from symla.environments.base import Environment
+from symla.types import Params, Percept, PRNGKey, State, Task, Trace
+
+
+class _Moment(NamedTuple):
+    """What is carried from step to step."""
+
+    environment: State
+    learner: State
+    percept: Percept
+    total: Float[Array, ""]
+
+
+def lifetime(
+    algorithm: LearningAlgorithm,
+    environment: Environment,
+    params: Params,
+    key: PRNGKey,
+    length: int,
+    *,
+    record: bool = True,
+) -> tuple[Float[Array, ""], Task, Trace | None]:
+    """Live `length` steps. Returns the sum of rewards, the task, and the trace if `record`.
+
+    Everything random follows from `key`: lifetimes with one key share their task and all their
+    noise, whatever their meta-parameters. Without a trace, memory is flat in `length`.
+    """
+    spec = environment.spec
+    task_key, reset_key, learner_key, action_key, step_key = jax.random.split(key, 5)
+    task = environment.sample_task(task_key)
+    state, observation = environment.reset(reset_key, task)
+    start = _Moment(
+        state,
+        algorithm.init_state(params, learner_key, spec),
+        new_percept(observation, spec),
+        jnp.zeros(()),
+    )
+
+    def step(now: _Moment, t: Array) -> tuple[_Moment, Trace | None]:
+        action, learner = algorithm.step(
+            params, now.learner, now.percept, t, jax.random.fold_in(action_key, t)
+        )
+        timestep = environment.step(
+            jax.random.fold_in(step_key, t), task, now.environment, action
+        )
+        done = timestep.terminated | timestep.truncated
+        state, observation = timestep.state, timestep.observation
+        if spec.episode_length is not None:
+            fresh = environment.reset(jax.random.fold_in(reset_key, t), task)
+            state, observation = jax.tree.map(
+                lambda new, old: jnp.where(done, new, old), fresh, (state, observation)
+            )
+        percept = next_percept(observation, action, timestep.reward, done, spec)
+        after = _Moment(state, learner, percept, now.total + timestep.reward)
+        lived = Trace(action, timestep.reward, timestep.terminated, timestep.truncated)
+        return after, lived if record else None
+
+    end, trace = jax.lax.scan(step, start, jnp.arange(length))
+    return end.total, task, trace

@@ -1,0 +1,8 @@
+"""Outer loops. `OUTER_LOOPS` maps the names a person types to the classes."""
+
+from symla.outer.base import Candidates, OuterLoop
+from symla.outer.evolution_strategies import EvolutionStrategies
+
+OUTER_LOOPS: dict[str, type[OuterLoop]] = {"evolution-strategies": EvolutionStrategies}
+
+__all__ = ["OUTER_LOOPS", "Candidates", "EvolutionStrategies", "OuterLoop"]

@@ -1,0 +1,38 @@
+"""The protocol of an outer loop: what searches the space of learning algorithms.
+
+Room: outer. It sees meta-parameters and returns, never environments or algorithms.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+from jaxtyping import Array, Float, Int
+
+from symla.types import Params, PRNGKey, State
+
+
+class Candidates(NamedTuple):
+    """What is to be tried. Candidates of one group live the same lifetimes, noise and all."""
+
+    params: Params  # stacked on a leading axis P
+    group: Int[Array, " P"]
+    extra: Any = ()  # whatever `tell` wants to see again
+
+
+class OuterLoop(Protocol):
+    """A frozen dataclass of static settings, pure methods. Returns are MAXIMISED, always."""
+
+    def init(self, params: Params) -> State:
+        """Start from these meta-parameters."""
+        ...
+
+    def ask(self, key: PRNGKey, state: State) -> Candidates:
+        """The candidates of the next generation."""
+        ...
+
+    def tell(self, state: State, candidates: Candidates, returns: Float[Array, " P"]) -> State:
+        """Learn from what the candidates earned."""
+        ...
+
+    def params(self, state: State) -> Params:
+        """The meta-parameters that the state stands for: what is tested and stored."""
+        ...

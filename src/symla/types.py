@@ -1,0 +1,66 @@
+"""The vocabulary every room shares. Everything is for one lifetime; batching is `vmap` outside.
+
+Symbols in shapes: A observations, B actions, L steps of a lifetime, N LSTM units, M message size,
+P candidates of a population, G = 4N gates of an LSTM, I inputs of a linear map or a gate.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+PRNGKey = Key[Array, ""]
+Params = PyTree[Float[Array, "..."]]
+Observation = Float[Array, " A"]
+Action = Int[Array, ""]
+Scalar = Float[Array, ""]
+State = Any
+Task = Any
+
+# Hopper's default for float32 products is TF32, which ruins learning silently. Said once, here.
+PRECISION = jax.lax.Precision.HIGHEST
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The sizes an environment shows to a learning algorithm.
+
+    `episode_length` is the largest number of steps in an episode; None: episodes never end, and
+    the lifetime need not prepare a reset.
+    """
+
+    observation_size: int
+    action_size: int
+    episode_length: int | None = None
+
+
+class Percept(NamedTuple):
+    """What a learning algorithm perceives before it acts: `a_t, h_t = f(h_{t-1}, percept_t)`.
+
+    At the first step of a lifetime action, reward and done are zeros.
+    """
+
+    observation: Float[Array, " A"]
+    action: Float[Array, " B"]  # the previous action, one-hot
+    reward: Float[Array, ""]  # what it earned
+    done: Float[Array, ""]  # 1 if it ended the episode (terminated or truncated)
+
+
+class Timestep(NamedTuple):
+    """What an environment answers to an action."""
+
+    state: State
+    observation: Float[Array, " A"]
+    reward: Float[Array, ""]
+    terminated: Bool[Array, ""]
+    truncated: Bool[Array, ""]
+
+
+class Trace(NamedTuple):
+    """What happened in a lifetime. `reward[t]` is what `action[t]` earned."""
+
+    action: Int[Array, " L"]
+    reward: Float[Array, " L"]
+    terminated: Bool[Array, " L"]
+    truncated: Bool[Array, " L"]
