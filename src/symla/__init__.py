@@ -1,7 +1,7 @@
 """Meta-learn reinforcement-learning algorithms, and use them.
 
     rule = symla.load("bandits")                            # a learned learning algorithm
-    print(symla.evaluate(rule, "bandit-arms-10").regret)    # let it learn in 1,000 lifetimes
+    print(symla.meta_test(rule, "bandit-arms-10").regret)    # let it learn in 1,000 lifetimes
 
 Names are imported when first used, so that the command line answers before jax is there.
 """
@@ -11,8 +11,7 @@ from typing import Any
 
 _HOMES = {
     "load": "rules",
-    "evaluate": "evaluate",
-    "lifetime": "lifetime",
+    "meta_test": "evaluate",
     "make": "environments",
     "Rule": "algorithms",
     "SymLA": "algorithms",

@@ -141,7 +141,7 @@ def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
         "or use it in Python:\n"
         "    import symla\n"
         f"    rule = symla.load({str(run.path)!r})\n"
-        '    print(symla.evaluate(rule, "bandit-arms-20").regret)'
+        '    print(symla.meta_test(rule, "bandit-arms-20").regret)'
     )
     return 0
 
@@ -152,7 +152,7 @@ def test(arguments: Sequence[str]) -> int:
     from symla.algorithms import HAND_MADE
     from symla.environments import make
     from symla.errors import SettingError
-    from symla.evaluate import evaluate
+    from symla.evaluate import meta_test
     from symla.rules import hand_made, load
 
     known = options.algorithm in HAND_MADE
@@ -162,7 +162,7 @@ def test(arguments: Sequence[str]) -> int:
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
     environment = make(name)
     rule = rule or hand_made(options.algorithm, environment, options.length)
-    result = evaluate(rule, environment, options.lifetimes, options.length, options.seed)
+    result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
 
     report = {"algorithm": options.algorithm, "environment": name, **result.to_json()}
     print(f"{options.algorithm} on {name}: {result.lifetimes} lifetimes of {result.length} steps")

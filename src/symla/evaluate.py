@@ -52,7 +52,7 @@ class Evaluation:
         }
 
 
-def evaluate(
+def meta_test(
     rule: Rule,
     environment: Environment | str,
     lifetimes: int = 1000,

@@ -34,7 +34,7 @@ def load(what: str | os.PathLike[str]) -> Rule:
     """The rule behind a shipped or hand-made name, a run folder, or a checkpoint file.
 
         rule = symla.load("bandits")                             # a learned learning algorithm
-        print(symla.evaluate(rule, "bandit-arms-10").regret)     # meta-test it
+        print(symla.meta_test(rule, "bandit-arms-10").regret)     # meta-test it
 
     `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint. Raises
     UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
@@ -69,7 +69,8 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
         tree = unflatten(params, "params", arrays, path)
     else:  # a checkpoint of a training run holds the whole state of its outer loop
         loop = rebuild(outer, OUTER_LOOPS, path)
-        tree = loop.params(unflatten(jax.eval_shape(loop.init, params), "outer", arrays, path))
+        state = unflatten(jax.eval_shape(loop.init, params), "outer", arrays, path)
+        tree = loop.params(jax.tree.map(jnp.asarray, state))
     return Rule(algorithm, jax.tree.map(jnp.asarray, tree), manifest)
 
 

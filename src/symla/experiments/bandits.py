@@ -103,14 +103,14 @@ class Bandits:
 
     def probe(self, rule: Rule, environment: str) -> dict[str, float]:
         """The regret so far, on tasks kept apart for this."""
-        from symla.evaluate import evaluate
+        from symla.evaluate import meta_test
 
-        regret = evaluate(rule, environment, PROBE_LIFETIMES, self.length, PROBE_SEED).regret
+        regret = meta_test(rule, environment, PROBE_LIFETIMES, self.length, PROBE_SEED).regret
         return {"regret": regret.mean, "regret_ci95": regret.ci95}
 
     def results(self, rule: Rule, seed: int) -> dict[str, Any]:
         """Regret of the rule and of the references, on every number of arms it can take."""
-        from symla.evaluate import evaluate
+        from symla.evaluate import meta_test
         from symla.provenance import provenance
 
         name, everywhere = self.learner.algorithm, self.learner.algorithm == "symla"
@@ -119,7 +119,7 @@ class Bandits:
             environment = f"bandit-arms-{arms}"
             rules = {name: rule} | reference_rules(environment, self.length)
             evaluations[environment] = {
-                who: evaluate(r, environment, self.test_lifetimes, self.length, seed)
+                who: meta_test(r, environment, self.test_lifetimes, self.length, seed)
                 for who, r in rules.items()
             }
         return {
@@ -161,9 +161,9 @@ def reference_rules(environment: str, length: int) -> dict[str, Rule]:
 
 
 def reference_regrets(environment: str, length: int, lifetimes: int, seed: int) -> dict[str, float]:
-    from symla.evaluate import evaluate
+    from symla.evaluate import meta_test
 
     return {
-        name: evaluate(rule, environment, lifetimes, length, seed).regret.mean
+        name: meta_test(rule, environment, lifetimes, length, seed).regret.mean
         for name, rule in reference_rules(environment, length).items()
     }
