@@ -11,8 +11,8 @@ import symla
 
 ROOT = Path(symla.__file__).parent
 
-# Room -> the rooms it may import from. `errors` and `provenance` stand below all.
-BASE = {"errors", "types", "networks"}
+# Room -> the rooms it may import from.
+BASE = {"errors", "types", "networks", "devices"}
 INNER = BASE | {"environments", "algorithms", "lifetime"}
 HOST = INNER | {"outer", "store", "provenance"}
 ALLOWED = {
@@ -20,6 +20,7 @@ ALLOWED = {
     "provenance": set(),
     "types": {"errors"},
     "networks": {"types", "errors"},
+    "devices": {"types"},
     "environments": BASE,
     "kernels": BASE,
     "algorithms": BASE | {"kernels"},
@@ -32,6 +33,7 @@ ALLOWED = {
     "report": {"store", "types", "errors"},
     "experiments": HOST | {"train", "evaluate", "rules"},
     "console": {"train"},
+    "__main__": {"cli"},
     "cli": HOST | {"train", "evaluate", "rules", "experiments", "console", "report"},
 }
 

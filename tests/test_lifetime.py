@@ -29,7 +29,9 @@ class Diary:
             [percept.observation, percept.action, percept.reward[None], percept.done[None]]
         )
         # The diary leaves the lifetime through a callback, because only actions do otherwise.
-        jax.debug.callback(lambda t, page: self_pages.__setitem__(int(t), np.asarray(page)), t, page)
+        jax.debug.callback(
+            lambda t, page: self_pages.__setitem__(int(t), np.asarray(page)), t, page
+        )
         return (t % 2).astype(jnp.int32), state
 
 
@@ -93,7 +95,9 @@ def test_memory_is_flat_in_length_without_a_trace(key):
     params = algorithm.init_params(key, environment.spec)
 
     def temporary_bytes(length):
-        live = jax.jit(lambda k: lifetime(algorithm, environment, params, k, length, record=False)[0])
+        live = jax.jit(
+            lambda k: lifetime(algorithm, environment, params, k, length, record=False)[0]
+        )
         return live.lower(key).compile().memory_analysis().temp_size_in_bytes
 
     assert temporary_bytes(100_000) < temporary_bytes(100) + 1_000

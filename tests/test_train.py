@@ -1,7 +1,5 @@
 """Meta-training: it learns, it resumes exactly, it compiles once."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,12 +7,13 @@ import pytest
 
 from symla import train
 from symla.algorithms import MetaRNN, SymLA
+from symla.devices import replicate
 from symla.environments import make
 from symla.errors import SettingError
 from symla.evaluate import meta_test
 from symla.outer import EvolutionStrategies
 from symla.rules import load
-from symla.store import RunFolder, describe, flatten
+from symla.store import RunFolder, flatten
 from symla.train import Training, meta_train
 
 MANIFEST = {
@@ -101,9 +100,7 @@ def test_twins_live_the_same_lifetimes():
 def test_metrics_are_of_the_generation_they_name():
     training = tiny()
     state = train.init(training)
-    after, metrics = train.advance(
-        training, train.replicate(state), train._int(0), train._int(2)
-    )
+    after, metrics = train.advance(training, replicate(state), train._int(0), train._int(2))
     state = train.init(training)
     for number in range(2):
         state, one = train.generation(training, state, jnp.asarray(number))

@@ -197,7 +197,9 @@ def list_(arguments: Sequence[str]) -> int:
     from symla.rules import pretrained
     from symla.store import read_json
 
-    families = {prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()}
+    families = {
+        prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()
+    }
     cards = {name: read_json(path.with_suffix(".json")) for name, path in pretrained().items()}
     sections = {
         "environments": {name: repr(e) for name, e in (ENVIRONMENTS | families).items()},

@@ -1,7 +1,7 @@
 """Meta-training: the host loop over generations, in jitted chunks, with checkpoints and resume.
 
-    ask -> lifetimes -> tell        one generation, all on the device
-    metrics, checkpoint, watch      between chunks, on the host
+ask -> lifetimes -> tell        one generation, all on the device
+metrics, checkpoint, watch      between chunks, on the host
 """
 
 import signal
@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
+from symla.devices import replicate, spread
 from symla.environments.base import Environment
 from symla.errors import require
 from symla.lifetime import lifetime
@@ -79,12 +78,6 @@ def init(training: Training) -> State:
     return training.outer.init(training.algorithm.init_params(key, training.environment.spec))
 
 
-def replicate(state: State) -> State:
-    """A copy on every device, which is how `advance` returns it: so it is compiled only once."""
-    mesh = Mesh(np.array(jax.devices()), ("population",))
-    return jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
-
-
 def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
     """Ask, live, tell. All its randomness follows from (seed, number)."""
     key = jax.random.fold_in(jax.random.key(training.seed), number)
@@ -107,7 +100,8 @@ def population_returns(
     anything is summed: so the number of devices does not change a bit of the result.
     """
 
-    def candidate_return(params, group):
+    def candidate_return(candidate, key):
+        params, group = candidate
         group_key = jax.random.fold_in(key, group)
 
         def one(number):
@@ -117,23 +111,9 @@ def population_returns(
 
         return jnp.mean(jax.vmap(one)(jnp.arange(training.lifetimes)))
 
-    mesh = population_mesh(candidates.group.size)
-    split, whole = PartitionSpec("population"), PartitionSpec()
-    returns = jax.shard_map(
-        jax.vmap(candidate_return),
-        mesh=mesh,
-        in_specs=(split, split),
-        out_specs=split,
-        check_vma=False,  # a lifetime starts from constants, which are not marked as varying
-    )(candidates.params, candidates.group)
-    return jax.lax.with_sharding_constraint(returns, NamedSharding(mesh, whole))
-
-
-def population_mesh(population: int) -> Mesh:
-    """The largest number of devices that divides the population."""
-    devices = jax.devices()
-    count = max(d for d in range(1, len(devices) + 1) if population % d == 0)
-    return Mesh(np.array(devices[:count]), ("population",))
+    population = candidates.group.size
+    over_devices = spread(jax.vmap(candidate_return, (0, None)), population)
+    return over_devices((candidates.params, candidates.group), key)
 
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
@@ -172,7 +152,7 @@ def meta_train(
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     done, state = restore(training, run)
-    state = replicate(state)
+    state = replicate(state)  # as `advance` returns it, so that it is compiled only once
 
     def rule() -> Rule:
         params = jax.tree.map(jnp.copy, training.outer.params(state))  # state will be donated

@@ -42,7 +42,8 @@ class Bandits:
         for arms in self.test_arms:
             IndependentBandit(arms)
         require(
-            self.test_lifetimes >= 2, f"test_lifetimes must be at least 2, got {self.test_lifetimes}"
+            self.test_lifetimes >= 2,
+            f"test_lifetimes must be at least 2, got {self.test_lifetimes}",
         )
         require(
             self.search.generations >= 1,

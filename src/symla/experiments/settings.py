@@ -63,6 +63,4 @@ class SearchSettings:
         """The outer loop. Raises SettingError for a setting outside its range."""
         from symla.outer import EvolutionStrategies
 
-        return EvolutionStrategies(
-            self.population, self.sigma, self.learning_rate, self.shaping
-        )
+        return EvolutionStrategies(self.population, self.sigma, self.learning_rate, self.shaping)

@@ -102,9 +102,7 @@ class EvolutionStrategies:
 def _normal_like(key: PRNGKey, params: Params) -> Params:
     leaves, structure = jax.tree.flatten(params)
     keys = jax.random.split(key, len(leaves))
-    return structure.unflatten(
-        [jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves)]
-    )
+    return structure.unflatten([jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves)])
 
 
 def centered_ranks(returns: Float[Array, " P"]) -> Float[Array, " P"]:
