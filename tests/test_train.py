@@ -100,7 +100,7 @@ def test_twins_live_the_same_lifetimes():
 def test_metrics_are_of_the_generation_they_name():
     training = tiny()
     state = train.init(training)
-    after, metrics = train.advance(training, replicate(state), train._int(0), train._int(2))
+    _, metrics = train.advance(training, replicate(state), train._int(0), train._int(2))
     state = train.init(training)
     for number in range(2):
         state, one = train.generation(training, state, jnp.asarray(number))

@@ -276,7 +276,7 @@ def use_devices(count: int | None) -> None:
 
 def _print_help() -> None:
     print("symla: meta-learn reinforcement-learning algorithms, and use them\n")
-    for name, command in COMMANDS.items():
+    for command in COMMANDS.values():
         purpose, _, usage = command.__doc__.partition(": ")
         print(f"  {usage:<52}{purpose}")
     print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")

@@ -57,7 +57,7 @@ class TrainingView:
             self.bar.start()
 
     def progress(self, progress: "train.Progress") -> None:
-        done, total, seconds, row = progress
+        done, total, _, row = progress
         if self.measure in row:
             self.standing = f"{self.measure} {row[self.measure]:.2f}"
         left = f"{_clock(self._left(progress))} left"

@@ -175,13 +175,13 @@ def meta_train(
             state, metrics = jax.block_until_ready(
                 advance(training, state, _int(done), _int(count))
             )
+            columns = jax.device_get(metrics)._asdict()
             now = time.monotonic()
             pace = (now - begun) / count
 
-            columns = jax.tree.map(lambda column: column[:count].tolist(), metrics._asdict())
             rows = [
-                {"generation": done + i + 1, **dict(zip(columns, values))}
-                for i, values in enumerate(zip(*columns.values()))
+                {"generation": done + i + 1} | {k: float(v[i]) for k, v in columns.items()}
+                for i in range(count)
             ]
             done += count
             if done % probe_every == 0 or done == generations:
