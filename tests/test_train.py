@@ -126,3 +126,31 @@ def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
     regret = meta_test(rule, "bandit-easy", 1000, 50).regret
     ucb1 = meta_test(load("ucb1"), "bandit-easy", 1000, 50).regret
     assert regret.mean + regret.ci95 < ucb1.mean - ucb1.ci95
+
+
+DEVICES = """
+import hashlib, sys
+import jax
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+from symla.algorithms import SymLA
+from symla.devices import replicate
+from symla.environments import make
+from symla.outer import EvolutionStrategies
+from symla.train import Training, _int, advance, init
+assert len(jax.devices()) == int(sys.argv[1])
+training = Training(SymLA(), make("bandit-arms-3"), EvolutionStrategies(32), 5, 30, seed=0)
+state, metrics = advance(training, replicate(init(training)), _int(0), _int(12))
+leaves = jax.tree.leaves(jax.device_get((state, metrics)))
+print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
+"""
+
+
+def test_the_number_of_devices_does_not_change_a_bit():
+    hashes = [
+        subprocess.run(
+            [sys.executable, "-c", DEVICES, str(count)], capture_output=True, text=True, check=True
+        ).stdout
+        for count in (1, 2, 4)
+    ]
+    assert len(hashes[0]) == 65
+    assert hashes[0] == hashes[1] == hashes[2]

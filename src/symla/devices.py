@@ -44,7 +44,19 @@ def spread(function: Callable[..., Any], batch: int) -> Callable[..., Any]:
     return run
 
 
+def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` computed whole on every device: XLA may not split its sums between them.
+
+    So its result has the same bits however many devices there are.
+    """
+    mesh, whole = _all_devices(), PartitionSpec()
+    return jax.shard_map(function, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False)
+
+
 def replicate(state: State) -> State:
     """A copy on every device."""
-    everywhere = NamedSharding(Mesh(np.array(jax.devices()), (AXIS,)), PartitionSpec())
-    return jax.device_put(state, everywhere)
+    return jax.device_put(state, NamedSharding(_all_devices(), PartitionSpec()))
+
+
+def _all_devices() -> Mesh:
+    return Mesh(np.array(jax.devices()), (AXIS,))

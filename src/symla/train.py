@@ -19,7 +19,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
-from symla.devices import replicate, spread
+from symla.devices import everywhere, replicate, spread
 from symla.environments.base import Environment
 from symla.errors import require
 from symla.lifetime import lifetime
@@ -84,7 +84,7 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = training.outer.ask(noise_key, state)
     returns = population_returns(training, candidates, lifetimes_key)
-    after = training.outer.tell(state, candidates, returns)
+    after = everywhere(training.outer.tell)(state, candidates, returns)
     before_params, params = training.outer.params(state), training.outer.params(after)
     update = jax.tree.map(jnp.subtract, params, before_params)
     norms = optax.tree.norm(update), optax.tree.norm(params)
