@@ -1,5 +1,8 @@
 """Meta-training: it learns, it resumes exactly, it compiles once."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
