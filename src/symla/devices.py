@@ -39,15 +39,18 @@ def spread(function: Callable[..., Any], batch: int) -> Callable[..., Any]:
             out_specs=split,
             check_vma=False,  # a lifetime starts from constants, which are not marked as varying
         )(batched, *shared)
-        return jax.lax.with_sharding_constraint(parts, NamedSharding(devices, whole))
+        gathered = jax.lax.with_sharding_constraint(parts, NamedSharding(devices, whole))
+        # On one device nothing is gathered, and XLA would merge our sums into those that follow.
+        return jax.lax.optimization_barrier(gathered)
 
     return run
 
 
 def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` computed whole on every device: XLA may not split its sums between them.
+    """`function` computed whole on every device, so that XLA compiles it for one shape alone.
 
-    So its result has the same bits however many devices there are.
+    Split between devices its sums are taken in another order, and even elementwise operations are
+    fused, and so rounded, in another way. Whole, it has the same bits however many there are.
     """
     mesh, whole = _all_devices(), PartitionSpec()
     return jax.shard_map(function, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False)

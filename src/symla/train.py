@@ -82,13 +82,17 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
     """Ask, live, tell. All its randomness follows from (seed, number)."""
     key = jax.random.fold_in(jax.random.key(training.seed), number)
     noise_key, lifetimes_key = jax.random.split(key)
-    candidates = training.outer.ask(noise_key, state)
+    candidates = everywhere(training.outer.ask)(noise_key, state)
     returns = population_returns(training, candidates, lifetimes_key)
-    after = everywhere(training.outer.tell)(state, candidates, returns)
-    before_params, params = training.outer.params(state), training.outer.params(after)
-    update = jax.tree.map(jnp.subtract, params, before_params)
-    norms = optax.tree.norm(update), optax.tree.norm(params)
-    return after, Metrics(jnp.mean(returns), jnp.max(returns), *norms)
+
+    def learn(state, candidates, returns):
+        after = training.outer.tell(state, candidates, returns)
+        before, params = training.outer.params(state), training.outer.params(after)
+        update = jax.tree.map(jnp.subtract, params, before)
+        norms = optax.tree.norm(update), optax.tree.norm(params)
+        return after, Metrics(jnp.mean(returns), jnp.max(returns), *norms)
+
+    return everywhere(learn)(state, candidates, returns)
 
 
 def population_returns(
