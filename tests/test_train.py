@@ -109,7 +109,7 @@ def test_metrics_are_of_the_generation_they_name():
         state, one = train.generation(training, state, jnp.asarray(number))
         for name, column in metrics._asdict().items():
             np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
-    assert jnp.all(metrics.return_mean[2:] == 0)
+    assert jnp.all(metrics.returns[2:] == 0)
 
 
 def test_settings_outside_their_range_are_refused(tmp_path):

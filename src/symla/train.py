@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
@@ -55,10 +56,9 @@ class Training:
 
 
 class Metrics(NamedTuple):
-    """Of one generation: returns over the population, and how far the meta-parameters went."""
+    """Of one generation: what the candidates earned, and how far the meta-parameters went."""
 
-    return_mean: Float[Array, ""]
-    return_best: Float[Array, ""]
+    returns: Float[Array, " P"]
     update_norm: Float[Array, ""]
     params_norm: Float[Array, ""]
 
@@ -90,7 +90,7 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
         before, params = training.outer.params(state), training.outer.params(after)
         update = jax.tree.map(jnp.subtract, params, before)
         norms = optax.tree.norm(update), optax.tree.norm(params)
-        return after, Metrics(jnp.mean(returns), jnp.max(returns), *norms)
+        return after, Metrics(returns, *norms)
 
     return everywhere(learn)(state, candidates, returns)
 
@@ -134,7 +134,8 @@ def advance(
         state, metrics = generation(training, state, done + i)
         return state, jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
 
-    rows = Metrics(*(jnp.zeros(CHUNK_LIMIT) for _ in Metrics._fields))
+    _, shapes = jax.eval_shape(partial(generation, training), state, done)
+    rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape)), shapes)
     return jax.lax.fori_loop(0, count, body, (state, rows))
 
 
@@ -179,12 +180,12 @@ def meta_train(
             state, metrics = jax.block_until_ready(
                 advance(training, state, _int(done), _int(count))
             )
-            columns = jax.device_get(metrics)._asdict()
+            metrics = jax.device_get(metrics)
             now = time.monotonic()
             pace = (now - begun) / count
 
             rows = [
-                {"generation": done + i + 1} | {k: float(v[i]) for k, v in columns.items()}
+                {"generation": done + i + 1, **_row(jax.tree.map(lambda x, i=i: x[i], metrics))}
                 for i in range(count)
             ]
             done += count
@@ -237,6 +238,16 @@ def stop_signal() -> Iterator[threading.Event]:
         yield stopped
     finally:
         restore_handlers()
+
+
+def _row(metrics: Metrics) -> dict[str, float]:
+    """Of one generation. Summed here, where the order does not depend on the devices."""
+    return {
+        "return_mean": float(np.mean(metrics.returns, dtype=np.float64)),
+        "return_best": float(np.max(metrics.returns)),
+        "update_norm": float(metrics.update_norm),
+        "params_norm": float(metrics.params_norm),
+    }
 
 
 def _int(value: int) -> Int[Array, ""]:
