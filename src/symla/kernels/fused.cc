@@ -13,6 +13,10 @@
 #include <memory>
 #include <vector>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "xla/ffi/api/ffi.h"
 
 namespace {
@@ -29,6 +33,8 @@ constexpr int kRows = 2;  // 8 of 16 registers
 constexpr int kLanes = 4;
 constexpr int kRows = 4;  // Neon has 32 registers
 #endif
+#define UNROLL _Pragma("GCC unroll 4")
+#define INLINE inline __attribute__((always_inline))
 constexpr int kGates = 4;
 constexpr int kTile = 32;  // LSTMs that live all their micro ticks in the first-level cache
 
@@ -36,9 +42,19 @@ typedef float Vector __attribute__((vector_size(4 * kLanes)));
 typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
 typedef float Loose __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 
-inline Vector load(const float* from) { return *reinterpret_cast<const Loose*>(from); }
-inline void store(float* to, Vector x) { *reinterpret_cast<Loose*>(to) = x; }
-inline Vector broadcast(float x) { return x - Vector{}; }
+INLINE Vector load(const float* from) { return *reinterpret_cast<const Loose*>(from); }
+INLINE void store(float* to, Vector x) { *reinterpret_cast<Loose*>(to) = x; }
+// GCC would rather load a weight again for every row than keep it: loads, not arithmetic, would
+// then set the pace.
+INLINE Vector in_register(Vector x) {
+#if defined(__x86_64__)
+  asm("" : "+v"(x));
+#elif defined(__aarch64__)
+  asm("" : "+w"(x));
+#endif
+  return x;
+}
+INLINE Vector broadcast(float x) { return x - Vector{}; }
 
 // The sizes people use get a copy of constant length instead of a call into the C library.
 inline void copy(float* to, const float* from, int count) {
@@ -47,45 +63,77 @@ inline void copy(float* to, const float* from, int count) {
   else std::memcpy(to, from, count * sizeof(float));
 }
 
-inline Vector load_part(const float* from, int count) {
-  if (count >= kLanes) return load(from);
-  float padded[kLanes] = {};
-  copy(padded, from, count);
-  return load(padded);
+// A vector of `count` numbers, zeros behind them, from one array to another.
+INLINE void copy_padded(float* to, const float* from, int count) {
+  if (count >= kLanes) return store(to, load(from));
+  store(to, Vector{});
+  copy(to, from, count);
 }
 
 inline int round_up(int x, int step) { return (x + step - 1) / step * step; }
 
 // ---- Gates ------------------------------------------------------------------------------------
 
+// kRows vectors, treated alike. The gates are one long chain of dependent operations: a processor
+// is only kept busy by several chains whose instructions alternate, so every line below is written
+// out for all rows before the next one.
+struct Rows {
+  Vector row[kRows];
+};
+
+template <typename F>
+INLINE Rows each(F f) {
+  Rows out;
+  UNROLL
+  for (int r = 0; r < kRows; ++r) out.row[r] = f(r);
+  return out;
+}
+
+INLINE Rows operator+(Rows x, Rows y) { return each([&](int r) { return x.row[r] + y.row[r]; }); }
+INLINE Rows operator-(Rows x, Rows y) { return each([&](int r) { return x.row[r] - y.row[r]; }); }
+INLINE Rows operator*(Rows x, Rows y) { return each([&](int r) { return x.row[r] * y.row[r]; }); }
+INLINE Rows operator/(Rows x, Rows y) { return each([&](int r) { return x.row[r] / y.row[r]; }); }
+INLINE Rows operator+(Rows x, float y) { return each([&](int r) { return x.row[r] + y; }); }
+INLINE Rows operator-(Rows x, float y) { return each([&](int r) { return x.row[r] - y; }); }
+INLINE Rows operator-(float x, Rows y) { return each([&](int r) { return x - y.row[r]; }); }
+INLINE Rows operator*(Rows x, float y) { return each([&](int r) { return x.row[r] * y; }); }
+
+// Both return `x` if it is NaN.
+#if defined(__AVX512F__)
+INLINE Vector at_most(Vector x, Vector limit) { return _mm512_min_ps(limit, x); }
+INLINE Vector at_least(Vector x, Vector limit) { return _mm512_max_ps(limit, x); }
+#else
+INLINE Vector at_most(Vector x, Vector limit) { return x > limit ? limit : x; }
+INLINE Vector at_least(Vector x, Vector limit) { return x < limit ? limit : x; }
+#endif
+
 // 2^x = power * scale to 2e-7, for |x| <= 42. Beyond it is clamped, which keeps every product of
 // three of them finite and moves a sigmoid by less than 3e-13. The comparisons let NaN through, and
 // the scale is multiplied, not added to the exponent, because NaN must stay NaN.
 struct Exp2 {
-  Vector power, scale;
+  Rows power, scale;
 };
 
-inline Exp2 exp2(Vector x) {
+INLINE Exp2 exp2(Rows x) {
   const Vector limit = broadcast(42.0f);
-  x = x > limit ? limit : x;
-  x = x < -limit ? -limit : x;
+  x = each([&](int r) { return at_most(x.row[r], limit); });
+  x = each([&](int r) { return at_least(x.row[r], -limit); });
   // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits; 127 more, and
   // those bits are the exponent field of 2^integer.
-  const Vector magic = broadcast(12582912.0f + 127.0f);
-  const Vector rounded = x + magic;
-  const Vector rest = x - (rounded - magic);
+  const float magic = 12582912.0f + 127.0f;
+  const Rows rounded = x + magic;
+  const Rows rest = x - (rounded - magic);
   // Minimax on [-1/2, 1/2], exact at 0 so that a silent LSTM stays exactly silent.
-  Vector power = broadcast(0.0013264705194160342f);
-  power = power * rest + 0.009671513922512531f;
+  Rows power = rest * 0.0013264705194160342f + 0.009671513922512531f;
   power = power * rest + 0.05550733953714371f;
   power = power * rest + 0.24022242426872253f;
   power = power * rest + 0.6931470036506653f;
   power = power * rest + 1.0f;
-  return {power, (Vector)((Integers)rounded << 23)};
+  return {power, each([&](int r) { return (Vector)((Integers)rounded.row[r] << 23); })};
 }
 
-inline Vector one_plus(Exp2 e) { return e.power * e.scale + 1.0f; }
-inline Vector one_minus(Exp2 e) { return 1.0f - e.power * e.scale; }
+INLINE Rows one_plus(const Exp2& e) { return e.power * e.scale + 1.0f; }
+INLINE Rows one_minus(const Exp2& e) { return 1.0f - e.power * e.scale; }
 
 constexpr float kLog2e = 1.4426950408889634f;
 // sigmoid(x) = 1 / (1 + 2^(s x)), tanh(x) = (1 - 2^(2 s x)) / (1 + 2^(2 s x)), s = -log2(e): the
@@ -94,25 +142,28 @@ constexpr float kGateScale[kGates] = {-kLog2e, -kLog2e, -2 * kLog2e, -kLog2e};
 
 // c' = sigmoid(forget) c + sigmoid(enter) tanh(candidate), h' = sigmoid(output) tanh(c').
 // All denominators are shared: two divisions instead of five.
-inline Vector open_gates(const Vector gate[kGates], Vector& cell) {
+INLINE Rows open_gates(const Rows gate[kGates], Rows& cell) {
   const Exp2 candidate = exp2(gate[2]);
-  const Vector enter = one_plus(exp2(gate[0])) * one_plus(candidate);
-  const Vector forget = one_plus(exp2(gate[1]));
+  const Rows enter = one_plus(exp2(gate[0])) * one_plus(candidate);
+  const Rows forget = one_plus(exp2(gate[1]));
   cell = (cell * enter + one_minus(candidate) * forget) / (enter * forget);
+  const Rows output = one_plus(exp2(gate[3]));
   const Exp2 squashed = exp2(cell * (-2 * kLog2e));
-  return one_minus(squashed) / (one_plus(exp2(gate[3])) * one_plus(squashed));
+  return one_minus(squashed) / (output * one_plus(squashed));
 }
 
 // ---- Matrix products --------------------------------------------------------------------------
 
-// sum[r] += rows[r][0..count) times a panel of `count` x kWidth vectors.
+// sum[v].row[r] += rows[r][0..count) times a panel of `count` x kWidth vectors.
 template <int kWidth>
-inline void accumulate(Vector (&sum)[kRows][kWidth], const float* const* rows, const float* panel,
+INLINE void accumulate(Rows (&sum)[kWidth], const float* const* rows, const float* panel,
                        int count) {
   for (int j = 0; j < count; ++j, panel += kWidth * kLanes) {
-    for (int r = 0; r < kRows; ++r) {
-      const Vector x = broadcast(rows[r][j]);
-      for (int v = 0; v < kWidth; ++v) sum[r][v] += x * load(panel + v * kLanes);
+    const Rows x = each([&](int r) { return broadcast(rows[r][j]); });
+    UNROLL
+    for (int v = 0; v < kWidth; ++v) {
+      const Vector weight = in_register(load(panel + v * kLanes));
+      sum[v] = each([&](int r) { return sum[v].row[r] + x.row[r] * weight; });
     }
   }
 }
@@ -144,14 +195,15 @@ void pack_gates(const Sizes<kFixed>& s, const float* from, int rows, float* to) 
     for (int j = 0; j < rows; ++j)
       for (int g = 0; g < kGates; ++g, to += kLanes) {
         const float* source = from + (j * kGates + g) * s.units() + k * kLanes;
-        store(to, load_part(source, s.units() - k * kLanes) * kGateScale[g]);
+        copy_padded(to, source, s.units() - k * kLanes);
+        store(to, load(to) * kGateScale[g]);
       }
 }
 
 // rows x M -> for each block of lanes a panel of rows x 1 vectors.
 void pack_messenger(const float* from, int rows, int M, float* to) {
   for (int k = 0; k < M; k += kLanes)
-    for (int j = 0; j < rows; ++j, to += kLanes) store(to, load_part(from + j * M + k, M - k));
+    for (int j = 0; j < rows; ++j, to += kLanes) copy_padded(to, from + j * M + k, M - k);
 }
 
 // ---- Workspace --------------------------------------------------------------------------------
@@ -258,7 +310,7 @@ class Candidate {
         rows[r] = lifetimes[row / s.A].below + row % s.A * s.I;
       }
       for (int k = 0; k < s.blocks(); ++k) {
-        Vector sum[kRows][kGates] = {};
+        Rows sum[kGates] = {};
         accumulate<kGates>(sum, rows, below_weight_ + k * s.I * kGates * kLanes, s.I);
         keep(sum, from_below_ + begin * s.gates() + k * kGates * kLanes);
       }
@@ -271,9 +323,9 @@ class Candidate {
         shared[r] = lifetimes[row / s.B].shared;
       }
       for (int k = 0; k < s.blocks(); ++k) {
-        Vector sum[kRows][kGates];
-        for (int r = 0; r < kRows; ++r)
-          for (int g = 0; g < kGates; ++g) sum[r][g] = load(bias_ + (k * kGates + g) * kLanes);
+        Rows sum[kGates];
+        for (int g = 0; g < kGates; ++g)
+          sum[g] = each([&](int) { return load(bias_ + (k * kGates + g) * kLanes); });
         accumulate<kGates>(sum, shared, shared_weight_ + k * 2 * kGates * kLanes, 2);
         accumulate<kGates>(sum, rows, above_weight_ + k * s.I * kGates * kLanes, s.I);
         keep(sum, from_above_ + begin * s.gates() + k * kGates * kLanes);
@@ -281,34 +333,41 @@ class Candidate {
     }
   }
 
-  void keep(const Vector (&sum)[kRows][kGates], float* to) {
+  void keep(const Rows (&sum)[kGates], float* to) {
     for (int r = 0; r < kRows; ++r)
-      for (int g = 0; g < kGates; ++g) store(to + r * s.gates() + g * kLanes, sum[r][g]);
+      for (int g = 0; g < kGates; ++g) store(to + r * s.gates() + g * kLanes, sum[g].row[r]);
   }
 
   // All micro ticks of the LSTMs [begin, end) of the chunk.
   void live(const Lifetime* lifetimes, int begin, int end) {
-    const int n = s.padded(), lstms = s.A * s.B, rounded = round_up(end - begin, kRows);
+    const int n = s.padded(), rounded = round_up(end - begin, kRows);
     // The last tick must write the chunk's own buffer.
     float* from = s.ticks % 2 ? tile_hidden_ : hidden_ + begin * n;
     float* to = s.ticks % 2 ? hidden_ + begin * n : tile_hidden_;
-    for (int t = 0; t < rounded; ++t) {
-      const int real = std::min(begin + t, end - 1), e = real / lstms, at = real % lstms * s.units();
-      for (int k = 0; k < s.blocks(); ++k) {
-        const int lane = k * kLanes, part = s.units() - lane;
-        store(from + t * n + lane, load_part(lifetimes[e].hidden + at + lane, part));
-        store(tile_cell_ + t * n + lane, load_part(lifetimes[e].cell + at + lane, part));
+    for_each_lstm(begin, end, [&](int t, int e, int at) {
+      for (int lane = 0; lane < n; lane += kLanes) {
+        copy_padded(from + t * n + lane, lifetimes[e].hidden + at + lane, s.units() - lane);
+        copy_padded(tile_cell_ + t * n + lane, lifetimes[e].cell + at + lane, s.units() - lane);
       }
-    }
+    });
     for (int tick = 0; tick < s.ticks; ++tick, std::swap(from, to))
       for (int k = 0; k < s.blocks(); ++k)
         for (int t = 0; t < rounded; t += kRows)
           this->tick(&lstm_below_[begin + t], &lstm_above_[begin + t], k, from + t * n,
                      tile_cell_ + t * n + k * kLanes, to + t * n + k * kLanes);
-    for (int t = begin; t < end; ++t) {
-      const int e = t / lstms, at = t % lstms * s.units();
-      copy(lifetimes[e].new_hidden + at, hidden_ + t * n, s.units());
-      copy(lifetimes[e].new_cell + at, tile_cell_ + (t - begin) * n, s.units());
+    for_each_lstm(begin, end, [&](int t, int e, int at) {
+      copy(lifetimes[e].new_hidden + at, hidden_ + (begin + t) * n, s.units());
+      copy(lifetimes[e].new_cell + at, tile_cell_ + t * n, s.units());
+    });
+  }
+
+  // f(place in the tile, lifetime, where its state starts)
+  template <typename F>
+  void for_each_lstm(int begin, int end, F f) const {
+    const int lstms = s.A * s.B;
+    for (int t = begin, e = begin / lstms, i = begin % lstms; t < end; ++t) {
+      f(t - begin, e, i * s.units());
+      if (++i == lstms) i = 0, ++e;
     }
   }
 
@@ -316,19 +375,20 @@ class Candidate {
   void tick(const float* const* below, const float* const* above, int k, const float* hidden,
             float* cell, float* to) const {
     const int n = s.padded(), offset = k * kGates * kLanes;
-    Vector gate[kRows][kGates];
     const float* rows[kRows];
-    for (int r = 0; r < kRows; ++r) {
-      rows[r] = hidden + r * n;
-      for (int g = 0; g < kGates; ++g)
-        gate[r][g] = load(below[r] + offset + g * kLanes) + load(above[r] + offset + g * kLanes);
-    }
+    UNROLL
+    for (int r = 0; r < kRows; ++r) rows[r] = hidden + r * n;
+    Rows gate[kGates];
+    UNROLL
+    for (int g = 0; g < kGates; ++g)
+      gate[g] = each([&](int r) {
+        return load(below[r] + offset + g * kLanes) + load(above[r] + offset + g * kLanes);
+      });
     accumulate<kGates>(gate, rows, recurrent_ + offset * s.units(), s.units());
-    for (int r = 0; r < kRows; ++r) {
-      Vector c = load(cell + r * n);
-      store(to + r * n, open_gates(gate[r], c));
-      store(cell + r * n, c);
-    }
+    Rows c = each([&](int r) { return load(cell + r * n); });
+    const Rows h = open_gates(gate, c);
+    each([&](int r) { store(to + r * n, h.row[r]); return Vector{}; });
+    each([&](int r) { store(cell + r * n, c.row[r]); return Vector{}; });
   }
 
   // The messengers are linear: average the states first, project the average.
@@ -354,20 +414,19 @@ class Candidate {
   }
 
   template <typename To>
-  void send(const float* means, const float* weight, const float* bias, int count, int each,
+  void send(const float* means, const float* weight, const float* bias, int count, int per_lifetime,
             float times, To to) {
-    for (int begin = 0; begin < count * each; begin += kRows) {
+    for (int begin = 0; begin < count * per_lifetime; begin += kRows) {
       const float* rows[kRows];
       for (int r = 0; r < kRows; ++r)
-        rows[r] = means + std::min(begin + r, count * each - 1) * s.padded();
+        rows[r] = means + std::min(begin + r, count * per_lifetime - 1) * s.padded();
       for (int k = 0; k < s.message(); k += kLanes) {
-        Vector sum[kRows][1];
-        for (int r = 0; r < kRows; ++r) sum[r][0] = load(bias + k);
+        Rows sum[1] = {each([&](int) { return load(bias + k); })};
         accumulate<1>(sum, rows, weight + k * s.units(), s.units());
-        for (int r = 0; r < kRows; ++r) store(sent_ + r * s.message() + k, sum[r][0] * times);
+        for (int r = 0; r < kRows; ++r) store(sent_ + r * s.message() + k, sum[0].row[r] * times);
       }
-      for (int row = begin; row < std::min(begin + kRows, count * each); ++row)
-        copy(to(row / each) + row % each * s.M, sent_ + (row - begin) * s.message(), s.M);
+      for (int row = begin; row < std::min(begin + kRows, count * per_lifetime); ++row)
+        copy(to(row / per_lifetime) + row % per_lifetime * s.M, sent_ + (row - begin) * s.message(), s.M);
     }
   }
 
