@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from symla.algorithms.base import sample_action
 from symla.errors import require
-from symla.kernels import Aggregation, Layer, Weights, update_layer
+from symla.kernels import Aggregation, Backend, Layer, Weights, update_layer
 from symla.networks import init_gate_bias, init_linear, init_weight
 from symla.types import Action, Percept, PRNGKey, Spec
 
@@ -31,6 +31,7 @@ class SymLA:
     widths: tuple[int, ...] = ()  # of the K - 1 layers of neurons between observation and action
     aggregation: Aggregation = "mean"
     initial_std: float = 0.0  # of the initial LSTM states: 0 makes the symmetries exact
+    backend: Backend = "auto"  # of the layer update: the fused kernel, plain JAX, or what fits
 
     def __post_init__(self):
         for name in ("hidden_size", "message_size", "micro_ticks"):
@@ -110,6 +111,7 @@ class SymLA:
                     shared,
                     self.micro_ticks,
                     self.aggregation,
+                    self.backend,
                 )
             )
         return layers[-1].forward[:, 0], tuple(layers)

@@ -451,23 +451,28 @@ struct Operand {
   Dims stride;  // in elements, a leading axis each; 0 where shared
 
   template <typename Buffer>
-  Operand(Buffer& buffer, int rank, const Dims& batch) : data(buffer.typed_data()) {
+  Operand(Buffer& buffer, const Dims& batch) : data(buffer.typed_data()) {
     const auto dims = buffer.dimensions();
     int64_t step = 1;
     for (size_t i = batch.size(); i < dims.size(); ++i) step *= dims[i];
     stride.resize(batch.size());
     for (size_t i = batch.size(); i-- > 0; step *= dims[i]) stride[i] = dims[i] == 1 ? 0 : step;
-    (void)rank;
   }
 
-  float* at(int64_t index, const Dims& batch) const {
+  float* at(const Dims& place) const {
     int64_t offset = 0;
-    for (size_t i = batch.size(); i-- > 0; index /= batch[i]) offset += index % batch[i] * stride[i];
+    for (size_t i = 0; i < place.size(); ++i) offset += place[i] * stride[i];
     return data + offset;
   }
 };
 
-constexpr int kWeights = 9, kInputs = 14;
+void locate(int64_t index, const Dims& batch, Dims& place) {
+  for (size_t i = batch.size(); i-- > 0; index /= batch[i]) place[i] = index % batch[i];
+}
+
+// In the order of fused.py.
+enum In { kHidden, kCell, kWeights, kBelow = kWeights + 9, kAbove, kShared, kIn };
+enum Out { kNewHidden, kNewCell, kForward, kBackward, kOut };
 
 template <int kFixed>
 void run(const Sizes<kFixed>& sizes, const Dims& batch, const std::vector<Operand>& in,
@@ -477,44 +482,51 @@ void run(const Sizes<kFixed>& sizes, const Dims& batch, const std::vector<Operan
   // The lifetimes of one candidate: the trailing axes along which no weight changes.
   for (size_t i = batch.size(); i-- > 0; shared *= batch[i]) {
     bool changes = false;
-    for (int w = 0; w < kWeights; ++w) changes |= in[w].stride[i] != 0;
+    for (int w = kWeights; w < kBelow; ++w) changes |= in[w].stride[i] != 0;
     if (changes) break;
   }
   Candidate<kFixed> candidate(sizes, shared);
   std::vector<Lifetime> lifetimes(candidate.chunk());
+  Dims place(batch.size());
   for (int64_t first = 0; first < total; first += shared) {
-    auto weight = [&](int w) { return in[w].at(first, batch); };
-    candidate.pack({weight(0), weight(1), weight(2), weight(3), weight(4), weight(5), weight(6),
-                    weight(7), weight(8)});
+    locate(first, batch, place);
+    auto w = [&](int i) { return in[kWeights + i].at(place); };
+    candidate.pack({w(0), w(1), w(2), w(3), w(4), w(5), w(6), w(7), w(8)});
     for (int64_t begin = first; begin < first + shared; begin += candidate.chunk()) {
       const int count = std::min<int64_t>(candidate.chunk(), first + shared - begin);
       for (int e = 0; e < count; ++e) {
-        auto at = [&](const Operand& operand) { return operand.at(begin + e, batch); };
-        lifetimes[e] = {at(in[9]),  at(in[10]), at(in[11]), at(in[12]), at(in[13]),
-                        at(out[0]), at(out[1]), at(out[2]), at(out[3])};
+        locate(begin + e, batch, place);
+        auto from = [&](int i) { return in[i].at(place); };
+        auto to = [&](int i) { return out[i].at(place); };
+        lifetimes[e] = {from(kHidden),  from(kCell),  from(kBelow), from(kAbove),  from(kShared),
+                        to(kNewHidden), to(kNewCell), to(kForward), to(kBackward)};
       }
       candidate.update(lifetimes.data(), count);
     }
   }
 }
 
-ffi::Error update_layer(Floats below_w, Floats above_w, Floats shared_w, Floats recurrent,
-                        Floats bias, Floats forward_w, Floats forward_b, Floats backward_w,
-                        Floats backward_b, Floats hidden, Floats cell, Floats below, Floats above,
-                        Floats shared, ffi::Result<Floats> new_hidden, ffi::Result<Floats> new_cell,
-                        ffi::Result<Floats> forward, ffi::Result<Floats> backward, int64_t ticks,
+ffi::Error update_layer(ffi::RemainingArgs arguments, ffi::RemainingRets results, int64_t ticks,
                         bool sum) {
-  const auto dims = new_hidden->dimensions();
+  std::vector<Floats> in_buffers, out_buffers;
+  for (int i = 0; i < kIn; ++i) {
+    auto buffer = arguments.get<Floats>(i);
+    if (buffer.has_error()) return buffer.error();
+    in_buffers.push_back(*buffer);
+  }
+  for (int i = 0; i < kOut; ++i) {
+    auto buffer = results.get<Floats>(i);
+    if (buffer.has_error()) return buffer.error();
+    out_buffers.push_back(**buffer);
+  }
+  const auto dims = out_buffers[kNewHidden].dimensions();
   const Dims batch(dims.begin(), dims.end() - 3);
   std::vector<Operand> in, out;
-  for (Floats* operand :
-       {&below_w, &above_w, &shared_w, &recurrent, &bias, &forward_w, &forward_b, &backward_w,
-        &backward_b, &hidden, &cell, &below, &above, &shared})
-    in.emplace_back(*operand, 0, batch);
-  for (Floats* result : {&*new_hidden, &*new_cell, &*forward, &*backward})
-    out.emplace_back(*result, 0, batch);
+  for (Floats& buffer : in_buffers) in.emplace_back(buffer, batch);
+  for (Floats& buffer : out_buffers) out.emplace_back(buffer, batch);
   const int A = dims[batch.size()], B = dims[batch.size() + 1], N = dims[batch.size() + 2];
-  const int M = forward->dimensions().back(), I = below.dimensions().back(), t = ticks;
+  const int M = out_buffers[kForward].dimensions().back(), t = ticks;
+  const int I = in_buffers[kBelow].dimensions().back();
   if (N == 16) run<16>({A, B, M, I, N, t, sum}, batch, in, out);
   else if (N == 64) run<64>({A, B, M, I, N, t, sum}, batch, in, out);
   else run<0>({A, B, M, I, N, t, sum}, batch, in, out);
@@ -523,11 +535,11 @@ ffi::Error update_layer(Floats below_w, Floats above_w, Floats shared_w, Floats 
 
 }  // namespace
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(SymlaUpdateLayer, update_layer,
+XLA_FFI_DEFINE_HANDLER_SYMBOL(symla_update_layer, update_layer,
                               ffi::Ffi::Bind()
-                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>()
-                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>()
-                                  .Arg<Floats>().Arg<Floats>().Arg<Floats>().Arg<Floats>()
-                                  .Arg<Floats>().Arg<Floats>()
-                                  .Ret<Floats>().Ret<Floats>().Ret<Floats>().Ret<Floats>()
-                                  .Attr<int64_t>("micro_ticks").Attr<bool>("sum"));
+                                  .RemainingArgs()
+                                  .RemainingRets()
+                                  .Attr<int64_t>("micro_ticks")
+                                  .Attr<bool>("sum"));
+
+extern "C" int symla_vector_bits() { return 32 * kLanes; }
