@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,10 @@ class SymLA:
         require(
             self.aggregation in ("mean", "sum"),
             f"aggregation must be 'mean' or 'sum', got {self.aggregation!r}",
+        )
+        require(
+            self.backend in get_args(Backend),
+            f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}",
         )
         require(self.initial_std >= 0, f"initial_std must be at least 0, got {self.initial_std}")
 
