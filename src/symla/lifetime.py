@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, new_percept, next_percept
 from symla.environments.base import Environment
@@ -21,6 +21,7 @@ class _Moment(NamedTuple):
     learner: State
     percept: Percept
     total: Float[Array, ""]
+    t: Int[Array, ""]
 
 
 def lifetime(
@@ -46,9 +47,11 @@ def lifetime(
         algorithm.init_state(params, learner_key, spec),
         new_percept(observation, spec),
         jnp.zeros(()),
+        jnp.zeros((), jnp.int32),
     )
 
-    def step(now: _Moment, t: Array) -> tuple[_Moment, Trace | None]:
+    def step(now: _Moment, _: None) -> tuple[_Moment, Trace | None]:
+        t = now.t  # carried, because a scanned-over range would cost memory
         action, learner = algorithm.step(
             params, now.learner, now.percept, t, jax.random.fold_in(action_key, t)
         )
@@ -63,9 +66,9 @@ def lifetime(
                 lambda new, old: jnp.where(done, new, old), fresh, (state, observation)
             )
         percept = next_percept(observation, action, timestep.reward, done, spec)
-        after = _Moment(state, learner, percept, now.total + timestep.reward)
+        after = _Moment(state, learner, percept, now.total + timestep.reward, t + 1)
         lived = Trace(action, timestep.reward, timestep.terminated, timestep.truncated)
         return after, lived if record else None
 
-    end, trace = jax.lax.scan(step, start, jnp.arange(length))
+    end, trace = jax.lax.scan(step, start, length=length)
     return end.total, task, trace

@@ -11,7 +11,7 @@ import jax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 PRNGKey = Key[Array, ""]
-Params = PyTree[Float[Array, "..."]]
+Params = PyTree[Array]  # float32 where they are learned
 Observation = Float[Array, " A"]
 Action = Int[Array, ""]
 Scalar = Float[Array, ""]

@@ -4,7 +4,7 @@ Room: algorithms. They never import environments: all they know of one is its `S
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from symla.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State
 
 
+@runtime_checkable
 class LearningAlgorithm(Protocol):
     """`a_t, h_t = f(h_{t-1}, percept_t)`: a frozen dataclass of static settings, pure methods.
 
@@ -58,7 +59,7 @@ def next_percept(
 class Rule:
     """A learning algorithm with its meta-parameters: what ships, and what `symla.load` returns.
 
-    Meta-test it with `symla.evaluate(rule, "bandit-arms-10")`, or step it by hand, in any program:
+    Meta-test it with `symla.meta_test(rule, "bandit-arms-10")`, or step it by hand, in any program:
 
         import jax, symla
         from symla.types import Spec

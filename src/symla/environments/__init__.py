@@ -21,9 +21,9 @@ def _arms(text: str) -> Environment:
     return IndependentBandit(int(text))
 
 
-# A prefix, what stands behind it, and what makes the environment from the rest of the name.
-FAMILIES: dict[str, tuple[str, Callable[[str], Environment]]] = {
-    "bandit-arms-": ("K", _arms),
+# By prefix: what stands behind it, an example, and what makes the environment from that rest.
+FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
+    "bandit-arms-": ("K", "5", _arms),
 }
 
 
@@ -31,10 +31,10 @@ def make(name: str) -> Environment:
     """The environment of that name. Raises UnknownNameError with the nearest names."""
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
-    for prefix, (_, build) in FAMILIES.items():
+    for prefix, (_, _, build) in FAMILIES.items():
         if name.startswith(prefix):
             return build(name.removeprefix(prefix))
-    families = [prefix + rest for prefix, (rest, _) in FAMILIES.items()]
+    families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]
     raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 from symla.types import Action, Observation, PRNGKey, Spec, State, Task, Timestep
 
 
+@runtime_checkable
 class Environment(Protocol):
     """All methods work on one lifetime, and can be jitted and vmapped."""
 

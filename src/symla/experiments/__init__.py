@@ -1,0 +1,43 @@
+"""Experiments: what is trained, what is tested, what must come out. One file each.
+
+`EXPERIMENTS` maps the names a person types to the classes of their settings. No jax is imported
+until an experiment runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from symla.experiments.bandits import Bandits
+
+if TYPE_CHECKING:
+    from symla.store import RunFolder
+    from symla.train import Progress
+
+
+class View(Protocol):
+    """Whoever watches an experiment: the console, or nobody."""
+
+    def start(self, title: str, measure: str, references: Mapping[str, float]) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def stop(self, generations_done: int, interrupted: bool) -> None: ...
+
+
+class Experiment(Protocol):
+    """A frozen dataclass whose fields are the options of the command line."""
+
+    def training(self, seed: int) -> Any:
+        """What is trained. Raises SettingError for a setting outside its range."""
+        ...
+
+    def run(self, seed: int, run: RunFolder, view: View) -> bool:
+        """Train, test, store; continue where `run` left. False if a signal ended it early."""
+        ...
+
+
+EXPERIMENTS: dict[str, type[Experiment]] = {"bandits": Bandits}
+
+__all__ = ["EXPERIMENTS", "Bandits", "Experiment", "View"]

@@ -3,7 +3,7 @@
 Room: outer. It sees meta-parameters and returns, never environments or algorithms.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
@@ -18,6 +18,7 @@ class Candidates(NamedTuple):
     extra: Any = ()  # whatever `tell` wants to see again
 
 
+@runtime_checkable
 class OuterLoop(Protocol):
     """A frozen dataclass of static settings, pure methods. Returns are MAXIMISED, always."""
 

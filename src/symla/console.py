@@ -1,0 +1,104 @@
+"""What a person sees: a live bar on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from symla import train
+
+PLAIN_SECONDS = 10.0  # between the lines where there is no terminal
+
+
+def print_table(console: Console, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with colours on a terminal, aligned plain columns elsewhere."""
+    if console.is_terminal:
+        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
+        for i, name in enumerate(header):
+            table.add_column(name, overflow="fold", no_wrap=i == 0)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table, highlight=False, markup=False)
+        return
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    for row in (header, *rows):
+        print("   ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+class TrainingView:
+    """Shows a training run: where it is, how good it is, how long it will still take."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.bar: Progress | None = None
+        self.last_line = -PLAIN_SECONDS
+        self.standing = ""
+        self.first: tuple[int, float] | None = None
+
+    def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
+        self.measure = measure
+        self.say(f"meta-training {title}: compiling ...")
+        beside = " · ".join(f"{name} {value:.2f}" for name, value in references.items())
+        self.say(f"{measure} to beat: {beside}")
+        if self.console.is_terminal:
+            columns = (
+                BarColumn(bar_width=30),
+                TextColumn("{task.completed}/{task.total} generations"),
+                TextColumn("{task.fields[standing]}", style="bold"),
+                TextColumn("{task.fields[left]}", style="dim"),
+            )
+            self.bar = Progress(*columns, console=self.console)
+            self.task = self.bar.add_task("", total=None, standing="", left="")
+            self.bar.start()
+
+    def progress(self, progress: "train.Progress") -> None:
+        done, total, seconds, row = progress
+        if self.measure in row:
+            self.standing = f"{self.measure} {row[self.measure]:.2f}"
+        left = f"{_clock(self._left(progress))} left"
+        if self.bar is not None:
+            self.bar.update(
+                self.task, completed=done, total=total, standing=self.standing, left=left
+            )
+        elif done == total or time.monotonic() - self.last_line >= PLAIN_SECONDS:
+            self.last_line = time.monotonic()
+            self.say(f"generation {done}/{total}, {self.standing}, {left}")
+
+    def _left(self, progress: "train.Progress") -> float:
+        """Seconds, at the pace since the first report (a resumed run did the rest before)."""
+        if self.first is None:
+            pace = 0.0
+            self.first = progress.generation, progress.seconds
+        done, seconds = progress.generation - self.first[0], progress.seconds - self.first[1]
+        pace = seconds / done if done else progress.seconds
+        return pace * (progress.generations - progress.generation)
+
+    def stop(self, generations_done: int, interrupted: bool) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+        if interrupted:
+            self.say(f"stopped after {generations_done} generations; all of them are kept")
+        else:
+            self.say("testing ...")
+
+    def say(self, text: str) -> None:
+        if self.console.is_terminal:
+            self.console.print(text, highlight=False, markup=False)
+        else:
+            print(text, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def complain(message: str) -> None:
+    """One clear message, where errors belong."""
+    print(f"symla: {message}", file=sys.stderr)

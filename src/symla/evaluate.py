@@ -1,0 +1,113 @@
+"""Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics."""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from symla.algorithms.base import LearningAlgorithm, Rule
+from symla.environments import Environment, KnowsRegret, make
+from symla.errors import require
+from symla.lifetime import lifetime
+from symla.types import Params, PRNGKey
+
+TEST_STREAM = 0x7E57  # keeps the tasks of tests apart from those that training with this seed sees
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over lifetimes, and the half-width of its 95% confidence interval."""
+
+    mean: float
+    ci95: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ± {self.ci95:.2f}"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a rule reached. `return_` sums the rewards of a lifetime, `regret` what was missed."""
+
+    lifetimes: int
+    length: int
+    seed: int
+    return_: Estimate
+    regret: Estimate | None  # None: the environment does not know its regret
+    reward_per_step: tuple[float, ...]  # mean over lifetimes, of each step
+    cumulative_regret: tuple[Estimate, ...]  # up to and including each step; empty if unknown
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "lifetimes": self.lifetimes,
+            "length": self.length,
+            "seed": self.seed,
+            "return": asdict(self.return_),
+            "regret": asdict(self.regret) if self.regret else None,
+            "reward_per_step": list(self.reward_per_step),
+        }
+
+
+def meta_test(
+    rule: Rule,
+    environment: Environment | str,
+    lifetimes: int = 1000,
+    length: int = 100,
+    seed: int = 0,
+) -> Evaluation:
+    """Let `rule` live `lifetimes` lifetimes of `length` steps each, its meta-parameters frozen.
+
+    `environment` is an object or the name of one. The same seed gives the same tasks to every
+    rule. Raises SettingError for fewer than 2 lifetimes or a length below 1, UnknownNameError for
+    an unknown name, SizeError if the rule cannot take the environment's sizes.
+    """
+    require(lifetimes >= 2, f"lifetimes must be at least 2, for an interval; got {lifetimes}")
+    require(length >= 1, f"length must be at least 1 step, got {length}")
+    require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
+    environment = make(environment) if isinstance(environment, str) else environment
+    key = jax.random.fold_in(jax.random.key(seed), TEST_STREAM)
+    reward, regret = _live(rule.algorithm, environment, length, lifetimes, rule.params, key)
+    reward = np.asarray(reward)
+    known = regret is not None
+    cumulative = np.cumsum(np.asarray(regret), axis=1, dtype=np.float64) if known else None
+    curve = () if cumulative is None else tuple(map(estimate, cumulative.T))
+    return Evaluation(
+        lifetimes=lifetimes,
+        length=length,
+        seed=seed,
+        return_=estimate(reward.sum(axis=1, dtype=np.float64)),
+        regret=curve[-1] if curve else None,
+        reward_per_step=tuple(reward.mean(axis=0, dtype=np.float64).tolist()),
+        cumulative_regret=curve,
+    )
+
+
+def estimate(samples: Float[np.ndarray, " lifetimes"]) -> Estimate:
+    """Mean and normal 95% interval, 1.96 standard errors."""
+    error = np.std(samples, ddof=1) / np.sqrt(samples.size)
+    return Estimate(float(np.mean(samples)), float(1.96 * error))
+
+
+@partial(jax.jit, static_argnames=("algorithm", "environment", "length", "lifetimes"))
+def _live(
+    algorithm: LearningAlgorithm,
+    environment: Environment,
+    length: int,
+    lifetimes: int,
+    params: Params,
+    key: PRNGKey,
+) -> tuple[Float[Array, "lifetimes L"], Float[Array, "lifetimes L"] | None]:
+    """Reward and regret of every step. Lifetime i follows from (key, i) alone."""
+
+    def one(i):
+        _, task, trace = lifetime(
+            algorithm, environment, params, jax.random.fold_in(key, i), length
+        )
+        known = isinstance(environment, KnowsRegret)
+        return trace.reward, environment.regret(task, trace.action) if known else None
+
+    return jax.lax.map(one, jnp.arange(lifetimes), batch_size=min(lifetimes, 512))

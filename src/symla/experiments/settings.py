@@ -1,0 +1,68 @@
+"""Settings that experiments share, as the command line shows them.
+
+No jax here: `--help` must answer at once. Ranges are checked where the settings become objects.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """The learning algorithm whose meta-parameters are searched."""
+
+    algorithm: Literal["symla", "meta-rnn"] = "symla"
+    """symla, or the black box without symmetries it is compared with."""
+    hidden_size: int = 16
+    """LSTM units N, of each weight (symla) or in all (meta-rnn; the paper takes 64). At least 1."""
+    message_size: int = 8
+    """symla: numbers in a message, both ways. At least 1."""
+    micro_ticks: int = 2
+    """symla: LSTM ticks per environment step. At least 1."""
+    widths: tuple[int, ...] = ()
+    """symla: neurons between observation and action, one number a layer; none: one layer."""
+    aggregation: Literal["mean", "sum"] = "mean"
+    """symla: how messages are put together."""
+    initial_std: float = 0.0
+    """symla: standard deviation of the initial LSTM states. At least 0; 0 is exactly symmetric."""
+
+    def build(self):
+        """The learning algorithm. Raises SettingError for a setting outside its range."""
+        from symla.algorithms import MetaRNN, SymLA
+
+        if self.algorithm == "meta-rnn":
+            return MetaRNN(self.hidden_size)
+        return SymLA(
+            self.hidden_size,
+            self.message_size,
+            self.micro_ticks,
+            self.widths,
+            self.aggregation,
+            self.initial_std,
+        )
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The outer loop: evolution strategies."""
+
+    generations: int = 300
+    """Steps of meta-training. At least 1; more is better, and takes as much longer."""
+    population: int = 128
+    """Candidates a generation, in antithetic pairs. Even, at least 2."""
+    lifetimes: int = 16
+    """Lifetimes each candidate lives in a generation. At least 1."""
+    sigma: float = 0.1
+    """Standard deviation of the perturbations. Above 0."""
+    learning_rate: float = 0.02
+    """Adam's step. Above 0."""
+    shaping: Literal["ranks", "raw"] = "ranks"
+    """What counts: the rank of a return in its population, or (as in the paper) the return."""
+
+    def build(self):
+        """The outer loop. Raises SettingError for a setting outside its range."""
+        from symla.outer import EvolutionStrategies
+
+        return EvolutionStrategies(
+            self.population, self.sigma, self.learning_rate, self.shaping
+        )

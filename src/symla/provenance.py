@@ -1,0 +1,55 @@
+"""Where a result comes from: command, revision, hardware, versions. Stored beside every result."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def provenance() -> dict[str, Any]:
+    return {
+        "command": command(),
+        "revision": revision(),
+        "hardware": hardware(),
+        "symla": version("symla"),
+        "jax": version("jax"),
+        "python": platform.python_version(),
+    }
+
+
+def command() -> str:
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def revision() -> str:
+    """The git commit of the source that runs, "-dirty" if changed; the version if installed."""
+    here = Path(__file__)
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here.parent), *arguments],
+            capture_output=True, check=True, text=True, timeout=5,
+        ).stdout.strip()  # fmt: skip
+
+    try:
+        git("ls-files", "--error-unmatch", str(here))  # not somebody else's repository around us
+        changed = git("status", "--porcelain", "--untracked-files=no", ".")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return f"symla {version('symla')}"
+
+
+def hardware() -> str:
+    return f"{os.cpu_count()} cores of {_processor()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,89 @@
+"""Figures of a run, drawn again at any time from its folder alone."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display needed
+import matplotlib.pyplot as plt
+import numpy as np
+
+from symla.report.names import COLOURS, NAMES, environment_name
+from symla.store import RunFolder
+
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 150,
+}
+
+
+def draw(run: RunFolder) -> list[Path]:
+    """Draw every figure that the run's results allow. Returns where they are."""
+    run.figures.mkdir(exist_ok=True)
+    results = run.results()
+    with plt.rc_context(STYLE):
+        return [
+            _regret_over_lifetime(results, run.figures / "regret.png"),
+            _regret_over_training(results, run.metrics(), run.figures / "training.png"),
+        ]
+
+
+def _regret_over_lifetime(results: dict[str, Any], path: Path) -> Path:
+    """Cumulative regret of the learned rule against the references, a panel an environment."""
+    panels = results["cumulative_regret"]
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.2 * len(panels), 3.6), squeeze=False, sharex=True
+    )
+    for axis, (environment, curves) in zip(axes[0], panels.items()):
+        for who, curve in curves.items():
+            mean, ci95 = np.array(curve["mean"]), np.array(curve["ci95"])
+            steps = np.arange(1, mean.size + 1)
+            learned = who == results["algorithm"]
+            label, colour = NAMES[who], COLOURS[who]
+            axis.plot(steps, mean, color=colour, label=label, lw=2.6 if learned else 1.5)
+            axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)
+        seen = "trained" if environment == results["trained_on"] else "never seen"
+        axis.set(title=f"{environment_name(environment)} ({seen})", xlabel="pull", ylim=(0, None))
+        # Random play is a straight line far above: show where the learners are.
+        others = [c["mean"][-1] for who, c in curves.items() if who != "random"]
+        axis.set_ylim(0, 1.3 * max(others))
+    axes[0][0].set_ylabel("expected cumulative regret")
+    axes[0][0].legend(loc="upper left", fontsize=8)
+    figure.savefig(path)
+    plt.close(figure)
+    return path
+
+
+def _regret_over_training(
+    results: dict[str, Any], metrics: list[dict[str, Any]], path: Path
+) -> Path:
+    """Regret of the rule over the generations of its meta-training, beside the references."""
+    probed = [row for row in metrics if "regret" in row]
+    generation, mean, ci95 = (
+        np.array([row[column] for row in probed])
+        for column in ("generation", "regret", "regret_ci95")
+    )
+    who, environment = results["algorithm"], results["trained_on"]
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    axis.plot(generation, mean, color=COLOURS[who], lw=2.6, label=NAMES[who])
+    axis.fill_between(generation, mean - ci95, mean + ci95, color=COLOURS[who], alpha=0.2, lw=0)
+    for other, regret in results["regret"][environment].items():
+        if other != who:
+            axis.axhline(regret["mean"], color=COLOURS[other], lw=1.5, label=NAMES[other])
+    axis.set(
+        title=f"meta-training on {environment_name(environment)}",
+        xlabel="generation",
+        ylabel=f"regret over {results['length']} pulls",
+        ylim=(0, None),
+    )
+    axis.legend(fontsize=8)
+    figure.savefig(path)
+    plt.close(figure)
+    return path

@@ -1,0 +1,24 @@
+"""How learning algorithms and environments are called and coloured, the same in every picture."""
+
+NAMES = {
+    "symla": "SymLA (learned)",
+    "meta-rnn": "MetaRNN (learned)",
+    "random": "random",
+    "ucb1": "UCB1",
+    "thompson": "Thompson sampling",
+    "bayes-optimal": "Bayes-optimal",
+}
+
+COLOURS = {
+    "symla": "#d1495b",
+    "meta-rnn": "#8d5a97",
+    "random": "#b4b8bd",
+    "ucb1": "#edae49",
+    "thompson": "#2e86ab",
+    "bayes-optimal": "#3a7d44",
+}
+
+
+def environment_name(name: str) -> str:
+    arms = name.removeprefix("bandit-arms-")
+    return f"{arms} arms" if arms != name else name.replace("-", " ")

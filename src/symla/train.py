@@ -1,0 +1,259 @@
+"""Meta-training: the host loop over generations, in jitted chunks, with checkpoints and resume.
+
+    ask -> lifetimes -> tell        one generation, all on the device
+    metrics, checkpoint, watch      between chunks, on the host
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float, Int
+
+from symla.algorithms.base import LearningAlgorithm, Rule
+from symla.environments.base import Environment
+from symla.errors import require
+from symla.lifetime import lifetime
+from symla.outer.base import Candidates, OuterLoop
+from symla.store import RunFolder, flatten, unflatten
+from symla.types import PRNGKey, State
+
+CHUNK_SECONDS = 1.0  # how long the host lets the device run before it looks at signals
+CHUNK_LIMIT = 64  # generations
+CHECKPOINT_SECONDS = 60.0
+CHECKPOINTS_KEPT = 3
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything a generation depends on but its state. Hashable: one compilation a Training.
+
+    `lifetimes` are lived by each candidate, each `length` steps long. Raises SettingError outside
+    ranges.
+    """
+
+    algorithm: LearningAlgorithm
+    environment: Environment
+    outer: OuterLoop
+    lifetimes: int
+    length: int
+    seed: int
+
+    def __post_init__(self):
+        require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
+        require(self.length >= 1, f"length must be at least 1 step, got {self.length}")
+        require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
+
+
+class Metrics(NamedTuple):
+    """Of one generation: returns over the population, and how far the meta-parameters went."""
+
+    return_mean: Float[Array, ""]
+    return_best: Float[Array, ""]
+    update_norm: Float[Array, ""]
+    params_norm: Float[Array, ""]
+
+
+class Progress(NamedTuple):
+    """What the host loop tells whoever watches it, after each chunk."""
+
+    generation: int  # done
+    generations: int  # in all
+    seconds: float  # since training began, compilation apart
+    row: dict[str, float]  # metrics of the last generation, and of the probe where there is one
+
+
+def init(training: Training) -> State:
+    """The outer loop's state before the first generation."""
+    key = jax.random.fold_in(jax.random.key(training.seed), 0xFFFFFFFF)
+    return training.outer.init(training.algorithm.init_params(key, training.environment.spec))
+
+
+def replicate(state: State) -> State:
+    """A copy on every device, which is how `advance` returns it: so it is compiled only once."""
+    mesh = Mesh(np.array(jax.devices()), ("population",))
+    return jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
+
+
+def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
+    """Ask, live, tell. All its randomness follows from (seed, number)."""
+    key = jax.random.fold_in(jax.random.key(training.seed), number)
+    noise_key, lifetimes_key = jax.random.split(key)
+    candidates = training.outer.ask(noise_key, state)
+    returns = population_returns(training, candidates, lifetimes_key)
+    after = training.outer.tell(state, candidates, returns)
+    before_params, params = training.outer.params(state), training.outer.params(after)
+    update = jax.tree.map(jnp.subtract, params, before_params)
+    norms = optax.tree.norm(update), optax.tree.norm(params)
+    return after, Metrics(jnp.mean(returns), jnp.max(returns), *norms)
+
+
+def population_returns(
+    training: Training, candidates: Candidates, key: PRNGKey
+) -> Float[Array, " P"]:
+    """The mean return of each candidate over its lifetimes, spread over all devices.
+
+    Lifetime e of group g follows from (key, g, e) alone, and the returns are gathered before
+    anything is summed: so the number of devices does not change a bit of the result.
+    """
+
+    def candidate_return(params, group):
+        group_key = jax.random.fold_in(key, group)
+
+        def one(number):
+            own_key = jax.random.fold_in(group_key, number)
+            arguments = training.algorithm, training.environment, params, own_key
+            return lifetime(*arguments, training.length, record=False)[0]
+
+        return jnp.mean(jax.vmap(one)(jnp.arange(training.lifetimes)))
+
+    mesh = population_mesh(candidates.group.size)
+    split, whole = PartitionSpec("population"), PartitionSpec()
+    returns = jax.shard_map(
+        jax.vmap(candidate_return),
+        mesh=mesh,
+        in_specs=(split, split),
+        out_specs=split,
+        check_vma=False,  # a lifetime starts from constants, which are not marked as varying
+    )(candidates.params, candidates.group)
+    return jax.lax.with_sharding_constraint(returns, NamedSharding(mesh, whole))
+
+
+def population_mesh(population: int) -> Mesh:
+    """The largest number of devices that divides the population."""
+    devices = jax.devices()
+    count = max(d for d in range(1, len(devices) + 1) if population % d == 0)
+    return Mesh(np.array(devices[:count]), ("population",))
+
+
+@partial(jax.jit, static_argnames="training", donate_argnames="state")
+def advance(
+    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+) -> tuple[State, Metrics]:
+    """`count` generations after the first `done`; metrics of each, in the first `count` rows.
+
+    `count` is dynamic, so that chunks of any length up to CHUNK_LIMIT share one compilation.
+    """
+
+    def body(i, carry):
+        state, rows = carry
+        state, metrics = generation(training, state, done + i)
+        return state, jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
+
+    rows = Metrics(*(jnp.zeros(CHUNK_LIMIT) for _ in Metrics._fields))
+    return jax.lax.fori_loop(0, count, body, (state, rows))
+
+
+def meta_train(
+    training: Training,
+    generations: int,
+    run: RunFolder,
+    manifest: dict[str, Any],
+    *,
+    probe: Callable[[Rule], dict[str, float]] = lambda rule: {},
+    probe_every: int = 10,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[Rule, int]:
+    """Train up to `generations`, from the newest checkpoint in `run` if there is one.
+
+    `probe` looks at the rule every `probe_every` generations; what it returns joins the metrics
+    row. `manifest` is stored with every checkpoint. SIGINT and SIGTERM end the training early,
+    with a checkpoint. Returns the rule and the number of generations done.
+    """
+    require(generations >= 1, f"generations must be at least 1, got {generations}")
+    done, state = restore(training, run)
+    state = replicate(state)
+
+    def rule() -> Rule:
+        params = jax.tree.map(jnp.copy, training.outer.params(state))  # state will be donated
+        return Rule(training.algorithm, params, manifest)
+
+    def save() -> None:
+        run.save(done, flatten(jax.device_get(state), "outer"), manifest, CHECKPOINTS_KEPT)
+
+    # Compiled before the clock starts: a chunk of no generations.
+    state, _ = jax.block_until_ready(advance(training, state, _int(done), _int(0)))
+    started = saved = time.monotonic()
+    pace = None  # seconds a generation
+    with stop_signal() as stopped:
+        while done < generations and not stopped.is_set():
+            until_probe = probe_every - done % probe_every
+            affordable = 1 if pace is None else max(1, int(CHUNK_SECONDS / pace))
+            count = min(affordable, until_probe, generations - done, CHUNK_LIMIT)
+
+            begun = time.monotonic()
+            state, metrics = jax.block_until_ready(
+                advance(training, state, _int(done), _int(count))
+            )
+            now = time.monotonic()
+            pace = (now - begun) / count
+
+            columns = jax.tree.map(lambda column: column[:count].tolist(), metrics._asdict())
+            rows = [
+                {"generation": done + i + 1, **dict(zip(columns, values))}
+                for i, values in enumerate(zip(*columns.values()))
+            ]
+            done += count
+            if done % probe_every == 0 or done == generations:
+                rows[-1] |= probe(rule())
+            rows[-1]["seconds"] = round(time.monotonic() - started, 3)
+            run.append_metrics(rows)
+            if now - saved > CHECKPOINT_SECONDS:
+                save()
+                saved = now
+            watch(Progress(done, generations, time.monotonic() - started, rows[-1]))
+        save()
+    return rule(), done
+
+
+def restore(training: Training, run: RunFolder) -> tuple[int, State]:
+    """Generations done and the state: of the newest checkpoint in `run`, or a fresh start.
+
+    Metric rows past the checkpoint are dropped; they will be written again, the same.
+    """
+    state = init(training)
+    if not any(run.checkpoints()):
+        run.forget_metrics_after(0)
+        return 0, state
+    checkpoint, _ = run.newest_checkpoint()
+    done = checkpoint.manifest["generation"]
+    arrays = unflatten(state, "outer", checkpoint.arrays, checkpoint.path)
+    run.forget_metrics_after(done)
+    return done, jax.tree.map(jnp.asarray, arrays)
+
+
+@contextmanager
+def stop_signal() -> Iterator[threading.Event]:
+    """An event that the first SIGINT or SIGTERM sets. The second does what it always did."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped  # only the main thread may handle signals
+        return
+
+    def restore_handlers():
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def handle(number, frame):
+        stopped.set()
+        restore_handlers()
+
+    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        restore_handlers()
+
+
+def _int(value: int) -> Int[Array, ""]:
+    return replicate(jnp.asarray(value, jnp.int32))

@@ -1,0 +1,79 @@
+"""What every learning algorithm promises, over every one that is registered."""
+
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symla.algorithms import ALGORITHMS
+from symla.algorithms.base import new_percept, next_percept
+from symla.store import describe, flatten, rebuild, unflatten
+from symla.types import Spec
+
+SPEC = Spec(observation_size=3, action_size=2)
+STEPS = 20
+
+pytestmark = pytest.mark.parametrize("name", ALGORITHMS)
+
+
+def live(algorithm, params, key, spec=SPEC):
+    """Actions in a world of noise."""
+    state = algorithm.init_state(params, key, spec)
+
+    def step(carry, t):
+        state, percept = carry
+        k = jax.random.fold_in(key, t)
+        action, state = algorithm.step(params, state, percept, t, k)
+        observation = jax.random.normal(k, (spec.observation_size,))
+        reward = jax.random.bernoulli(k).astype(jnp.float32)
+        percept = next_percept(observation, action, reward, jax.random.bernoulli(k), spec)
+        return (state, percept), action
+
+    start = state, new_percept(jnp.ones(spec.observation_size), spec)
+    return jax.lax.scan(step, start, jnp.arange(STEPS))[1]
+
+
+def test_acts_within_bounds_under_jit_and_vmap(name, key):
+    algorithm = ALGORITHMS[name]()
+    params = algorithm.init_params(key, SPEC)
+    run = jax.jit(jax.vmap(lambda k: live(algorithm, params, k)))
+    actions = run(jax.random.split(key, 5))
+    assert actions.shape == (5, STEPS)
+    assert actions.dtype == jnp.int32
+    assert set(np.unique(actions)) <= set(range(SPEC.action_size))
+
+
+def test_the_same_key_gives_the_same_actions(name, key):
+    algorithm = ALGORITHMS[name]()
+    params = algorithm.init_params(key, SPEC)
+    np.testing.assert_array_equal(live(algorithm, params, key), live(algorithm, params, key))
+
+
+def test_vmap_equals_one_by_one(name, key):
+    algorithm = ALGORITHMS[name]()
+    params = algorithm.init_params(key, SPEC)
+    keys = jax.random.split(key, 3)
+    together = jax.vmap(lambda k: live(algorithm, params, k))(keys)
+    alone = jnp.stack([live(algorithm, params, k) for k in keys])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_meta_parameters_are_named_and_return_from_their_names(name, key):
+    algorithm = ALGORITHMS[name]()
+    params = algorithm.init_params(key, SPEC)
+    arrays = flatten(jax.device_get(params), "params")
+    again = unflatten(params, "params", arrays, Path("here"))
+    assert jax.tree.structure(again) == jax.tree.structure(params)
+    jax.tree.map(np.testing.assert_array_equal, again, params)
+
+
+def test_is_its_own_configuration(name):
+    algorithm = ALGORITHMS[name]()
+    assert rebuild(describe(algorithm, ALGORITHMS), ALGORITHMS, Path("here")) == algorithm
+    assert hash(algorithm) == hash(ALGORITHMS[name]())
+    if fields(algorithm):
+        with pytest.raises(FrozenInstanceError):
+            setattr(algorithm, fields(algorithm)[0].name, 1)

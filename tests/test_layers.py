@@ -1,0 +1,63 @@
+"""Each room imports only from the rooms before it; `report` and `--help` never import jax."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import symla
+
+ROOT = Path(symla.__file__).parent
+
+# Room -> the rooms it may import from. `errors` and `provenance` stand below all.
+BASE = {"errors", "types", "networks"}
+INNER = BASE | {"environments", "algorithms", "lifetime"}
+HOST = INNER | {"outer", "store", "provenance"}
+ALLOWED = {
+    "errors": set(),
+    "provenance": set(),
+    "types": {"errors"},
+    "networks": {"types", "errors"},
+    "environments": BASE,
+    "kernels": BASE,
+    "algorithms": BASE | {"kernels"},
+    "lifetime": BASE | {"environments", "algorithms"},
+    "outer": BASE,
+    "store": {"errors"},
+    "train": HOST,
+    "evaluate": INNER,
+    "rules": HOST,
+    "report": {"store", "types", "errors"},
+    "experiments": HOST | {"train", "evaluate", "rules"},
+    "console": {"train"},
+    "cli": HOST | {"train", "evaluate", "rules", "experiments", "console", "report"},
+}
+
+
+def room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("symla"):
+            parts = node.module.split(".")
+            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("symla."))
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    if path == ROOT / "__init__.py":
+        return  # the front door, which imports late by name
+    forbidden = set(imported_rooms(path)) - ALLOWED[room(path)] - {room(path)}
+    assert not forbidden, f"{path} must not import from {forbidden}"
+
+
+@pytest.mark.parametrize("module", ["symla", "symla.report", "symla.cli", "symla.store"])
+def test_jax_is_not_imported(module):
+    code = f"import sys, {module}; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
