@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from tests.kernels.processes import finish, run_python, start_python
 
 from symla.kernels import compiler
+from tests.kernels.processes import finish, run_python, start_python
 
 pytestmark = pytest.mark.skipif(
     compiler.find_compiler() is None, reason="no C++ compiler on this machine"
