@@ -80,7 +80,7 @@ def test_equals_the_plain_form(A, B, N, M, ticks, aggregation):
 def test_saturates_like_the_plain_form(size):
     arguments = draw((), 4, 2, 16, 8, size=size)
     for f, g in zip(*(f(*arguments) for f in forms()), strict=True):
-        np.testing.assert_allclose(f, g, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(f, g, rtol=1e-4, atol=1e-4)
 
 
 def test_zero_stays_zero():

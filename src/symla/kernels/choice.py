@@ -77,7 +77,7 @@ def _obstacle() -> str | None:
         fused.load()
     except compiler.CompilerError as error:
         logging.getLogger("symla").warning(
-            "the fused kernel is not available, plain JAX runs instead, several times slower: %s",
+            "the fused kernel is not available, plain JAX runs instead, half as fast: %s",
             error,
         )
         return str(error)

@@ -26,7 +26,10 @@ class CompilerError(Exception):
 
 
 def load(source: Path) -> tuple[ctypes.CDLL, Path]:
-    """The library compiled from `source`, and where it lies. Raises CompilerError."""
+    """The library compiled from `source` and the headers beside it, and where it lies.
+
+    Raises CompilerError.
+    """
     try:
         return _load(source)
     except OSError as error:
@@ -52,7 +55,8 @@ def cache_folder() -> Path:
 
 
 def _load(source: Path) -> tuple[ctypes.CDLL, Path]:
-    stem = f"{source.stem}-{_hash(source.read_bytes(), *_flags(), jaxlib.__version__, processor())}"
+    text = [path.read_bytes() for path in [source, *sorted(source.parent.glob("*.h"))]]
+    stem = f"{source.stem}-{_hash(*text, *_flags(), jaxlib.__version__, processor())}"
     compiler = find_compiler()
     if compiler is None:
         # What a compiler that is now gone has left is as good as new.
