@@ -42,8 +42,9 @@ struct Operand {
   }
 };
 
-void locate(int64_t index, const Dims& batch, Dims& place) {
-  for (size_t i = batch.size(); i-- > 0; index /= batch[i]) place[i] = index % batch[i];
+void advance(Dims& place, const Dims& batch) {
+  for (size_t i = batch.size(); i-- > 0; place[i] = 0)
+    if (++place[i] < batch[i]) return;
 }
 
 // In the order of fused.py.
@@ -65,13 +66,11 @@ void run(const Sizes<kFixed>& sizes, const Dims& batch, const std::vector<Operan
   std::vector<Lifetime> lifetimes(candidate.chunk());
   Dims place(batch.size());
   for (int64_t first = 0; first < total; first += shared) {
-    locate(first, batch, place);
     auto w = [&](int i) { return in[kWeights + i].at(place); };
     candidate.pack({w(0), w(1), w(2), w(3), w(4), w(5), w(6), w(7), w(8)});
     for (int64_t begin = first; begin < first + shared; begin += candidate.chunk()) {
       const int count = std::min<int64_t>(candidate.chunk(), first + shared - begin);
-      for (int e = 0; e < count; ++e) {
-        locate(begin + e, batch, place);
+      for (int e = 0; e < count; ++e, advance(place, batch)) {
         auto from = [&](int i) { return in[i].at(place); };
         auto to = [&](int i) { return out[i].at(place); };
         lifetimes[e] = {from(kHidden),  from(kCell),  from(kBelow), from(kAbove),  from(kShared),

@@ -105,11 +105,7 @@ INLINE Vector at_least(Vector x, Vector limit) { return x < limit ? limit : x; }
 // 2^x = power * scale to 2e-7, for |x| <= 42. Beyond it is clamped, which keeps every product of
 // three of them finite and moves a sigmoid by less than 3e-13. The comparisons let NaN through, and
 // the scale is multiplied, not added to the exponent, because NaN must stay NaN.
-struct Exp2 {
-  Rows power, scale;
-};
-
-INLINE Exp2 exp2(Rows x) {
+INLINE Rows one_plus_exp2(Rows x) {
   const Vector limit = broadcast(42.0f);
   x = each([&](int r) { return at_most(x.row[r], limit); });
   x = each([&](int r) { return at_least(x.row[r], -limit); });
@@ -124,11 +120,9 @@ INLINE Exp2 exp2(Rows x) {
   power = power * rest + 0.24022242426872253f;
   power = power * rest + 0.6931470036506653f;
   power = power * rest + 1.0f;
-  return {power, each([&](int r) { return (Vector)((Integers)rounded.row[r] << 23); })};
+  const Rows scale = each([&](int r) { return (Vector)((Integers)rounded.row[r] << 23); });
+  return power * scale + 1.0f;
 }
-
-INLINE Rows one_plus(const Exp2& e) { return e.power * e.scale + 1.0f; }
-INLINE Rows one_minus(const Exp2& e) { return 1.0f - e.power * e.scale; }
 
 constexpr float kLog2e = 1.4426950408889634f;
 // sigmoid(x) = 1 / (1 + 2^(s x)), tanh(x) = (1 - 2^(2 s x)) / (1 + 2^(2 s x)), s = -log2(e): the
@@ -138,13 +132,13 @@ constexpr float kGateScale[kGates] = {-kLog2e, -kLog2e, -2 * kLog2e, -kLog2e};
 // c' = sigmoid(forget) c + sigmoid(enter) tanh(candidate), h' = sigmoid(output) tanh(c').
 // All denominators are shared: two divisions instead of five.
 INLINE Rows open_gates(const Rows gate[kGates], Rows& cell) {
-  const Exp2 candidate = exp2(gate[2]);
-  const Rows enter = one_plus(exp2(gate[0])) * one_plus(candidate);
-  const Rows forget = one_plus(exp2(gate[1]));
-  cell = (cell * enter + one_minus(candidate) * forget) / (enter * forget);
-  const Rows output = one_plus(exp2(gate[3]));
-  const Exp2 squashed = exp2(cell * (-2 * kLog2e));
-  return one_minus(squashed) / (output * one_plus(squashed));
+  const Rows candidate = one_plus_exp2(gate[2]);
+  const Rows enter = one_plus_exp2(gate[0]) * candidate;
+  const Rows forget = one_plus_exp2(gate[1]);
+  cell = (cell * enter + (2.0f - candidate) * forget) / (enter * forget);
+  const Rows output = one_plus_exp2(gate[3]);
+  const Rows squashed = one_plus_exp2(cell * (-2 * kLog2e));
+  return (2.0f - squashed) / (output * squashed);
 }
 
 // ---- Matrix products --------------------------------------------------------------------------
