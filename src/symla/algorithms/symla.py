@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jaxtyping import Array, Float
 
 from symla.algorithms.base import sample_action
 from symla.errors import require
-from symla.kernels import Aggregation, Layer, Weights, update_layer
+from symla.kernels import Aggregation, Backend, Layer, Weights, update_layer
 from symla.networks import init_gate_bias, init_linear, init_weight
 from symla.types import Action, Percept, PRNGKey, Spec
 
@@ -31,6 +32,7 @@ class SymLA:
     widths: tuple[int, ...] = ()  # of the K - 1 layers of neurons between observation and action
     aggregation: Aggregation = "mean"
     initial_std: float = 0.0  # of the initial LSTM states: 0 makes the symmetries exact
+    backend: Backend = "auto"  # of the layer update: the fused kernel, plain JAX, or what fits
 
     def __post_init__(self):
         for name in ("hidden_size", "message_size", "micro_ticks"):
@@ -40,6 +42,10 @@ class SymLA:
         require(
             self.aggregation in ("mean", "sum"),
             f"aggregation must be 'mean' or 'sum', got {self.aggregation!r}",
+        )
+        require(
+            self.backend in get_args(Backend),
+            f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}",
         )
         require(self.initial_std >= 0, f"initial_std must be at least 0, got {self.initial_std}")
 
@@ -110,6 +116,7 @@ class SymLA:
                     shared,
                     self.micro_ticks,
                     self.aggregation,
+                    self.backend,
                 )
             )
         return layers[-1].forward[:, 0], tuple(layers)

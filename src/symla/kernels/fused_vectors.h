@@ -1,0 +1,160 @@
+// Vectors of the width that the processor has, and the arithmetic of an LSTM on them.
+
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+namespace symla {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kRows = 4;  // 4 gates x 4 rows = 16 of 32 registers accumulate
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+constexpr int kRows = 2;  // 8 of 16 registers
+#else
+constexpr int kLanes = 4;
+constexpr int kRows = 4;  // Neon has 32 registers
+#endif
+constexpr int kGates = 4;
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 4")
+#endif
+#define INLINE inline __attribute__((always_inline))
+
+typedef float Vector __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Integers __attribute__((vector_size(4 * kLanes)));
+typedef float Loose __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+
+INLINE Vector load(const float* from) { return *reinterpret_cast<const Loose*>(from); }
+INLINE void store(float* to, Vector x) { *reinterpret_cast<Loose*>(to) = x; }
+// GCC would rather load a weight again for every row than keep it: loads, not arithmetic, would
+// then set the pace.
+INLINE Vector in_register(Vector x) {
+#if defined(__x86_64__)
+  asm("" : "+v"(x));
+#elif defined(__aarch64__)
+  asm("" : "+w"(x));
+#endif
+  return x;
+}
+INLINE Vector broadcast(float x) { return x - Vector{}; }
+
+// The sizes people use get a copy of constant length instead of a call into the C library.
+inline void copy(float* to, const float* from, int count) {
+  if (count == 8) std::memcpy(to, from, 32);
+  else if (count == 16) std::memcpy(to, from, 64);
+  else std::memcpy(to, from, count * sizeof(float));
+}
+
+// A vector of `count` numbers, zeros behind them, from one array to another.
+INLINE void copy_padded(float* to, const float* from, int count) {
+  if (count >= kLanes) return store(to, load(from));
+  store(to, Vector{});
+  copy(to, from, count);
+}
+
+inline int round_up(int x, int step) { return (x + step - 1) / step * step; }
+
+// ---- Gates ------------------------------------------------------------------------------------
+
+// kRows vectors, treated alike. The gates are one long chain of dependent operations: a processor
+// is only kept busy by several chains whose instructions alternate, so every line below is written
+// out for all rows before the next one.
+struct Rows {
+  Vector row[kRows];
+};
+
+template <typename F>
+INLINE Rows each(F f) {
+  Rows out;
+  UNROLL
+  for (int r = 0; r < kRows; ++r) out.row[r] = f(r);
+  return out;
+}
+
+INLINE Rows operator+(Rows x, Rows y) { return each([&](int r) { return x.row[r] + y.row[r]; }); }
+INLINE Rows operator-(Rows x, Rows y) { return each([&](int r) { return x.row[r] - y.row[r]; }); }
+INLINE Rows operator*(Rows x, Rows y) { return each([&](int r) { return x.row[r] * y.row[r]; }); }
+INLINE Rows operator/(Rows x, Rows y) { return each([&](int r) { return x.row[r] / y.row[r]; }); }
+INLINE Rows operator+(Rows x, float y) { return each([&](int r) { return x.row[r] + y; }); }
+INLINE Rows operator-(Rows x, float y) { return each([&](int r) { return x.row[r] - y; }); }
+INLINE Rows operator-(float x, Rows y) { return each([&](int r) { return x - y.row[r]; }); }
+INLINE Rows operator*(Rows x, float y) { return each([&](int r) { return x.row[r] * y; }); }
+
+// Both return `x` if it is NaN.
+#if defined(__AVX512F__)
+INLINE Vector at_most(Vector x, Vector limit) { return _mm512_min_ps(limit, x); }
+INLINE Vector at_least(Vector x, Vector limit) { return _mm512_max_ps(limit, x); }
+#elif defined(__AVX__)
+INLINE Vector at_most(Vector x, Vector limit) { return _mm256_min_ps(limit, x); }
+INLINE Vector at_least(Vector x, Vector limit) { return _mm256_max_ps(limit, x); }
+#else
+INLINE Vector at_most(Vector x, Vector limit) { return x > limit ? limit : x; }
+INLINE Vector at_least(Vector x, Vector limit) { return x < limit ? limit : x; }
+#endif
+
+// 2^x = power * scale to 2e-7, for |x| <= 42. Beyond it is clamped, which keeps every product of
+// three of them finite and moves a sigmoid by less than 3e-13. The comparisons let NaN through, and
+// the scale is multiplied, not added to the exponent, because NaN must stay NaN.
+INLINE Rows one_plus_exp2(Rows x) {
+  const Vector limit = broadcast(42.0f);
+  x = each([&](int r) { return at_most(x.row[r], limit); });
+  x = each([&](int r) { return at_least(x.row[r], -limit); });
+  // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits; 127 more, and
+  // those bits are the exponent field of 2^integer.
+  const float magic = 12582912.0f + 127.0f;
+  const Rows rounded = x + magic;
+  const Rows rest = x - (rounded - magic);
+  // Minimax on [-1/2, 1/2], exact at 0 so that a silent LSTM stays exactly silent.
+  Rows power = rest * 0.0013264705194160342f + 0.009671513922512531f;
+  power = power * rest + 0.05550733953714371f;
+  power = power * rest + 0.24022242426872253f;
+  power = power * rest + 0.6931470036506653f;
+  power = power * rest + 1.0f;
+  const Rows scale = each([&](int r) { return (Vector)((Integers)rounded.row[r] << 23); });
+  return power * scale + 1.0f;
+}
+
+constexpr float kLog2e = 1.4426950408889634f;
+// sigmoid(x) = 1 / (1 + 2^(s x)), tanh(x) = (1 - 2^(2 s x)) / (1 + 2^(2 s x)), s = -log2(e): the
+// packed weights carry the factor, so the matrix product ends where 2^x begins.
+constexpr float kGateScale[kGates] = {-kLog2e, -kLog2e, -2 * kLog2e, -kLog2e};
+
+// c' = sigmoid(forget) c + sigmoid(enter) tanh(candidate), h' = sigmoid(output) tanh(c').
+// All denominators are shared: two divisions instead of five.
+INLINE Rows open_gates(const Rows gate[kGates], Rows& cell) {
+  const Rows candidate = one_plus_exp2(gate[2]);
+  const Rows enter = one_plus_exp2(gate[0]) * candidate;
+  const Rows forget = one_plus_exp2(gate[1]);
+  cell = (cell * enter + (2.0f - candidate) * forget) / (enter * forget);
+  const Rows output = one_plus_exp2(gate[3]);
+  const Rows squashed = one_plus_exp2(cell * (-2 * kLog2e));
+  return (2.0f - squashed) / (output * squashed);
+}
+
+// ---- Matrix products --------------------------------------------------------------------------
+
+// sum[v].row[r] += rows[r][0..count) times a panel of `count` x kWidth vectors.
+template <int kWidth>
+INLINE void accumulate(Rows (&sum)[kWidth], const float* const* rows, const float* panel,
+                       int count) {
+  for (int j = 0; j < count; ++j, panel += kWidth * kLanes) {
+    const Rows x = each([&](int r) { return broadcast(rows[r][j]); });
+    UNROLL
+    for (int v = 0; v < kWidth; ++v) {
+      const Vector weight = in_register(load(panel + v * kLanes));
+      sum[v] = each([&](int r) { return sum[v].row[r] + x.row[r] * weight; });
+    }
+  }
+}
+
+}  // namespace symla
