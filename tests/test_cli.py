@@ -87,6 +87,23 @@ def test_a_checkpoint_file_is_a_rule(finished):
     assert "bandit-arms-2" in done.stdout
 
 
+def test_a_rule_exported_is_a_file_of_its_own(finished, tmp_path):
+    folder, _ = finished
+    path = tmp_path / "mine.safetensors"
+    assert symla("export", folder, path, "--summary", "tiny").returncode == 0
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["summary"] == "tiny"
+    assert {"command", "revision", "hardware", "training", "regret"} <= set(card)
+    by_run, by_file = (
+        symla("test", what, "--lifetimes", 20, "--length", 5).stdout.splitlines()[1:]
+        for what in (folder, path)
+    )
+    assert by_run == by_file != []
+    refused = symla("export", folder, tmp_path / "mine.pkl")
+    assert refused.returncode == 2
+    assert "must end in .safetensors" in refused.stderr
+
+
 def test_a_shipped_rule_works_right_after_installing():
     done = symla("test", "bandits", "--environment", "bandit-arms-10", "--lifetimes", 100)
     assert done.returncode == 0, done.stderr

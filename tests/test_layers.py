@@ -12,11 +12,12 @@ import symla
 ROOT = Path(symla.__file__).parent
 
 # Room -> the rooms it may import from.
-BASE = {"errors", "types", "networks", "devices"}
+BASE = {"errors", "types", "networks", "devices", "caches"}
 INNER = BASE | {"environments", "algorithms", "lifetime"}
 HOST = INNER | {"outer", "store", "provenance"}
 ALLOWED = {
     "errors": set(),
+    "caches": set(),
     "provenance": set(),
     "types": {"errors"},
     "networks": {"types", "errors"},
@@ -34,7 +35,7 @@ ALLOWED = {
     "experiments": HOST | {"train", "evaluate", "rules"},
     "console": {"train"},
     "__main__": {"cli"},
-    "cli": HOST | {"train", "evaluate", "rules", "experiments", "console", "report"},
+    "cli": HOST | {"caches"} | {"train", "evaluate", "rules", "experiments", "console", "report"},
 }
 
 
