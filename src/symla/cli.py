@@ -137,7 +137,10 @@ def resume(arguments: Sequence[str]) -> int:
 def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
     view = TrainingView(console)
     view.say(f"run folder: {run.path}")
-    finished = experiment.run(seed, run, view)
+    try:
+        finished = experiment.run(seed, run, view)
+    except KeyboardInterrupt:  # before the first generation, after the last, or a second Ctrl-C
+        finished = False
     if not finished:
         view.say(f"continue with: symla resume {run.path}")
         return STOPPED

@@ -67,6 +67,7 @@ class Bandits:
 
         training = self.training(seed)
         trained_on = f"bandit-arms-{self.arms}"
+        view.say("measuring the algorithms to beat ...")
         references = reference_regrets(trained_on, self.length, PROBE_LIFETIMES, PROBE_SEED)
         view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
         started = time.monotonic()
