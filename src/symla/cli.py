@@ -4,11 +4,13 @@ jax is imported late: `--help` and a misspelt word answer at once. Exit codes: 0
 person's input was wrong, 130 stopped by a signal, with everything kept.
 """
 
+import hashlib
+import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, make_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,28 @@ console = Console(highlight=False)
 
 
 @dataclass(frozen=True)
+class MachineOptions:
+    devices: int | None = None
+    """Devices of this process that share the population; on a CPU, cores. Default: all. However
+    many there are, the result is the same."""
+    distributed: bool = False
+    """This is one of several processes, on one machine or many, that train together; the first one
+    writes. Under SLURM the next three are found by themselves."""
+    coordinator: str | None = None
+    """distributed: host:port of the first process."""
+    processes: int | None = None
+    """distributed: how many there are."""
+    process_id: int | None = None
+    """distributed: which one this is, from 0."""
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     seed: int = 0
     """Everything random follows from it. The same seed, machine and versions give the same rule."""
     run_dir: Path | None = None
     """Where the run is kept. Default: runs/EXPERIMENT-seed0-DATE-TIME."""
-    devices: int | None = None
-    """Devices that share the population; on a CPU, cores. Default: all. The result is the same."""
+    machine: MachineOptions = field(default_factory=MachineOptions)
 
 
 @dataclass(frozen=True)
@@ -68,8 +85,7 @@ class ResumeOptions:
 
     run: tyro.conf.Positional[Path]
     """A run folder."""
-    devices: int | None = None
-    """Devices that share the population; on a CPU, cores. Default: all. The result is the same."""
+    machine: MachineOptions = field(default_factory=MachineOptions)
 
 
 @dataclass(frozen=True)
@@ -105,25 +121,25 @@ def train(arguments: Sequence[str]) -> int:
     )
     parsed = _parse(Command, rest, f"train {name}", _first_line(EXPERIMENTS[name]))
     options, experiment = parsed.options, parsed.settings
-    prepare_jax(options.devices)
+    prepare_jax(options.machine)
     experiment.training(options.seed)  # refuses wrong settings before anything is written
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = options.run_dir or Path("runs") / f"{name}-seed{options.seed}-{stamp}"
-    run = RunFolder(path)
+    config = {"experiment": name, "seed": options.seed, "settings": asdict(experiment)}
     from symla.provenance import provenance
 
-    run.create(
-        {"experiment": name, "seed": options.seed, "settings": asdict(experiment), **provenance()}
-    )
+    same_everywhere(config)
+    run = RunFolder(path, is_writer())
+    run.create({**config, **provenance()})
     return _run(experiment, options.seed, run)
 
 
 def resume(arguments: Sequence[str]) -> int:
     """Continue an interrupted run: symla resume RUN"""
     options = _parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__)
-    prepare_jax(options.devices)
-    run = RunFolder(options.run)
+    prepare_jax(options.machine)
+    run = RunFolder(options.run, is_writer())
     config = run.config()
     try:
         name, seed, settings = config["experiment"], config["seed"], config["settings"]
@@ -131,11 +147,12 @@ def resume(arguments: Sequence[str]) -> int:
         raise CheckpointError(f"{run.config_path} lacks {error}: it is damaged") from error
     if name not in EXPERIMENTS:
         raise UnknownNameError("experiment", name, EXPERIMENTS)
+    same_everywhere({"experiment": name, "seed": seed, "settings": settings})
     return _run(from_settings(EXPERIMENTS[name], settings, run.config_path), seed, run)
 
 
 def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
-    view = TrainingView(console)
+    view = TrainingView(console if run.writer else Console(quiet=True))
     view.say(f"run folder: {run.path}")
     try:
         finished = experiment.run(seed, run, view)
@@ -144,6 +161,8 @@ def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
     if not finished:
         view.say(f"continue with: symla resume {run.path}")
         return STOPPED
+    if not run.writer:
+        return 0
     from symla.report import draw, regret_table
 
     view.say("")
@@ -296,11 +315,13 @@ def run_command(arguments: Sequence[str]) -> int:
         return 0
 
 
-def prepare_jax(devices: int | None = None) -> None:
-    """Make each core of the CPU a device of jax, or `devices` of them; before jax is first used.
+def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
+    """Say which devices there are, before jax is first used: by default every core of the CPU.
 
-    What XLA compiles is kept between runs. Raises SettingError for fewer than 1 device.
+    What XLA compiles is kept between runs. Raises SettingError for fewer than 1 device, or
+    processes that cannot find each other.
     """
+    devices = machine.devices
     require(devices is None or devices >= 1, f"devices must be at least 1, got {devices}")
     import jax
 
@@ -310,6 +331,35 @@ def prepare_jax(devices: int | None = None) -> None:
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    if machine.distributed:
+        try:
+            jax.distributed.initialize(machine.coordinator, machine.processes, machine.process_id)
+        except (RuntimeError, ValueError) as error:
+            raise SettingError(
+                f"the processes did not find each other: {error}. Every one needs the same "
+                "--coordinator HOST:PORT and --processes N, and its own --process-id from 0"
+            ) from error
+
+
+def is_writer() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    import jax
+
+    return jax.process_index() == 0
+
+
+def same_everywhere(config: Mapping[str, Any]) -> None:
+    """Raises SettingError, naming the process, if one was started with other settings."""
+    from symla.devices import gather
+
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).digest()
+    hashes = gather(int.from_bytes(digest[:3], "little"))[:, 0]
+    others = [str(i) for i, value in enumerate(hashes) if value != hashes[0]]
+    require(
+        not others,
+        f"process {', '.join(others)} was started with other settings than process 0: "
+        "start all of them with the same options and seed",
+    )
 
 
 def _print_help() -> None:

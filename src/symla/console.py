@@ -45,7 +45,7 @@ class TrainingView:
         beside = " · ".join(f"{name} {value:.2f}" for name, value in references.items())
         self.say(f"{measure} to beat: {beside}")
         self.say(f"meta-training {title}")
-        if self.console.is_terminal:
+        if self.console.is_terminal and not self.console.quiet:
             columns = (
                 BarColumn(bar_width=30),
                 TextColumn("{task.fields[where]}"),
@@ -87,6 +87,8 @@ class TrainingView:
             self.say("testing ...")
 
     def say(self, text: str) -> None:
+        if self.console.quiet:
+            return
         if self.console.is_terminal:
             self.console.print(text, highlight=False, markup=False)
         else:

@@ -1,6 +1,7 @@
 """Devices: how many, and how a batch is spread over them. On a CPU, a device is a core.
 
-Room: base layer.
+Room: base layer. With several processes every one of them runs the same program on the same values,
+and `jax.devices()` are the devices of all: nothing else in the project knows how many there are.
 """
 
 from collections.abc import Callable
@@ -8,7 +9,9 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Int
 
 from symla.types import State
 
@@ -57,6 +60,13 @@ def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
 def replicate(state: State) -> State:
     """A copy on every device."""
     return jax.device_put(state, NamedSharding(_all_devices(), PartitionSpec()))
+
+
+def gather(*values: int) -> Int[np.ndarray, "processes values"]:
+    """What each process has to say; a row each. All of them must call it."""
+    if jax.process_count() == 1:
+        return np.array([values])
+    return np.asarray(multihost_utils.process_allgather(np.array(values, np.int32)))
 
 
 def _all_devices() -> Mesh:

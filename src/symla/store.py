@@ -180,9 +180,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where one run keeps everything."""
+    """Where one run keeps everything.
+
+    Of several processes of one run only one is the `writer`; the others read, and write nothing.
+    """
 
     path: Path
+    writer: bool = True
 
     @property
     def config_path(self) -> Path:
@@ -202,6 +206,8 @@ class RunFolder:
 
     def create(self, config: Mapping[str, Any]) -> None:
         """Make the folder. Raises SettingError if a run already lives there, or it cannot be."""
+        if not self.writer:
+            return
         if self.config_path.exists():
             raise SettingError(
                 f"{self.path} already holds a run, and nothing in it was touched: "
@@ -221,12 +227,15 @@ class RunFolder:
         return read_json(self.config_path)
 
     def write_results(self, results: Mapping[str, Any]) -> None:
-        write_json(self.results_path, {"schema": SCHEMA, **results})
+        if self.writer:
+            write_json(self.results_path, {"schema": SCHEMA, **results})
 
     def results(self) -> dict[str, Any]:
         return read_json(self.results_path)
 
     def append_metrics(self, rows: list[Mapping[str, Any]]) -> None:
+        if not self.writer:
+            return
         with open(self.metrics_path, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
             file.flush()
@@ -241,12 +250,16 @@ class RunFolder:
 
     def forget_metrics_after(self, generation: int) -> None:
         """Drop the rows that the checkpoint of `generation` has not seen: they will come again."""
+        if not self.writer:
+            return
         rows = [row for row in self.metrics() if row["generation"] <= generation]
         write(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def save(self, generation: int, arrays: Arrays, manifest: Mapping[str, Any], keep: int) -> Path:
         """Add a checkpoint, then drop all but the newest `keep`."""
         path = self.path / "checkpoints" / f"generation-{generation:06d}.safetensors"
+        if not self.writer:
+            return path
         save_checkpoint(path, arrays, {"generation": generation, **manifest})
         for old in list(self.checkpoints())[keep:]:
             old.with_suffix(".json").unlink(missing_ok=True)  # the manifest first: none is half

@@ -20,7 +20,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
-from symla.devices import everywhere, replicate, spread
+from symla.devices import everywhere, gather, replicate, spread
 from symla.environments.base import Environment
 from symla.errors import require
 from symla.lifetime import lifetime
@@ -171,10 +171,13 @@ def meta_train(
     started = saved = time.monotonic()
     pace = None  # seconds a generation
     with stop_signal() as stopped:
-        while done < generations and not stopped.is_set():
-            until_probe = probe_every - done % probe_every
-            affordable = 1 if pace is None else max(1, int(CHUNK_SECONDS / pace))
-            count = min(affordable, until_probe, generations - done, CHUNK_LIMIT)
+        while done < generations:
+            affordable = 1 if pace is None else max(1, min(CHUNK_LIMIT, int(CHUNK_SECONDS / pace)))
+            # Processes have clocks and signals of their own, but must do the same.
+            wishes = gather(affordable, stopped.is_set())
+            if wishes[:, 1].any():
+                break
+            count = min(int(wishes[0, 0]), probe_every - done % probe_every, generations - done)
 
             begun = time.monotonic()
             state, metrics = jax.block_until_ready(

@@ -1,0 +1,53 @@
+"""Several real processes that train together give what one gives, bit for bit."""
+
+import socket
+import subprocess
+
+from tests.test_cli import SMALL, command, symla
+
+
+def train_together(folder, seeds):
+    """A process for each seed, all on this machine. Returns them, finished."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    processes = [
+        subprocess.Popen(
+            command(
+                "train", "bandits", *SMALL, "--run-dir", folder, "--devices", 1, "--distributed",
+                "--coordinator", f"localhost:{port}", "--processes", len(seeds),
+                "--process-id", number, "--seed", seed,
+            ),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number, seed in enumerate(seeds)
+    ]  # fmt: skip
+    return [(p.communicate(timeout=300), p.returncode) for p in processes]
+
+
+def checkpoint_of(folder):
+    return next((folder / "checkpoints").glob("*.safetensors")).read_bytes()
+
+
+def test_two_processes_equal_one(tmp_path):
+    alone = symla("train", "bandits", *SMALL, "--run-dir", tmp_path / "one", "--devices", 1)
+    assert alone.returncode == 0, alone.stderr
+    first, second = train_together(tmp_path / "two", seeds=(0, 0))
+    assert first[1] == second[1] == 0, (first, second)
+    assert "testing" in first[0][0]
+    assert "generation" not in second[0][0]  # one of them speaks
+    assert checkpoint_of(tmp_path / "one") == checkpoint_of(tmp_path / "two")
+
+
+def test_processes_with_other_settings_are_named(tmp_path):
+    for (_, stderr), code in train_together(tmp_path / "run", seeds=(0, 1)):
+        assert code == 2
+        assert "process 1 was started with other settings" in stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_address_is_one_clear_message():
+    done = symla("train", "bandits", *SMALL, "--distributed", "--coordinator", "nonsense")
+    assert done.returncode == 2
+    assert "--process-id" in done.stderr
+    assert "Traceback" not in done.stderr
