@@ -11,15 +11,17 @@ import symla
 
 ROOT = Path(symla.__file__).parent
 
-# Room -> the rooms it may import from. `errors` and `provenance` stand below all.
-BASE = {"errors", "types", "networks"}
+# Room -> the rooms it may import from.
+BASE = {"errors", "types", "networks", "devices", "caches"}
 INNER = BASE | {"environments", "algorithms", "lifetime"}
 HOST = INNER | {"outer", "store", "provenance"}
 ALLOWED = {
     "errors": set(),
+    "caches": set(),
     "provenance": set(),
     "types": {"errors"},
     "networks": {"types", "errors"},
+    "devices": {"types"},
     "environments": BASE,
     "kernels": BASE,
     "algorithms": BASE | {"kernels"},
@@ -32,7 +34,8 @@ ALLOWED = {
     "report": {"store", "types", "errors"},
     "experiments": HOST | {"train", "evaluate", "rules"},
     "console": {"train"},
-    "cli": HOST | {"train", "evaluate", "rules", "experiments", "console", "report"},
+    "__main__": {"cli"},
+    "cli": HOST | {"caches"} | {"train", "evaluate", "rules", "experiments", "console", "report"},
 }
 
 

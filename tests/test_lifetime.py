@@ -29,19 +29,19 @@ class Diary:
             [percept.observation, percept.action, percept.reward[None], percept.done[None]]
         )
         # The diary leaves the lifetime through a callback, because only actions do otherwise.
-        jax.debug.callback(lambda t, page: self_pages.__setitem__(int(t), np.asarray(page)), t, page)
+        jax.debug.callback(lambda t, page: pages_of.__setitem__(int(t), np.asarray(page)), t, page)
         return (t % 2).astype(jnp.int32), state
 
 
-self_pages: dict[int, np.ndarray] = {}
+pages_of: dict[int, np.ndarray] = {}
 
 
 def test_percepts_hold_the_last_action_reward_and_end(key):
     """In a corridor of two cells, every move right ends an episode and the next starts at once."""
-    self_pages.clear()
+    pages_of.clear()
     total, _, trace = lifetime(Diary(5), Corridor(cells=2), (), key, 5)
     jax.effects_barrier()
-    pages = np.stack([self_pages[t] for t in range(5)])
+    pages = np.stack([pages_of[t] for t in range(5)])
     observation, action, reward, done = pages[:, :2], pages[:, 2:4], pages[:, 4], pages[:, 5]
     assert action.tolist() == [[0, 0], [1, 0], [0, 1], [1, 0], [0, 1]]
     assert reward.tolist() == [0, 0, 1, 0, 1]
@@ -93,7 +93,9 @@ def test_memory_is_flat_in_length_without_a_trace(key):
     params = algorithm.init_params(key, environment.spec)
 
     def temporary_bytes(length):
-        live = jax.jit(lambda k: lifetime(algorithm, environment, params, k, length, record=False)[0])
+        live = jax.jit(
+            lambda k: lifetime(algorithm, environment, params, k, length, record=False)[0]
+        )
         return live.lower(key).compile().memory_analysis().temp_size_in_bytes
 
     assert temporary_bytes(100_000) < temporary_bytes(100) + 1_000

@@ -1,6 +1,7 @@
 """Meta-training: it learns, it resumes exactly, it compiles once."""
 
-import itertools
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +10,13 @@ import pytest
 
 from symla import train
 from symla.algorithms import MetaRNN, SymLA
+from symla.devices import replicate
 from symla.environments import make
 from symla.errors import SettingError
 from symla.evaluate import meta_test
 from symla.outer import EvolutionStrategies
 from symla.rules import load
-from symla.store import RunFolder, describe, flatten
+from symla.store import RunFolder, flatten
 from symla.train import Training, meta_train
 
 MANIFEST = {
@@ -101,15 +103,13 @@ def test_twins_live_the_same_lifetimes():
 def test_metrics_are_of_the_generation_they_name():
     training = tiny()
     state = train.init(training)
-    after, metrics = train.advance(
-        training, train.replicate(state), train._int(0), train._int(2)
-    )
+    _, metrics = train.advance(training, replicate(state), train._int(0), train._int(2))
     state = train.init(training)
     for number in range(2):
         state, one = train.generation(training, state, jnp.asarray(number))
         for name, column in metrics._asdict().items():
             np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
-    assert jnp.all(metrics.return_mean[2:] == 0)
+    assert jnp.all(metrics.returns[2:] == 0)
 
 
 def test_settings_outside_their_range_are_refused(tmp_path):
@@ -129,3 +129,31 @@ def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
     regret = meta_test(rule, "bandit-easy", 1000, 50).regret
     ucb1 = meta_test(load("ucb1"), "bandit-easy", 1000, 50).regret
     assert regret.mean + regret.ci95 < ucb1.mean - ucb1.ci95
+
+
+DEVICES = """
+import hashlib, sys
+import jax
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+from symla.algorithms import SymLA
+from symla.devices import replicate
+from symla.environments import make
+from symla.outer import EvolutionStrategies
+from symla.train import Training, _int, advance, init
+assert len(jax.devices()) == int(sys.argv[1])
+training = Training(SymLA(), make("bandit-arms-3"), EvolutionStrategies(32), 5, 30, seed=0)
+state, metrics = advance(training, replicate(init(training)), _int(0), _int(12))
+leaves = jax.tree.leaves(jax.device_get((state, metrics)))
+print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
+"""
+
+
+def test_the_number_of_devices_does_not_change_a_bit():
+    hashes = [
+        subprocess.run(
+            [sys.executable, "-c", DEVICES, str(count)], capture_output=True, text=True, check=True
+        ).stdout
+        for count in (1, 2, 4)
+    ]
+    assert len(hashes[0]) == 65
+    assert hashes[0] == hashes[1] == hashes[2]

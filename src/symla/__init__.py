@@ -21,7 +21,7 @@ _HOMES = {
     "Percept": "types",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0604
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ import tyro
 from rich.console import Console
 
 from symla.console import TrainingView, complain, print_table
-from symla.errors import CheckpointError, SymlaError, UnknownNameError, require
+from symla.errors import CheckpointError, SettingError, SymlaError, UnknownNameError, require
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.store import RunFolder, from_settings, write_json
 
@@ -73,6 +73,18 @@ class ResumeOptions:
 
 
 @dataclass(frozen=True)
+class ExportOptions:
+    """Write the rule of a finished run to a file of its own, with its card."""
+
+    run: tyro.conf.Positional[Path]
+    """A run folder."""
+    file: tyro.conf.Positional[Path]
+    """Where to: NAME.safetensors. The card is written beside it, NAME.json."""
+    summary: str = ""
+    """One line that says what the rule is good for."""
+
+
+@dataclass(frozen=True)
 class ListOptions:
     """Show what there is: environments, algorithms, experiments, shipped rules."""
 
@@ -93,7 +105,7 @@ def train(arguments: Sequence[str]) -> int:
     )
     parsed = _parse(Command, rest, f"train {name}", _first_line(EXPERIMENTS[name]))
     options, experiment = parsed.options, parsed.settings
-    use_devices(options.devices)
+    prepare_jax(options.devices)
     experiment.training(options.seed)  # refuses wrong settings before anything is written
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -110,7 +122,7 @@ def train(arguments: Sequence[str]) -> int:
 def resume(arguments: Sequence[str]) -> int:
     """Continue an interrupted run: symla resume RUN"""
     options = _parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__)
-    use_devices(options.devices)
+    prepare_jax(options.devices)
     run = RunFolder(options.run)
     config = run.config()
     try:
@@ -125,7 +137,10 @@ def resume(arguments: Sequence[str]) -> int:
 def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
     view = TrainingView(console)
     view.say(f"run folder: {run.path}")
-    finished = experiment.run(seed, run, view)
+    try:
+        finished = experiment.run(seed, run, view)
+    except KeyboardInterrupt:  # before the first generation, after the last, or a second Ctrl-C
+        finished = False
     if not finished:
         view.say(f"continue with: symla resume {run.path}")
         return STOPPED
@@ -149,9 +164,9 @@ def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
 def test(arguments: Sequence[str]) -> int:
     """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
     options = _parse(TestOptions, arguments, "test", TestOptions.__doc__)
+    prepare_jax()
     from symla.algorithms import HAND_MADE
     from symla.environments import make
-    from symla.errors import SettingError
     from symla.evaluate import meta_test
     from symla.rules import hand_made, load
 
@@ -189,6 +204,23 @@ def report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def export(arguments: Sequence[str]) -> int:
+    """Write a rule to a file of its own, with its card: symla export RUN FILE"""
+    options = _parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
+    require(options.file.suffix == ".safetensors", f"{options.file} must end in .safetensors")
+    from symla.rules import export as write_rule
+    from symla.rules import load
+
+    run = RunFolder(options.run)
+    rule, regret = load(run.path), run.results()["regret"]
+    try:
+        write_rule(rule, options.file, {"summary": options.summary, "regret": regret})
+    except OSError as error:
+        raise SettingError(f"cannot write {options.file}: {error.strerror}") from error
+    print(f"{options.file} and {options.file.with_suffix('.json')}")
+    return 0
+
+
 def list_(arguments: Sequence[str]) -> int:
     """Show environments, algorithms, experiments and shipped rules: symla list"""
     _parse(ListOptions, arguments, "list", ListOptions.__doc__)
@@ -197,7 +229,9 @@ def list_(arguments: Sequence[str]) -> int:
     from symla.rules import pretrained
     from symla.store import read_json
 
-    families = {prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()}
+    families = {
+        prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()
+    }
     cards = {name: read_json(path.with_suffix(".json")) for name, path in pretrained().items()}
     sections = {
         "environments": {name: repr(e) for name, e in (ENVIRONMENTS | families).items()},
@@ -221,6 +255,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "resume": resume,
     "test": test,
     "report": report,
+    "export": export,
     "list": list_,
 }
 
@@ -261,20 +296,25 @@ def run_command(arguments: Sequence[str]) -> int:
         return 0
 
 
-def use_devices(count: int | None) -> None:
-    """Make each core of the CPU a device of jax, or `count` of them; before jax is first used.
+def prepare_jax(devices: int | None = None) -> None:
+    """Make each core of the CPU a device of jax, or `devices` of them; before jax is first used.
 
-    Raises SettingError for fewer than 1.
+    What XLA compiles is kept between runs. Raises SettingError for fewer than 1 device.
     """
-    require(count is None or count >= 1, f"devices must be at least 1, got {count}")
+    require(devices is None or devices >= 1, f"devices must be at least 1, got {devices}")
     import jax
 
-    jax.config.update("jax_num_cpu_devices", count or os.cpu_count() or 1)
+    from symla.caches import cache_folder
+
+    jax.config.update("jax_num_cpu_devices", devices or os.cpu_count() or 1)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def _print_help() -> None:
     print("symla: meta-learn reinforcement-learning algorithms, and use them\n")
-    for name, command in COMMANDS.items():
+    for command in COMMANDS.values():
         purpose, _, usage = command.__doc__.partition(": ")
         print(f"  {usage:<52}{purpose}")
     print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")

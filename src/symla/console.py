@@ -38,43 +38,43 @@ class TrainingView:
         self.bar: Progress | None = None
         self.last_line = -PLAIN_SECONDS
         self.standing = ""
-        self.first: tuple[int, float] | None = None
+        self.first: train.Progress | None = None
 
     def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
         self.measure = measure
-        self.say(f"meta-training {title}: compiling ...")
         beside = " · ".join(f"{name} {value:.2f}" for name, value in references.items())
         self.say(f"{measure} to beat: {beside}")
+        self.say(f"meta-training {title}")
         if self.console.is_terminal:
             columns = (
                 BarColumn(bar_width=30),
-                TextColumn("{task.completed}/{task.total} generations"),
+                TextColumn("{task.fields[where]}"),
                 TextColumn("{task.fields[standing]}", style="bold"),
                 TextColumn("{task.fields[left]}", style="dim"),
             )
             self.bar = Progress(*columns, console=self.console)
-            self.task = self.bar.add_task("", total=None, standing="", left="")
+            self.task = self.bar.add_task("", total=None, where="compiling", standing="", left="")
             self.bar.start()
 
     def progress(self, progress: "train.Progress") -> None:
-        done, total, seconds, row = progress
+        done, total, _, row = progress
         if self.measure in row:
             self.standing = f"{self.measure} {row[self.measure]:.2f}"
+        where = f"generation {done}/{total}"
         left = f"{_clock(self._left(progress))} left"
         if self.bar is not None:
-            self.bar.update(
-                self.task, completed=done, total=total, standing=self.standing, left=left
-            )
+            fields = {"where": where, "standing": self.standing, "left": left}
+            self.bar.update(self.task, completed=done, total=total, **fields)
         elif done == total or time.monotonic() - self.last_line >= PLAIN_SECONDS:
             self.last_line = time.monotonic()
-            self.say(f"generation {done}/{total}, {self.standing}, {left}")
+            self.say(", ".join(filter(None, (where, self.standing, left))))
 
     def _left(self, progress: "train.Progress") -> float:
-        """Seconds, at the pace since the first report (a resumed run did the rest before)."""
+        """Seconds, at the pace since the first report: a resumed run did the rest before."""
         if self.first is None:
-            pace = 0.0
-            self.first = progress.generation, progress.seconds
-        done, seconds = progress.generation - self.first[0], progress.seconds - self.first[1]
+            self.first = progress
+        done = progress.generation - self.first.generation
+        seconds = progress.seconds - self.first.seconds
         pace = seconds / done if done else progress.seconds
         return pace * (progress.generations - progress.generation)
 

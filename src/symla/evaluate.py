@@ -7,14 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
+from symla.devices import spread
 from symla.environments import Environment, KnowsRegret, make
 from symla.errors import require
 from symla.lifetime import lifetime
 from symla.types import Params, PRNGKey
 
+BATCH = 512  # lifetimes lived at once: bounds memory
 TEST_STREAM = 0x7E57  # keeps the tasks of tests apart from those that training with this seed sees
 
 
@@ -70,11 +72,17 @@ def meta_test(
     require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
     environment = make(environment) if isinstance(environment, str) else environment
     key = jax.random.fold_in(jax.random.key(seed), TEST_STREAM)
-    reward, regret = _live(rule.algorithm, environment, length, lifetimes, rule.params, key)
-    reward = np.asarray(reward)
-    known = regret is not None
-    cumulative = np.cumsum(np.asarray(regret), axis=1, dtype=np.float64) if known else None
-    curve = () if cumulative is None else tuple(map(estimate, cumulative.T))
+    batches = [
+        _live(rule.algorithm, environment, length, rule.params, key, first)
+        for first in range(0, lifetimes, BATCH)
+    ]
+    reward, regret = (
+        None if part[0] is None else np.concatenate(jax.device_get(part))[:lifetimes]
+        for part in zip(*batches)
+    )
+    curve = ()
+    if regret is not None:
+        curve = tuple(map(estimate, np.cumsum(regret, axis=1, dtype=np.float64).T))
     return Evaluation(
         lifetimes=lifetimes,
         length=length,
@@ -92,22 +100,26 @@ def estimate(samples: Float[np.ndarray, " lifetimes"]) -> Estimate:
     return Estimate(float(np.mean(samples)), float(1.96 * error))
 
 
-@partial(jax.jit, static_argnames=("algorithm", "environment", "length", "lifetimes"))
+@partial(jax.jit, static_argnames=("algorithm", "environment", "length"))
 def _live(
     algorithm: LearningAlgorithm,
     environment: Environment,
     length: int,
-    lifetimes: int,
     params: Params,
     key: PRNGKey,
-) -> tuple[Float[Array, "lifetimes L"], Float[Array, "lifetimes L"] | None]:
-    """Reward and regret of every step. Lifetime i follows from (key, i) alone."""
+    first: int | Int[Array, ""],
+) -> tuple[Float[Array, "batch L"], Float[Array, "batch L"] | None]:
+    """Reward and regret of every step of the lifetimes from number `first`, over all devices.
 
-    def one(i):
-        _, task, trace = lifetime(
-            algorithm, environment, params, jax.random.fold_in(key, i), length
-        )
+    Lifetime i follows from (key, i) alone. One compilation serves any number of lifetimes.
+    """
+
+    def one(number, params, key):
+        own_key = jax.random.fold_in(key, number)
+        _, task, trace = lifetime(algorithm, environment, params, own_key, length)
         known = isinstance(environment, KnowsRegret)
         return trace.reward, environment.regret(task, trace.action) if known else None
 
-    return jax.lax.map(one, jnp.arange(lifetimes), batch_size=min(lifetimes, 512))
+    return spread(jax.vmap(one, (0, None, None)), BATCH)(
+        jnp.arange(BATCH) + jnp.asarray(first, jnp.int32), params, key
+    )

@@ -55,9 +55,7 @@ def lifetime(
         action, learner = algorithm.step(
             params, now.learner, now.percept, t, jax.random.fold_in(action_key, t)
         )
-        timestep = environment.step(
-            jax.random.fold_in(step_key, t), task, now.environment, action
-        )
+        timestep = environment.step(jax.random.fold_in(step_key, t), task, now.environment, action)
         done = timestep.terminated | timestep.truncated
         state, observation = timestep.state, timestep.observation
         if spec.episode_length is not None:

@@ -1,8 +1,10 @@
 """From what a person names to a rule: shipped, hand-made, a run folder, or a checkpoint file."""
 
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -74,10 +76,14 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
     return Rule(algorithm, jax.tree.map(jnp.asarray, tree), manifest)
 
 
-def export(rule: Rule, path: Path, card: dict) -> None:
-    """Write the rule alone, without the outer loop's state, as the package ships it."""
-    kept = {k: rule.card[k] for k in ("generation", "algorithm", "spec", "trained_on", "training")}
-    save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**kept, **card})
+def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
+    """Write the rule alone, without the outer loop's state, as the package ships it.
+
+    Its card keeps where the rule comes from, and what `card` adds: a summary, say, or results.
+    """
+    own = {"schema", "sha256", "outer"}  # of the file it came from
+    origin = {key: value for key, value in rule.card.items() if key not in own}
+    save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**origin, **card})
 
 
 def hand_made(name: str, environment: Environment | None = None, length: int = 100) -> Rule:

@@ -143,7 +143,7 @@ def unflatten(template: Any, name: str, arrays: Arrays, where: Path) -> Any:
 
 
 def save_checkpoint(path: Path, arrays: Arrays, manifest: Mapping[str, Any]) -> None:
-    """Write `path` (.safetensors), then its manifest (.json) with the SHA-256 of what was written."""
+    """Write `path` (.safetensors), then its manifest (.json) with the SHA-256 of those bytes."""
     data = safetensors.numpy.save(arrays)
     write(path, data)
     digest = hashlib.sha256(data).hexdigest()
@@ -213,7 +213,8 @@ class RunFolder:
             write_json(self.config_path, {"schema": SCHEMA, **config})
         except OSError as error:
             raise SettingError(
-                f"cannot make the run folder {self.path}: {error.strerror}. Choose another --run-dir"
+                f"cannot make the run folder {self.path}: {error.strerror}; "
+                "choose another --run-dir"
             ) from error
 
     def config(self) -> dict[str, Any]:

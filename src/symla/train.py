@@ -1,7 +1,7 @@
 """Meta-training: the host loop over generations, in jitted chunks, with checkpoints and resume.
 
-    ask -> lifetimes -> tell        one generation, all on the device
-    metrics, checkpoint, watch      between chunks, on the host
+ask -> lifetimes -> tell        one generation, all on the device
+metrics, checkpoint, watch      between chunks, on the host
 """
 
 import signal
@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
+from symla.devices import everywhere, replicate, spread
 from symla.environments.base import Environment
 from symla.errors import require
 from symla.lifetime import lifetime
@@ -56,10 +56,9 @@ class Training:
 
 
 class Metrics(NamedTuple):
-    """Of one generation: returns over the population, and how far the meta-parameters went."""
+    """Of one generation: what the candidates earned, and how far the meta-parameters went."""
 
-    return_mean: Float[Array, ""]
-    return_best: Float[Array, ""]
+    returns: Float[Array, " P"]
     update_norm: Float[Array, ""]
     params_norm: Float[Array, ""]
 
@@ -79,23 +78,21 @@ def init(training: Training) -> State:
     return training.outer.init(training.algorithm.init_params(key, training.environment.spec))
 
 
-def replicate(state: State) -> State:
-    """A copy on every device, which is how `advance` returns it: so it is compiled only once."""
-    mesh = Mesh(np.array(jax.devices()), ("population",))
-    return jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
-
-
 def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
     """Ask, live, tell. All its randomness follows from (seed, number)."""
     key = jax.random.fold_in(jax.random.key(training.seed), number)
     noise_key, lifetimes_key = jax.random.split(key)
-    candidates = training.outer.ask(noise_key, state)
+    candidates = everywhere(training.outer.ask)(noise_key, state)
     returns = population_returns(training, candidates, lifetimes_key)
-    after = training.outer.tell(state, candidates, returns)
-    before_params, params = training.outer.params(state), training.outer.params(after)
-    update = jax.tree.map(jnp.subtract, params, before_params)
-    norms = optax.tree.norm(update), optax.tree.norm(params)
-    return after, Metrics(jnp.mean(returns), jnp.max(returns), *norms)
+
+    def learn(state, candidates, returns):
+        after = training.outer.tell(state, candidates, returns)
+        before, params = training.outer.params(state), training.outer.params(after)
+        update = jax.tree.map(jnp.subtract, params, before)
+        norms = optax.tree.norm(update), optax.tree.norm(params)
+        return after, Metrics(returns, *norms)
+
+    return everywhere(learn)(state, candidates, returns)
 
 
 def population_returns(
@@ -107,7 +104,8 @@ def population_returns(
     anything is summed: so the number of devices does not change a bit of the result.
     """
 
-    def candidate_return(params, group):
+    def candidate_return(candidate, key):
+        params, group = candidate
         group_key = jax.random.fold_in(key, group)
 
         def one(number):
@@ -117,23 +115,9 @@ def population_returns(
 
         return jnp.mean(jax.vmap(one)(jnp.arange(training.lifetimes)))
 
-    mesh = population_mesh(candidates.group.size)
-    split, whole = PartitionSpec("population"), PartitionSpec()
-    returns = jax.shard_map(
-        jax.vmap(candidate_return),
-        mesh=mesh,
-        in_specs=(split, split),
-        out_specs=split,
-        check_vma=False,  # a lifetime starts from constants, which are not marked as varying
-    )(candidates.params, candidates.group)
-    return jax.lax.with_sharding_constraint(returns, NamedSharding(mesh, whole))
-
-
-def population_mesh(population: int) -> Mesh:
-    """The largest number of devices that divides the population."""
-    devices = jax.devices()
-    count = max(d for d in range(1, len(devices) + 1) if population % d == 0)
-    return Mesh(np.array(devices[:count]), ("population",))
+    population = candidates.group.size
+    over_devices = spread(jax.vmap(candidate_return, (0, None)), population)
+    return over_devices((candidates.params, candidates.group), key)
 
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
@@ -150,7 +134,8 @@ def advance(
         state, metrics = generation(training, state, done + i)
         return state, jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
 
-    rows = Metrics(*(jnp.zeros(CHUNK_LIMIT) for _ in Metrics._fields))
+    _, shapes = jax.eval_shape(partial(generation, training), state, done)
+    rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape)), shapes)
     return jax.lax.fori_loop(0, count, body, (state, rows))
 
 
@@ -172,7 +157,7 @@ def meta_train(
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     done, state = restore(training, run)
-    state = replicate(state)
+    state = replicate(state)  # as `advance` returns it, so that it is compiled only once
 
     def rule() -> Rule:
         params = jax.tree.map(jnp.copy, training.outer.params(state))  # state will be donated
@@ -195,13 +180,13 @@ def meta_train(
             state, metrics = jax.block_until_ready(
                 advance(training, state, _int(done), _int(count))
             )
+            metrics = jax.device_get(metrics)
             now = time.monotonic()
             pace = (now - begun) / count
 
-            columns = jax.tree.map(lambda column: column[:count].tolist(), metrics._asdict())
             rows = [
-                {"generation": done + i + 1, **dict(zip(columns, values))}
-                for i, values in enumerate(zip(*columns.values()))
+                {"generation": done + i + 1, **_row(jax.tree.map(lambda x, i=i: x[i], metrics))}
+                for i in range(count)
             ]
             done += count
             if done % probe_every == 0 or done == generations:
@@ -253,6 +238,16 @@ def stop_signal() -> Iterator[threading.Event]:
         yield stopped
     finally:
         restore_handlers()
+
+
+def _row(metrics: Metrics) -> dict[str, float]:
+    """Of one generation. Summed here, where the order does not depend on the devices."""
+    return {
+        "return_mean": float(np.mean(metrics.returns, dtype=np.float64)),
+        "return_best": float(np.max(metrics.returns)),
+        "update_norm": float(metrics.update_norm),
+        "params_norm": float(metrics.params_norm),
+    }
 
 
 def _int(value: int) -> Int[Array, ""]:

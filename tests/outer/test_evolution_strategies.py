@@ -28,7 +28,7 @@ def test_gradient_of_a_linear_return(key):
     candidates = search.ask(key, state)
     slope = jax.random.normal(jax.random.key(7), (17,))
     returns = jax.vmap(lambda p: jnp.dot(flat(p), slope))(candidates.params)
-    noise = jax.vmap(flat)(candidates.extra)
+    noise = jax.vmap(flat)(candidates.extra.noise)
     exact = jnp.mean(noise * (noise @ slope)[:, None], axis=0)
     np.testing.assert_allclose(flat(search.gradient(candidates, returns)), exact, atol=1e-4)
 
@@ -82,9 +82,25 @@ def test_twins_mirror_each_other_and_share_a_group(key):
 
 def test_noise_of_a_pair_does_not_depend_on_the_population(key):
     few, many = (EvolutionStrategies(population=p) for p in (4, 20))
-    noise_few = few.ask(key, few.init(center(key))).extra
-    noise_many = many.ask(key, many.init(center(key))).extra
+    noise_few = few.ask(key, few.init(center(key))).extra.noise
+    noise_many = many.ask(key, many.init(center(key))).extra.noise
     jax.tree.map(lambda x, y: np.testing.assert_array_equal(x, y[:2]), noise_few, noise_many)
+
+
+def test_annealing_quarters_sigma_and_step(key):
+    """Halfway a half, then a quarter, in the candidates' spread and in the step taken."""
+    search = EvolutionStrategies(population=8, sigma=0.8, learning_rate=0.1, annealing=10)
+    state = search.init({"x": jnp.zeros(3)})
+    returns = jnp.arange(8.0)
+    for generation, scale in ((0, 1.0), (5, 0.5), (10, 0.25), (99, 0.25)):
+        now = state._replace(generation=jnp.asarray(generation, jnp.int32))
+        candidates = search.ask(key, now)
+        noise, sigma = candidates.extra
+        assert sigma == pytest.approx(0.8 * scale)
+        np.testing.assert_allclose(candidates.params["x"][:4], sigma * noise["x"], rtol=1e-6)
+        after = search.tell(now, candidates, returns)
+        # Adam's first step is the learning rate itself, in every direction.
+        np.testing.assert_allclose(jnp.abs(after.params["x"]), 0.1 * scale, rtol=1e-3)
 
 
 @pytest.mark.parametrize("shaping", ["ranks", "raw"])
@@ -112,6 +128,7 @@ def test_ranks_share_ties():
         {"learning_rate": float("nan")},
         {"learning_rate": float("inf")},
         {"shaping": "rank"},
+        {"annealing": -1},
     ],
 )
 def test_settings_outside_their_range_are_refused(wrong):

@@ -42,7 +42,8 @@ class Bandits:
         for arms in self.test_arms:
             IndependentBandit(arms)
         require(
-            self.test_lifetimes >= 2, f"test_lifetimes must be at least 2, got {self.test_lifetimes}"
+            self.test_lifetimes >= 2,
+            f"test_lifetimes must be at least 2, got {self.test_lifetimes}",
         )
         require(
             self.search.generations >= 1,
@@ -66,6 +67,7 @@ class Bandits:
 
         training = self.training(seed)
         trained_on = f"bandit-arms-{self.arms}"
+        view.say("measuring the algorithms to beat ...")
         references = reference_regrets(trained_on, self.length, PROBE_LIFETIMES, PROBE_SEED)
         view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
         started = time.monotonic()

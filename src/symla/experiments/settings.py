@@ -46,16 +46,18 @@ class LearnerSettings:
 class SearchSettings:
     """The outer loop: evolution strategies."""
 
-    generations: int = 300
+    generations: int = 500
     """Steps of meta-training. At least 1; more is better, and takes as much longer."""
     population: int = 128
     """Candidates a generation, in antithetic pairs. Even, at least 2."""
     lifetimes: int = 16
     """Lifetimes each candidate lives in a generation. At least 1."""
-    sigma: float = 0.1
-    """Standard deviation of the perturbations. Above 0."""
-    learning_rate: float = 0.02
-    """Adam's step. Above 0."""
+    sigma: float = 0.4
+    """Standard deviation of the perturbations, at first. Above 0."""
+    learning_rate: float = 0.05
+    """Adam's step, at first. Above 0."""
+    annealing: int = 400
+    """Generations over which sigma and the learning rate fall to a quarter; 0: constant."""
     shaping: Literal["ranks", "raw"] = "ranks"
     """What counts: the rank of a return in its population, or (as in the paper) the return."""
 
@@ -64,5 +66,5 @@ class SearchSettings:
         from symla.outer import EvolutionStrategies
 
         return EvolutionStrategies(
-            self.population, self.sigma, self.learning_rate, self.shaping
+            self.population, self.sigma, self.learning_rate, self.shaping, self.annealing
         )

@@ -18,6 +18,9 @@ from pathlib import Path
 import jax.ffi
 import jaxlib
 
+from symla.caches import cache_folder
+
+CACHE = "kernels"
 _TIME_LIMIT = 300  # seconds; a compiler that hangs must not hang the program
 
 
@@ -34,7 +37,7 @@ def load(source: Path) -> tuple[ctypes.CDLL, Path]:
         return _load(source)
     except OSError as error:
         raise CompilerError(
-            f"cannot use the folder {cache_folder()} ({error}): set SYMLA_CACHE_DIR to another"
+            f"cannot use the folder {cache_folder(CACHE)} ({error}): set SYMLA_CACHE_DIR to another"
         ) from error
 
 
@@ -44,28 +47,18 @@ def find_compiler() -> str | None:
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
-def cache_folder() -> Path:
-    """$SYMLA_CACHE_DIR, or the place the operating system has for a user's caches."""
-    if chosen := os.environ.get("SYMLA_CACHE_DIR"):
-        return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "symla" / "kernels"
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "symla" / "kernels"
-
-
 def _load(source: Path) -> tuple[ctypes.CDLL, Path]:
     text = [path.read_bytes() for path in [source, *sorted(source.parent.glob("*.h"))]]
     stem = f"{source.stem}-{_hash(*text, *_flags(), jaxlib.__version__, processor())}"
     compiler = find_compiler()
     if compiler is None:
         # What a compiler that is now gone has left is as good as new.
-        entries = [entry for entry in cache_folder().glob(f"{stem}-*.so") if _is_sound(entry)]
+        entries = [entry for entry in cache_folder(CACHE).glob(f"{stem}-*.so") if _is_sound(entry)]
         if not entries:
             raise CompilerError("no C++ compiler found (looked for $CXX, g++, clang++ and c++)")
         return ctypes.CDLL(str(entries[0])), entries[0]
 
-    entry = cache_folder() / f"{stem}-{_hash(compiler, _version(compiler))}.so"
+    entry = cache_folder(CACHE) / f"{stem}-{_hash(compiler, _version(compiler))}.so"
     if not _is_sound(entry):
         _build(compiler, source, entry)
     return ctypes.CDLL(str(entry)), entry

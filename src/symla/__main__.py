@@ -1,0 +1,6 @@
+"""`python -m symla` is the `symla` command."""
+
+from symla.cli import main
+
+if __name__ == "__main__":
+    main()
