@@ -4,12 +4,10 @@ jax is imported late: `--help` and a misspelt word answer at once. Exit codes: 0
 person's input was wrong, 130 stopped by a signal, with everything kept.
 """
 
-import hashlib
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -20,27 +18,12 @@ from rich.console import Console
 from symla.console import TrainingView, complain, print_table
 from symla.errors import CheckpointError, SettingError, SymlaError, UnknownNameError, require
 from symla.experiments import EXPERIMENTS, Experiment
+from symla.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
 from symla.store import RunFolder, from_settings, write_json
 
 STOPPED = 130
 
 console = Console(highlight=False)
-
-
-@dataclass(frozen=True)
-class MachineOptions:
-    devices: int | None = None
-    """Devices of this process that share the population; on a CPU, cores. Default: all. However
-    many there are, the result is the same."""
-    distributed: bool = False
-    """This is one of several processes, on one machine or many, that train together; the first one
-    writes. Under SLURM the next three are found by themselves."""
-    coordinator: str | None = None
-    """distributed: host:port of the first process."""
-    processes: int | None = None
-    """distributed: how many there are."""
-    process_id: int | None = None
-    """distributed: which one this is, from 0."""
 
 
 @dataclass(frozen=True)
@@ -313,53 +296,6 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
-    """Say which devices there are, before jax is first used: by default every core of the CPU.
-
-    What XLA compiles is kept between runs. Raises SettingError for fewer than 1 device, or
-    processes that cannot find each other.
-    """
-    devices = machine.devices
-    require(devices is None or devices >= 1, f"devices must be at least 1, got {devices}")
-    import jax
-
-    from symla.caches import cache_folder
-
-    jax.config.update("jax_num_cpu_devices", devices or os.cpu_count() or 1)
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    if machine.distributed:
-        try:
-            jax.distributed.initialize(machine.coordinator, machine.processes, machine.process_id)
-        except (RuntimeError, ValueError) as error:
-            raise SettingError(
-                f"the processes did not find each other: {error}. Every one needs the same "
-                "--coordinator HOST:PORT and --processes N, and its own --process-id from 0"
-            ) from error
-
-
-def is_writer() -> bool:
-    """Whether this process is the one that writes and speaks."""
-    import jax
-
-    return jax.process_index() == 0
-
-
-def same_everywhere(config: Mapping[str, Any]) -> None:
-    """Raises SettingError, naming the process, if one was started with other settings."""
-    from symla.devices import gather
-
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).digest()
-    hashes = gather(int.from_bytes(digest[:3], "little"))[:, 0]
-    others = [str(i) for i, value in enumerate(hashes) if value != hashes[0]]
-    require(
-        not others,
-        f"process {', '.join(others)} was started with other settings than process 0: "
-        "start all of them with the same options and seed",
-    )
 
 
 def _print_help() -> None:

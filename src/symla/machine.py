@@ -1,0 +1,77 @@
+"""The devices and processes that a command runs on, settled before jax is first used.
+
+Room: host. Nothing of jax is imported until it is prepared.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from symla.caches import cache_folder
+from symla.errors import SettingError, require
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """What of the machine a command uses."""
+
+    devices: int | None = None
+    """Devices of this process that share the population; on a CPU, cores. Default: all. However
+    many there are, the result is the same."""
+    distributed: bool = False
+    """This is one of several processes, on one machine or many, that train together; the first one
+    writes. Under SLURM the next three are found by themselves."""
+    coordinator: str | None = None
+    """distributed: host:port of the first process."""
+    processes: int | None = None
+    """distributed: how many there are."""
+    process_id: int | None = None
+    """distributed: which one this is, from 0."""
+
+
+def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
+    """Say which devices there are, before jax is first used: by default every core of the CPU.
+
+    What XLA compiles is kept between runs. Raises SettingError for fewer than 1 device, or
+    processes that cannot find each other.
+    """
+    devices = machine.devices
+    require(devices is None or devices >= 1, f"devices must be at least 1, got {devices}")
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", devices or os.cpu_count() or 1)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    if machine.distributed:
+        try:
+            jax.distributed.initialize(machine.coordinator, machine.processes, machine.process_id)
+        except (RuntimeError, ValueError) as error:
+            raise SettingError(
+                f"the processes did not find each other: {error}. Every one needs the same "
+                "--coordinator HOST:PORT and --processes N, and its own --process-id from 0"
+            ) from error
+
+
+def is_writer() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    import jax
+
+    return jax.process_index() == 0
+
+
+def same_everywhere(config: Mapping[str, Any]) -> None:
+    """Raises SettingError, naming the process, if one was started with other settings."""
+    from symla.devices import gather
+
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).digest()
+    hashes = gather(int.from_bytes(digest[:3], "little"))[:, 0]
+    others = [str(i) for i, value in enumerate(hashes) if value != hashes[0]]
+    require(
+        not others,
+        f"process {', '.join(others)} was started with other settings than process 0: "
+        "start all of them with the same options and seed",
+    )
