@@ -16,7 +16,7 @@ import tyro
 from rich.console import Console
 
 from symla.console import TrainingView, complain, print_table
-from symla.errors import CheckpointError, SymlaError, UnknownNameError, require
+from symla.errors import CheckpointError, SettingError, SymlaError, UnknownNameError, require
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.store import RunFolder, from_settings, write_json
 
@@ -75,6 +75,11 @@ class ResumeOptions:
 @dataclass(frozen=True)
 class ListOptions:
     """Show what there is: environments, algorithms, experiments, shipped rules."""
+
+
+@dataclass(frozen=True)
+class DoctorOptions:
+    """Show what runs here and why: versions, devices, the kernel, the caches."""
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -151,7 +156,6 @@ def test(arguments: Sequence[str]) -> int:
     options = _parse(TestOptions, arguments, "test", TestOptions.__doc__)
     from symla.algorithms import HAND_MADE
     from symla.environments import make
-    from symla.errors import SettingError
     from symla.evaluate import meta_test
     from symla.rules import hand_made, load
 
@@ -170,10 +174,7 @@ def test(arguments: Sequence[str]) -> int:
     if result.regret:
         print(f"  regret {result.regret}")
     if options.json:
-        try:
-            write_json(options.json, report)
-        except OSError as error:
-            raise SettingError(f"cannot write {options.json}: {error.strerror}") from error
+        _write_report(options.json, report)
     return 0
 
 
@@ -218,12 +219,40 @@ def list_(arguments: Sequence[str]) -> int:
     return 0
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """Measure environment steps per second: symla bench [options]"""
+    from symla.benchmark.settings import BenchOptions
+
+    options = _parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
+    shapes = options.build()
+    use_devices(options.devices)
+    from symla.benchmark.command import bench
+
+    rows = bench(shapes, options.repeats, console)
+    if options.json:
+        _write_report(options.json, rows)
+    return 0
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Show what runs here and why: symla doctor"""
+    _parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
+    use_devices(None)
+    from symla.doctor import doctor
+
+    for name, finding in doctor().items():
+        print(f"{name:<14}{finding}")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": train,
     "resume": resume,
     "test": test,
     "report": report,
     "list": list_,
+    "bench": bench,
+    "doctor": doctor,
 }
 
 
@@ -272,6 +301,13 @@ def use_devices(count: int | None) -> None:
     import jax
 
     jax.config.update("jax_num_cpu_devices", count or os.cpu_count() or 1)
+
+
+def _write_report(path: Path, report: Any) -> None:
+    try:
+        write_json(path, report)
+    except OSError as error:
+        raise SettingError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _print_help() -> None:
