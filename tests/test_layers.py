@@ -36,7 +36,8 @@ ALLOWED = {
     "benchmark": HOST | {"kernels", "train", "console"},
     "doctor": BASE | {"kernels", "provenance"},
     "__main__": {"cli"},
-    "cli": HOST | {"train", "evaluate", "rules", "experiments", "console", "report"}
+    "cli": HOST
+    | {"train", "evaluate", "rules", "experiments", "console", "report"}
     | {"benchmark", "doctor"},
 }
 

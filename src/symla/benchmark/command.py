@@ -8,8 +8,8 @@ import jax
 from rich.console import Console
 
 from symla.benchmark import operations
-from symla.benchmark.measure import Stopwatch, formulations, measure, peak
-from symla.benchmark.parts import WHOLE, split, without_parts
+from symla.benchmark.measure import OURS, Stopwatch, formulations, measure, peak, updates
+from symla.benchmark.parts import split, without_parts
 from symla.benchmark.settings import Shape
 from symla.console import print_table
 from symla.kernels import kernel_report
@@ -31,11 +31,11 @@ def bench(shapes: Sequence[Shape], repeats: int, console: Console) -> list[Row]:
     rows = []
     for shape in shapes:
         highest = peak(repeats)  # beside each shape, because clocks change over minutes
-        whole = formulations(shape)
-        watches = measure(whole | without_parts(shape, whole[WHOLE]), repeats)
-        parts = split({name: watches[name] for name in watches if name not in list(whole)[1:]})
-        own = [row(shape, name, watches, highest) for name in whole]
-        own[0]["seconds_of_parts"] = parts
+        watches = {name: updates(training) for name, training in formulations(shape).items()}
+        without = without_parts(shape, watches[OURS].training)
+        measure([*watches.values(), *without.values()], repeats)
+        own = [row(shape, name, watches, highest) for name in watches]
+        own[0]["seconds_of_parts"] = split(watches[OURS], without)
         show(shape, own, highest, console)
         rows += [{**r, **where} for r in own]
     return rows
@@ -44,7 +44,7 @@ def bench(shapes: Sequence[Shape], repeats: int, console: Console) -> list[Row]:
 def row(shape: Shape, name: str, watches: dict[str, Stopwatch], highest: float) -> Row:
     """One formulation of one shape. Rates are per second, sizes as in `Shape`."""
     watch = watches[name]
-    fused = name == WHOLE and kernel_report()["backend"] == "fused"
+    fused = name == OURS and kernel_report()["backend"] == "fused"
     count = operations.literal if name == "literal" else operations.factored
     rate = shape.steps / watch.seconds
     flops = rate * count(shape)

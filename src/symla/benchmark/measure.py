@@ -2,14 +2,16 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int
 
 from symla.algorithms import SymLA
 from symla.algorithms.base import LearningAlgorithm
@@ -19,16 +21,18 @@ from symla.benchmark.settings import Shape
 from symla.devices import replicate
 from symla.environments import Environment
 from symla.outer import EvolutionStrategies
-from symla.train import CHUNK_LIMIT, Training, advance, init
+from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
+from symla.types import State
 
 SECONDS = 0.2  # that a timing lasts at least: the clock and the dispatch must not show
 PEAK_SIZE = 2048
+OURS = "ours"
 
 
 def formulations(shape: Shape) -> dict[str, Training]:
     """The three ways to compute one and the same update."""
     algorithms = {
-        "ours": SymLA(shape.hidden),
+        OURS: SymLA(shape.hidden),
         "factored": SymLA(shape.hidden, backend="plain"),
         "literal": LiteralSymLA(shape.hidden),
     }
@@ -43,19 +47,47 @@ def training(
     return Training(algorithm, environment, outer, shape.lifetimes, shape.length, seed=0)
 
 
+def updates(training: Training) -> "Stopwatch":
+    """Of whole updates, exactly as meta-training runs them."""
+    return Stopwatch(training, advance, init(training))
+
+
+def lifetimes(training: Training) -> "Stopwatch":
+    """Of the lifetimes of one population alone: nothing is asked, nothing told."""
+    candidates = training.outer.ask(jax.random.key(0), init(training))
+    returns = jnp.zeros(training.outer.population)
+    return Stopwatch(training, live, (candidates, returns))
+
+
+@partial(jax.jit, static_argnames="training", donate_argnames="state")
+def live(
+    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+) -> tuple[State, None]:
+    """As `advance`, but the candidates stay the same."""
+    candidates, returns = state
+
+    def body(i, _):
+        key = jax.random.fold_in(jax.random.key(training.seed), done + i)
+        return population_returns(training, candidates, key)
+
+    return (candidates, jax.lax.fori_loop(0, count, body, returns)), None
+
+
 @dataclass
 class Stopwatch:
-    """Compiles the update of one Training, and times it again and again."""
+    """Compiles what a Training does over and over again, and times it."""
 
     training: Training
+    function: Callable[..., Any]  # as train.advance
+    state: State
     compile_seconds: float = field(init=False)
     timings: list[float] = field(init=False, default_factory=list)  # seconds an update
 
     def __post_init__(self):
-        self._state, self._done = replicate(init(self.training)), 0
+        self._state, self._done = replicate(self.state), 0
         begun = time.perf_counter()
         counts = _count(0), _count(1)
-        self._advance = advance.lower(self.training, self._state, *counts).compile()
+        self._advance = self.function.lower(self.training, self._state, *counts).compile()
         self.compile_seconds = time.perf_counter() - begun
         self._run(1)  # touches the memory
         self._updates = min(CHUNK_LIMIT, math.ceil(SECONDS / self._run(1)))
@@ -81,13 +113,12 @@ class Stopwatch:
         return self._advance.memory_analysis().temp_size_in_bytes
 
 
-def measure(trainings: Mapping[Any, Training], repeats: int) -> dict[Any, Stopwatch]:
+def measure(watches: Iterable[Stopwatch], repeats: int) -> None:
     """Time each of them `repeats` times, in turns."""
-    watches = {name: Stopwatch(training) for name, training in trainings.items()}
+    watches = list(watches)
     for _ in range(repeats):
-        for watch in watches.values():
+        for watch in watches:
             watch.time()
-    return watches
 
 
 def peak(repeats: int) -> float:

@@ -1,7 +1,8 @@
 """Where the time of an update goes: parts of it are removed one after the other, and timed again.
 
 What an update gets faster by when a part is removed is that part's time. Hence the parts sum to
-the whole, and what XLA had fused into a part is counted with it.
+the whole, and what XLA had fused into a part is counted with it. The rest is what remains of a
+lifetime: choosing actions, adding up rewards, the loop itself.
 """
 
 from collections.abc import Mapping
@@ -13,35 +14,30 @@ from jaxtyping import Array, Float
 
 from symla.algorithms import SymLA
 from symla.algorithms.base import LearningAlgorithm, sample_action
-from symla.benchmark.measure import Stopwatch, training
+from symla.benchmark.measure import Stopwatch, lifetimes, training
 from symla.benchmark.settings import Shape
 from symla.environments import Environment
 from symla.train import Training
 from symla.types import Action, Params, Percept, PRNGKey, Spec, State, Task, Timestep
 
-WHOLE = "ours"
 
-
-def without_parts(shape: Shape, whole: Training) -> dict[str, Training]:
-    """By name of what is missing, beside all that is missing in those before it."""
-    calm = SameNumbers(whole.environment)
+def without_parts(shape: Shape, whole: Training) -> dict[str, Stopwatch]:
+    """By the name of what is missing, besides all that is missing in those before it."""
+    calm, still = SameNumbers(whole.environment), Still(whole.environment)
     idle = Repeat(NoTick(shape.hidden))
-    still = Still(whole.environment)
-    nothing = training(shape, idle, still)
     return {
-        "random numbers": training(shape, Repeat(whole.algorithm), calm),
-        "tick": training(shape, idle, calm),
-        "environment": nothing,
-        "rest of the lifetimes": replace(nothing, lifetimes=1, length=1),
+        "ES arithmetic": lifetimes(whole),
+        "random numbers": lifetimes(training(shape, Repeat(whole.algorithm), calm)),
+        "tick": lifetimes(training(shape, idle, calm)),
+        "environment": lifetimes(training(shape, idle, still)),
     }
 
 
-def split(watches: Mapping[str, Stopwatch]) -> dict[str, float]:
-    """Seconds of an update that each part takes. `watches`: the whole, then `without_parts`."""
-    seconds = [watch.seconds for watch in watches.values()]
-    names = list(watches)[1:]
-    parts = {name: before - after for name, before, after in zip(names, seconds, seconds[1:])}
-    return parts | {"ES arithmetic": seconds[-1]}
+def split(whole: Stopwatch, without: Mapping[str, Stopwatch]) -> dict[str, float]:
+    """Seconds of an update that each part takes."""
+    seconds = [watch.seconds for watch in (whole, *without.values())]
+    parts = {name: before - after for name, before, after in zip(without, seconds, seconds[1:])}
+    return parts | {"rest": seconds[-1]}
 
 
 @dataclass(frozen=True)
