@@ -34,9 +34,13 @@ ALLOWED = {
     "report": {"store", "types", "errors"},
     "experiments": HOST | {"train", "evaluate", "rules"},
     "console": {"train"},
+    "benchmark": HOST | {"kernels", "train", "console"},
+    "doctor": BASE | {"kernels", "provenance"},
     "__main__": {"cli"},
     "machine": BASE,
-    "cli": HOST | {"machine"} | {"train", "evaluate", "rules", "experiments", "console", "report"},
+    "cli": HOST
+    | {"train", "evaluate", "rules", "experiments", "console", "report"}
+    | {"benchmark", "doctor", "machine"},
 }
 
 

@@ -88,6 +88,11 @@ class ListOptions:
     """Show what there is: environments, algorithms, experiments, shipped rules."""
 
 
+@dataclass(frozen=True)
+class DoctorOptions:
+    """Show what runs here and why: versions, devices, the kernel, the caches."""
+
+
 def train(arguments: Sequence[str]) -> int:
     """Meta-train a learning algorithm: symla train EXPERIMENT [options]"""
     experiments = [f"  {name:<12} {_first_line(e)}" for name, e in EXPERIMENTS.items()]
@@ -187,10 +192,7 @@ def test(arguments: Sequence[str]) -> int:
     if result.regret:
         print(f"  regret {result.regret}")
     if options.json:
-        try:
-            write_json(options.json, report)
-        except OSError as error:
-            raise SettingError(f"cannot write {options.json}: {error.strerror}") from error
+        _write_report(options.json, report)
     return 0
 
 
@@ -252,6 +254,32 @@ def list_(arguments: Sequence[str]) -> int:
     return 0
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """Measure environment steps per second: symla bench [options]"""
+    from symla.benchmark.settings import BenchOptions
+
+    options = _parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
+    shapes = options.build()
+    prepare_jax(MachineOptions(options.devices))
+    from symla.benchmark.command import bench
+
+    rows = bench(shapes, options.repeats, console)
+    if options.json:
+        _write_report(options.json, rows)
+    return 0
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Show what runs here and why: symla doctor"""
+    _parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
+    prepare_jax()
+    from symla.doctor import doctor
+
+    for name, finding in doctor().items():
+        print(f"{name:<14}{finding}")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": train,
     "resume": resume,
@@ -259,6 +287,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "report": report,
     "export": export,
     "list": list_,
+    "bench": bench,
+    "doctor": doctor,
 }
 
 
@@ -296,6 +326,13 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _write_report(path: Path, report: Any) -> None:
+    try:
+        write_json(path, report)
+    except OSError as error:
+        raise SettingError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _print_help() -> None:

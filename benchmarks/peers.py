@@ -1,0 +1,286 @@
+"""Beside evosax and gymnax: the same SymLA model, the same CartPole, the same sizes.
+
+    python benchmarks/peers.py [--only steps | regret] [--repeats 5] [--json FILE]
+
+Theirs is the loop their users write: Open_ES asks, gymnax resets itself, every candidate lives the
+same lifetimes, Open_ES is told; the learning rule inside is our SymLA in plain JAX. It runs as one
+jitted program, as usual, and also with the population spread over the cores as ours is.
+"""
+
+# ruff: noqa: E402
+
+import argparse
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # the peers compute on import
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from symla.algorithms import Rule, SymLA
+from symla.algorithms.base import new_percept, next_percept
+from symla.benchmark.measure import training
+from symla.benchmark.settings import TABLE, Shape
+from symla.devices import replicate, spread
+from symla.environments import Environment, IndependentBandit
+from symla.evaluate import meta_test
+from symla.experiments.settings import SearchSettings
+from symla.lifetime import lifetime
+from symla.provenance import provenance
+from symla.store import write_json
+from symla.train import Training, advance, init
+from symla.types import Spec, Timestep
+
+try:
+    import gymnax
+    from evosax.algorithms import Open_ES
+except ImportError as error:
+    sys.exit(f"{error}: install the peers with: pip install 'symla[benchmarks]'")
+
+SECONDS = 0.5  # that a timing lasts at least
+TARGET = 3.2  # regret on two arms over 100 pulls
+PROBE_LIFETIMES, PROBE_SEED, PROBE_EVERY = 1000, 2**31, 10
+
+CARTPOLE, CARTPOLE_PARAMS = gymnax.make("CartPole-v1")
+
+
+@dataclass(frozen=True)
+class GymnaxCartPole:
+    """gymnax's CartPole-v1 as an environment of ours."""
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(4, 2, CARTPOLE_PARAMS.max_steps_in_episode)
+
+    def sample_task(self, key):
+        return ()
+
+    def reset(self, key, task):
+        observation, state = CARTPOLE.reset_env(key, CARTPOLE_PARAMS)
+        return _typed(state), observation
+
+    def step(self, key, task, state, action):
+        with jax.numpy_dtype_promotion("standard"):
+            answer = CARTPOLE.step_env(key, state, action, CARTPOLE_PARAMS)
+        observation, state, reward, terminated, _ = answer
+        truncated = CARTPOLE.is_truncated(state, CARTPOLE_PARAMS)
+        return Timestep(_typed(state), observation, jnp.float32(reward), terminated, truncated)
+
+
+def _typed(state):
+    return state.replace(time=jnp.asarray(state.time, jnp.int32))
+
+
+def rollout(algorithm: SymLA, params, key, length: int):
+    """The sum of rewards in gymnax, as one writes it there: it resets itself."""
+    spec = Spec(4, 2)
+    reset_key, key = jax.random.split(key)
+    observation, state = CARTPOLE.reset(reset_key, CARTPOLE_PARAMS)
+    learner = algorithm.init_state(params, key, spec)
+
+    def step(carry, key):
+        learner, state, percept, t = carry
+        action_key, step_key = jax.random.split(key)
+        action, learner = algorithm.step(params, learner, percept, t, action_key)
+        observation, state, reward, terminated, truncated, _ = CARTPOLE.step(
+            step_key, state, action, CARTPOLE_PARAMS
+        )
+        percept = next_percept(observation, action, reward, terminated | truncated, spec)
+        return (learner, _typed(state), percept, t + 1), reward
+
+    start = learner, _typed(state), new_percept(observation, spec), jnp.zeros((), jnp.int32)
+    _, rewards = jax.lax.scan(step, start, jax.random.split(key, length))
+    return jnp.sum(rewards)
+
+
+def bandit_rollout(algorithm: SymLA, params, key, length: int):
+    return lifetime(algorithm, IndependentBandit(2), params, key, length, record=False)[0]
+
+
+class Evosax:
+    """Open_ES around the plain SymLA, with the settings of ours. evosax minimises."""
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        algorithm: SymLA,
+        rollout: Callable[..., Any],
+        length: int,
+        sharded: bool,
+    ):
+        params = algorithm.init_params(jax.random.key(0), Spec(1, 2))
+
+        def annealed(value):  # to a quarter, as ours
+            if not settings.annealing:
+                return optax.constant_schedule(value)
+            return optax.exponential_decay(value, settings.annealing, 0.25, end_value=value / 4)
+
+        search = Open_ES(
+            settings.population,
+            params,
+            optimizer=optax.adam(annealed(settings.learning_rate)),
+            std_schedule=annealed(settings.sigma),
+        )
+
+        def returns(candidates, keys):
+            def mean_return(params):
+                return jnp.mean(jax.vmap(lambda key: rollout(algorithm, params, key, length))(keys))
+
+            return jax.vmap(mean_return)(candidates)
+
+        over_devices = spread(returns, settings.population) if sharded else returns
+
+        @partial(jax.jit, donate_argnums=0)
+        def run(state, key, count):
+            def body(i, state):
+                ask_key, tell_key, lives_key = jax.random.split(jax.random.fold_in(key, i), 3)
+                candidates, state = search.ask(ask_key, state, search.default_params)
+                keys = jax.random.split(lives_key, settings.lifetimes)
+                fitness = -over_devices(candidates, keys)
+                return search.tell(tell_key, candidates, fitness, state, search.default_params)[0]
+
+            return jax.lax.fori_loop(0, count, body, state)
+
+        state = search.init(jax.random.key(1), params, search.default_params)
+        state = jax.tree.map(jnp.asarray, state)
+        self.state = replicate(state) if sharded else state
+        self.done, self._run, self._search = 0, run, search
+
+    def advance(self, count: int) -> float:
+        """Seconds that `count` generations took."""
+        key = jax.random.fold_in(jax.random.key(2), self.done)
+        begun = time.perf_counter()
+        self.state = jax.block_until_ready(self._run(self.state, key, count))
+        self.done += count
+        return time.perf_counter() - begun
+
+    def params(self):
+        return self._search.get_mean(self.state)
+
+
+class Ours:
+    """The same face on `symla.train`."""
+
+    def __init__(self, training: Training):
+        self.training, self.done, self.state = training, 0, replicate(init(training))
+
+    def advance(self, count: int) -> float:
+        done, count_ = (replicate(jnp.asarray(x, jnp.int32)) for x in (self.done, count))
+        begun = time.perf_counter()
+        state, _ = advance(self.training, self.state, done, count_)
+        self.state = jax.block_until_ready(state)
+        self.done += count
+        return time.perf_counter() - begun
+
+    def params(self):
+        return jax.tree.map(jnp.copy, self.training.outer.params(self.state))
+
+
+def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
+    """All take turns on CartPole."""
+    settings = SearchSettings(
+        population=shape.population, lifetimes=shape.lifetimes, sigma=0.1, learning_rate=0.02,
+        annealing=0,
+    )  # fmt: skip
+    plain = SymLA(shape.hidden, backend="plain")
+    environment: Environment = GymnaxCartPole()
+    runs = {
+        "symla": Ours(training(shape, SymLA(shape.hidden), environment)),
+        "symla, plain": Ours(training(shape, plain, environment)),
+        "evosax + gymnax": Evosax(settings, plain, rollout, shape.length, sharded=False),
+        "evosax + gymnax, spread": Evosax(settings, plain, rollout, shape.length, sharded=True),
+    }
+    compiling = {name: run.advance(0) for name, run in runs.items()}
+    counts = {name: math.ceil(SECONDS / run.advance(1)) for name, run in runs.items()}
+    timings: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            timings[name].append(run.advance(counts[name]) / counts[name])
+    return {
+        name: {
+            "env_steps_per_second": shape.steps / float(np.median(seconds)),
+            "spread": [shape.steps / max(seconds), shape.steps / min(seconds)],
+            "compile_seconds": compiling[name],
+        }
+        for name, seconds in timings.items()
+    }
+
+
+def time_to_regret(seed: int) -> dict[str, Any]:
+    """Seconds of training, probes and compilation apart, until regret on two arms is TARGET."""
+    settings = SearchSettings()
+    ours = Training(SymLA(), IndependentBandit(2), settings.build(), settings.lifetimes, 100, seed)
+    theirs = SymLA(backend="plain")
+    runs = {
+        "symla": Ours(ours),
+        "evosax, spread": Evosax(settings, theirs, bandit_rollout, 100, sharded=True),
+    }
+    results = {name: Result(run.advance(0)) for name, run in runs.items()}
+    learning = dict(runs)
+    while learning:  # in turns, so that what disturbs one disturbs both
+        for name, run in list(learning.items()):
+            results[name].after(run)
+            if results[name].reached or run.done >= settings.generations:
+                del learning[name]
+    return {name: asdict(result) for name, result in results.items()}
+
+
+@dataclass
+class Result:
+    """How a training stands, and the seconds it took so far."""
+
+    compile_seconds: float
+    seconds: float = 0.0
+    generations: int = 0
+    regret: float = math.inf
+    reached: bool = False
+
+    def after(self, run: Ours | Evosax) -> None:
+        """Some more generations, and a look at the rule, which does not count as time."""
+        self.seconds += run.advance(PROBE_EVERY)
+        self.generations = run.done
+        rule = Rule(SymLA(), jax.device_get(run.params()))
+        probe = meta_test(rule, "bandit-arms-2", PROBE_LIFETIMES, 100, PROBE_SEED)
+        self.regret = probe.regret.mean
+        self.reached = self.regret <= TARGET
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--only", choices=("steps", "regret"))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0, help="of the training of ours")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    report: dict[str, Any] = {**provenance(), "load": os.getloadavg()[0]}
+    print(f"{report['hardware']}, load {report['load']:.1f}, revision {report['revision']}")
+    if options.only != "regret":
+        report["steps"] = steps_per_second(TABLE["4x2"], options.repeats)
+        for name, row in report["steps"].items():
+            low, high = row["spread"]
+            rate, compiling = row["env_steps_per_second"], row["compile_seconds"]
+            print(f"{name:<26}{rate:.3g} env-steps/s ({low:.3g} .. {high:.3g}), "
+                  f"compiling {compiling:.1f} s")  # fmt: skip
+    if options.only != "steps":
+        report["regret"] = time_to_regret(options.seed)
+        for name, row in report["regret"].items():
+            found = "reached" if row["reached"] else "not reached, regret"
+            print(f"{name:<26}{found} {row['regret']:.2f} after {row['generations']} generations, "
+                  f"{row['seconds']:.1f} s, compiling {row['compile_seconds']:.1f} s")  # fmt: skip
+    if options.json:
+        write_json(options.json, report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""How the speed of whole updates goes with every size: figure and numbers for the documents.
+
+    python benchmarks/scaling.py [--repeats 3] [--folder docs]
+
+One size varies, the others stay those of CartPole (4 x 2, N 16, 64 candidates, 10 lifetimes, 100
+steps). Writes FOLDER/data/scaling.json and FOLDER/images/scaling.png.
+"""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display needed
+import matplotlib.pyplot as plt
+
+from symla.benchmark.measure import formulations, measure, updates
+from symla.benchmark.settings import TABLE, Shape
+from symla.cli import use_devices
+from symla.provenance import provenance
+from symla.report.figures import STYLE
+from symla.store import write_json
+
+BASE = TABLE["4x2"]
+FORMULATIONS = ("ours", "literal")
+COLOURS = {"ours": "#d1495b", "literal": "#2e86ab"}
+
+# Sizes of one axis each. Where steps get many, other sizes shrink so that an update stays short;
+# the json file says which.
+AXES: dict[str, list[tuple[int, Shape]]] = {
+    "candidates P": [(n, replace(BASE, population=n)) for n in (32, 64, 128, 256, 512, 1024)],
+    "lifetimes E": [(n, replace(BASE, lifetimes=n)) for n in (1, 4, 16, 64)],
+    "LSTM units N": [(n, replace(BASE, hidden=n)) for n in (8, 16, 32, 64)],
+    "LSTMs A x B": [
+        (a * b, Shape(a, b, population=16, lifetimes=4))
+        for a, b in ((1, 2), (4, 2), (16, 4), (64, 4), (128, 8))
+    ],
+    "steps L": [(n, replace(BASE, population=16, length=n)) for n in (100, 500, 1000, 5000)],
+}
+
+
+def row(value: int, shape: Shape, repeats: int) -> dict[str, Any]:
+    """The formulations on one shape, in turns."""
+    trainings = formulations(shape)
+    watches = {name: updates(trainings[name]) for name in FORMULATIONS}
+    measure(watches.values(), repeats)
+    result: dict[str, Any] = {"value": value, **vars(shape)}
+    for name, watch in watches.items():
+        rates = [shape.steps / seconds for seconds in watch.timings]
+        result[name] = {
+            "env_steps_per_second": shape.steps / watch.seconds,
+            "spread": [min(rates), max(rates)],
+            "memory_bytes": watch.memory,
+        }
+    print(f"  {value:>6} " + "  ".join(
+        f"{name} {result[name]['env_steps_per_second']:.3g}/s" for name in watches
+    ), flush=True)  # fmt: skip
+    return result
+
+
+def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """A panel a size, and the memory over the length of a lifetime."""
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(2, 3, figsize=(11, 6.2))
+        for panel, (name, rows) in zip(panels.flat, axes.items()):
+            for who in FORMULATIONS:
+                values = [r["value"] for r in rows]
+                rates = [r[who]["env_steps_per_second"] for r in rows]
+                bars = [r[who]["spread"] for r in rows]
+                panel.fill_between(values, *zip(*bars), color=COLOURS[who], alpha=0.2, lw=0)
+                panel.plot(values, rates, "o-", ms=4, color=COLOURS[who], label=who)
+            panel.set(xscale="log", yscale="log", xlabel=name, title=name)
+        panels[0][0].set_ylabel("env-steps/s")
+        panels[1][0].set_ylabel("env-steps/s")
+        panels[0][0].legend()
+        memory = panels.flat[-1]
+        for who in FORMULATIONS:
+            lengths = [r["value"] for r in axes["steps L"]]
+            used = [r[who]["memory_bytes"] / 2**20 for r in axes["steps L"]]
+            memory.plot(lengths, used, "o-", ms=4, color=COLOURS[who])
+        memory.set(xscale="log", ylim=(0, None), xlabel="steps L", ylabel="MiB", title="memory")
+        figure.savefig(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
+    options = parser.parse_args()
+    use_devices(None)
+    where = {**provenance(), "load": os.getloadavg()[0], "repeats": options.repeats}
+    axes = {}
+    for name, shapes in AXES.items():
+        print(name, flush=True)
+        axes[name] = [row(value, shape, options.repeats) for value, shape in shapes]
+    for folder in ("data", "images"):
+        (options.folder / folder).mkdir(parents=True, exist_ok=True)
+    write_json(options.folder / "data" / "scaling.json", {**where, "axes": axes})
+    draw(axes, options.folder / "images" / "scaling.png")
+
+
+if __name__ == "__main__":
+    main()
