@@ -169,6 +169,10 @@ BAD = {
     "three arms solved": (["test", "bayes-optimal", "--environment", "bandit-arms-3"], "two arms"),
     "missing checkpoint": (["test", "no/such.safetensors"], "No such file"),
     "resume nothing": (["resume", "no/such/run"], "No such file"),
+    "options of processes alone": (["train", "bandits", "--processes", "2"], "--distributed"),
+    "infinite": (["train", "bandits", "--initial-std", "inf"], "initial_std must be"),
+    "three minus signs": (["test", "random", "--environment", "bandit-arms---5"], "whole number"),
+    "name too long": (["train", "bandits", "--run-dir", "x" * 300], "too long"),
     "not writable": (["train", "bandits", "--run-dir", "/proc/nowhere"], "--run-dir"),
 }  # fmt: skip
 
@@ -201,6 +205,36 @@ def test_a_run_is_never_overwritten(finished):
     assert done.returncode == 2
     assert "already holds a run" in done.stderr
     assert before == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("config.json", "[]", "config.json"),
+        ("config.json", '{"experiment": ["x"], "seed": 0, "settings": {}}', "'experiment'"),
+        ("config.json", '{"experiment": "bandits", "seed": null, "settings": {}}', "'seed'"),
+        ("config.json", '{"experiment": "bandits", "seed": 0, "settings": {"arms": null}}', "arms"),
+        ("config.json", '{"experiment": "bandits", "seed": 0, "settings": {"x": 1}}', "'x'"),
+        ("results.json", "{}", "results.json"),
+        ("results.json", "null", "results.json"),
+    ],
+)
+def test_a_damaged_run_folder_is_refused(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text)
+    done = symla("resume" if name == "config.json" else "report", tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_folder_named_like_a_rule_is_not_mistaken(finished, tmp_path):
+    folder, _ = finished
+    subprocess.run(["cp", "-r", folder, tmp_path / "bandits"], check=True)
+    refused = symla("test", "bandits", "--lifetimes", 5, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "./bandits" in refused.stderr
+    tested = symla("test", "./bandits", "--lifetimes", 5, "--length", 5, cwd=tmp_path)
+    assert tested.returncode == 0, tested.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

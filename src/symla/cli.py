@@ -16,7 +16,7 @@ import tyro
 from rich.console import Console
 
 from symla.console import TrainingView, complain, print_table
-from symla.errors import CheckpointError, SettingError, SymlaError, UnknownNameError, require
+from symla.errors import SettingError, SymlaError, UnknownNameError, require
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
 from symla.store import RunFolder, from_settings, write_json
@@ -129,14 +129,16 @@ def resume(arguments: Sequence[str]) -> int:
     prepare_jax(options.machine)
     run = RunFolder(options.run, is_writer())
     config = run.config()
-    try:
-        name, seed, settings = config["experiment"], config["seed"], config["settings"]
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{run.config_path} lacks {error}: it is damaged") from error
+    name, seed, settings = config["experiment"], config["seed"], config["settings"]
     if name not in EXPERIMENTS:
         raise UnknownNameError("experiment", name, EXPERIMENTS)
     same_everywhere({"experiment": name, "seed": seed, "settings": settings})
-    return _run(from_settings(EXPERIMENTS[name], settings, run.config_path), seed, run)
+    experiment = from_settings(EXPERIMENTS[name], settings, run.config_path)
+    experiment.training(seed)
+    from symla.provenance import provenance
+
+    run.note_resume(provenance())
+    return _run(experiment, seed, run)
 
 
 def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
@@ -146,6 +148,8 @@ def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
         finished = experiment.run(seed, run, view)
     except KeyboardInterrupt:  # before the first generation, after the last, or a second Ctrl-C
         finished = False
+    finally:
+        view.close()
     if not finished:
         view.say(f"continue with: symla resume {run.path}")
         return STOPPED
@@ -157,13 +161,17 @@ def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
     print_table(console, *regret_table(run.results()))
     figures = draw(run)
     view.say(f"\nfigures: {', '.join(str(path) for path in figures)}")
+    results, path = run.results(), str(run.path)
+    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
+    # Only SymLA goes where it has never been.
+    where = "bandit-arms-20" if results["algorithm"] == "symla" else results["trained_on"]
     view.say(
-        "\nnext, meta-test it where it has never been:\n"
-        f"    symla test {run.path} --environment bandit-arms-20\n"
+        "\nnext, meta-test it:\n"
+        f"    symla test {path} --environment {where}\n"
         "or use it in Python:\n"
         "    import symla\n"
-        f"    rule = symla.load({str(run.path)!r})\n"
-        '    print(symla.meta_test(rule, "bandit-arms-20").regret)'
+        f"    rule = symla.load({path!r})\n"
+        f'    print(symla.meta_test(rule, "{where}").regret)'
     )
     return 0
 
@@ -179,8 +187,8 @@ def test(arguments: Sequence[str]) -> int:
 
     known = options.algorithm in HAND_MADE
     rule = None if known else load(options.algorithm)
-    name = options.environment or (rule.card["trained_on"] if rule else None)
-    if name is None:
+    name = options.environment or (rule.card.get("trained_on") if rule else None)
+    if not isinstance(name, str):
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
     environment = make(name)
     rule = rule or hand_made(options.algorithm, environment, options.length)
@@ -326,6 +334,11 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk that is full, a folder that cannot be read or written
+        if debug:
+            raise
+        complain(str(error))
+        return 2
 
 
 def _write_report(path: Path, report: Any) -> None:

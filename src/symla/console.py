@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -78,9 +79,13 @@ class TrainingView:
         pace = seconds / done if done else progress.seconds
         return pace * (progress.generations - progress.generation)
 
-    def stop(self, generations_done: int, interrupted: bool) -> None:
+    def close(self) -> None:
+        """Give the terminal back, cursor and all, however training ended."""
         if self.bar is not None:
             self.bar.stop()
+
+    def stop(self, generations_done: int, interrupted: bool) -> None:
+        self.close()
         if interrupted:
             self.say(f"stopped after {generations_done} generations; all of them are kept")
         else:
@@ -92,7 +97,8 @@ class TrainingView:
         if self.console.is_terminal:
             self.console.print(text, highlight=False, markup=False)
         else:
-            print(text, flush=True)
+            with suppress(BrokenPipeError):  # nobody reads any more: train on
+                print(text, flush=True)
 
 
 def _clock(seconds: float) -> str:

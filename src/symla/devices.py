@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -18,31 +19,30 @@ from symla.types import State
 AXIS = "batch"
 
 
-def mesh(batch: int) -> Mesh:
-    """The largest number of devices that divides the batch."""
-    devices = jax.devices()
-    count = max(d for d in range(1, len(devices) + 1) if batch % d == 0)
-    return Mesh(np.array(devices[:count]), (AXIS,))
-
-
-def spread(function: Callable[..., Any], batch: int) -> Callable[..., Any]:
+def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(batched, *shared)` with the leading axis of its first argument over all devices.
 
-    What it returns is gathered on every device, so that whatever is summed afterwards is summed
-    in one order, however many devices there are.
+    A batch that does not divide evenly is filled up with copies of its last element, whose results
+    are dropped. What is returned is gathered on every device, so that whatever is summed
+    afterwards is summed in one order, however many devices there are.
     """
-    devices = mesh(batch)
+    mesh = _all_devices()
     split, whole = PartitionSpec(AXIS), PartitionSpec()
 
     def run(batched, *shared):
+        size = jax.tree.leaves(batched)[0].shape[0]
+        missing = -size % mesh.size
+        if missing:
+            batched = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), batched)
         parts = jax.shard_map(
             function,
-            mesh=devices,
+            mesh=mesh,
             in_specs=(split, *(whole for _ in shared)),
             out_specs=split,
             check_vma=False,  # a lifetime starts from constants, which are not marked as varying
         )(batched, *shared)
-        return jax.lax.with_sharding_constraint(parts, NamedSharding(devices, whole))
+        gathered = jax.lax.with_sharding_constraint(parts, NamedSharding(mesh, whole))
+        return jax.tree.map(lambda x: x[:size], gathered)
 
     return run
 
@@ -67,6 +67,12 @@ def gather(*values: int) -> Int[np.ndarray, "processes values"]:
     if jax.process_count() == 1:
         return np.array([values])
     return np.asarray(multihost_utils.process_allgather(np.array(values, np.int32)))
+
+
+def describe() -> str:
+    """The devices of all processes, in words."""
+    devices = jax.devices()
+    return f"{len(devices)} x {devices[0].device_kind} in {jax.process_count()} process(es)"
 
 
 def _all_devices() -> Mesh:

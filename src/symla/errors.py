@@ -35,6 +35,10 @@ class CheckpointError(SymlaError):
     """A checkpoint or run folder that cannot be read, or does not hold what it should."""
 
 
+class DivergenceError(SymlaError):
+    """Training left the finite numbers."""
+
+
 def require(holds: bool, message: str) -> None:
     """Raise `SettingError(message)` unless `holds`."""
     if not holds:

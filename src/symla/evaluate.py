@@ -120,6 +120,6 @@ def _live(
         known = isinstance(environment, KnowsRegret)
         return trace.reward, environment.regret(task, trace.action) if known else None
 
-    return spread(jax.vmap(one, (0, None, None)), BATCH)(
+    return spread(jax.vmap(one, (0, None, None)))(
         jnp.arange(BATCH) + jnp.asarray(first, jnp.int32), params, key
     )

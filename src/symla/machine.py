@@ -19,8 +19,8 @@ class MachineOptions:
     """What of the machine a command uses."""
 
     devices: int | None = None
-    """Devices of this process that share the population; on a CPU, cores. Default: all. However
-    many there are, the result is the same."""
+    """Cores of a CPU that share the population. Default: all; of GPUs always all. However many
+    there are, the result is the same."""
     distributed: bool = False
     """This is one of several processes, on one machine or many, that train together; the first one
     writes. Under SLURM the next three are found by themselves."""
@@ -40,9 +40,14 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
     """
     devices = machine.devices
     require(devices is None or devices >= 1, f"devices must be at least 1, got {devices}")
+    named = (machine.coordinator, machine.processes, machine.process_id)
+    require(
+        machine.distributed or named == (None, None, None),
+        "--coordinator, --processes and --process-id need --distributed beside them",
+    )
     import jax
 
-    jax.config.update("jax_num_cpu_devices", devices or os.cpu_count() or 1)
+    jax.config.update("jax_num_cpu_devices", devices or _cores())
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
@@ -54,6 +59,13 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
                 f"the processes did not find each other: {error}. Every one needs the same "
                 "--coordinator HOST:PORT and --processes N, and its own --process-id from 0"
             ) from error
+
+
+def _cores() -> int:
+    """Those this process may use, which on a cluster are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def is_writer() -> bool:

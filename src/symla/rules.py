@@ -11,12 +11,13 @@ import jax.numpy as jnp
 
 from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal, Rule
 from symla.environments import DependentBandit, Environment
-from symla.errors import CheckpointError, UnknownNameError
+from symla.errors import CheckpointError, SettingError, UnknownNameError
 from symla.outer import OUTER_LOOPS
 from symla.store import (
     Checkpoint,
     RunFolder,
     flatten,
+    from_settings,
     load_checkpoint,
     rebuild,
     save_checkpoint,
@@ -38,19 +39,26 @@ def load(what: str | os.PathLike[str]) -> Rule:
         rule = symla.load("bandits")                             # a learned learning algorithm
         print(symla.meta_test(rule, "bandit-arms-10").regret)     # meta-test it
 
-    `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint. Raises
-    UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
+    `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint;
+    "bayes-optimal" the plan for two independent arms and 100 pulls (`hand_made` makes others).
+    Raises UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
     """
     name = os.fspath(what)
-    if name in pretrained():
+    is_name = isinstance(what, str) and (name in pretrained() or name in HAND_MADE)
+    if is_name and RunFolder(Path(name)).config_path.exists():
+        raise SettingError(
+            f"{name!r} is a rule that ships with symla, and a run folder here: "
+            f"write {os.path.join('.', name)} for the folder"
+        )
+    if is_name and name in pretrained():
         return rule_from(load_checkpoint(pretrained()[name]))
-    if name in HAND_MADE:
+    if is_name:
         return hand_made(name)
     path = Path(name)
     if path.is_dir():
         if not RunFolder(path).config_path.exists():
             raise CheckpointError(f"{path} is a folder, but not of a run: it has no config.json")
-        return rule_from(RunFolder(path).newest_checkpoint()[0])
+        return rule_from(RunFolder(path).newest_checkpoint())
     if path.exists() or path.suffix or len(path.parts) > 1:
         return rule_from(load_checkpoint(path))
     known = [*pretrained(), *HAND_MADE]
@@ -61,10 +69,10 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
     """Raises CheckpointError if the arrays are not the ones that the manifest's algorithm needs."""
     arrays, manifest, path = checkpoint
     try:
-        described, outer, sizes = manifest["algorithm"], manifest.get("outer"), manifest["spec"]
-        spec = Spec(**sizes)
-    except (KeyError, TypeError) as error:
+        described, outer = manifest["algorithm"], manifest.get("outer")
+    except KeyError as error:
         raise CheckpointError(f"the manifest of {path} lacks {error}: it is damaged") from error
+    spec = from_settings(Spec, manifest.get("spec"), path)
     algorithm = rebuild(described, ALGORITHMS, path)
     params = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
     if outer is None:

@@ -13,11 +13,12 @@ JSON; nothing is ever unpickled. No jax here, so that `report` can read without 
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 import safetensors.numpy
@@ -68,6 +69,17 @@ def read_json(path: Path) -> Any:
         raise CheckpointError(f"{path} is damaged: it is not JSON ({error})") from error
 
 
+def read_object(path: Path, **keys: type) -> dict[str, Any]:
+    """A JSON object with these keys of these types. Raises CheckpointError if it is not one."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is damaged: it holds no JSON object")
+    for key, kind in keys.items():
+        if not fits(value.get(key), kind):
+            raise CheckpointError(f"{path} is damaged: it lacks {key!r}, or it has a wrong type")
+    return value
+
+
 def describe(value: Any, classes: Mapping[str, type]) -> dict[str, Any]:
     """A frozen dataclass as JSON: the name a person types, and its fields."""
     name = next(name for name, kind in classes.items() if kind is type(value))
@@ -77,13 +89,26 @@ def describe(value: Any, classes: Mapping[str, type]) -> dict[str, Any]:
 def rebuild(description: Any, classes: Mapping[str, type], where: Path) -> Any:
     """The frozen dataclass that `describe` wrote. Raises CheckpointError if it cannot be."""
     name = description.get("name") if isinstance(description, dict) else None
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         raise CheckpointError(
             f"{where} needs {name!r}, which this version of symla does not know: "
             f"known are {', '.join(classes)}"
         )
     settings = {field: value for field, value in description.items() if field != "name"}
     return from_settings(classes[name], settings, where)
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether what JSON holds is of that type; a list for a tuple, a whole number for a float."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, list | tuple) and all(fits(x, get_args(hint)[0]) for x in value)
+    if get_args(hint):  # a union
+        return any(fits(value, option) for option in get_args(hint))
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, int | float if hint is float else hint)
 
 
 def from_settings(kind: type, settings: Any, where: Path) -> Any:
@@ -96,6 +121,9 @@ def from_settings(kind: type, settings: Any, where: Path) -> Any:
         unknown = settings.keys() - types.keys()
         if unknown:
             raise TypeError(f"unknown settings {sorted(unknown)}")
+        for name, value in settings.items():
+            if not is_dataclass(types[name]) and not fits(value, types[name]):
+                raise TypeError(f"{name} cannot be {value!r}")
         values = {
             name: from_settings(types[name], value, where)
             if is_dataclass(types[name])
@@ -224,14 +252,31 @@ class RunFolder:
             ) from error
 
     def config(self) -> dict[str, Any]:
-        return read_json(self.config_path)
+        """Raises CheckpointError if it is not there, or not the configuration of a run."""
+        return read_object(self.config_path, experiment=str, seed=int, settings=dict)
+
+    def origin(self) -> dict[str, Any]:
+        """Where the run comes from: its first command, revision and hardware, and its resumes."""
+        if not self.writer:
+            return {}
+        own = {"schema", "experiment", "seed", "settings"}
+        return {key: value for key, value in self.config().items() if key not in own}
+
+    def note_resume(self, provenance: Mapping[str, Any]) -> None:
+        if self.writer:
+            config = self.config()
+            resumed = [*config.get("resumed", []), dict(provenance)]
+            write_json(self.config_path, {**config, "resumed": resumed})
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         if self.writer:
             write_json(self.results_path, {"schema": SCHEMA, **results})
 
     def results(self) -> dict[str, Any]:
-        return read_json(self.results_path)
+        """Raises CheckpointError if they are not there, or not what a finished run leaves."""
+        return read_object(
+            self.results_path, algorithm=str, trained_on=str, length=int, regret=dict
+        )
 
     def append_metrics(self, rows: list[Mapping[str, Any]]) -> None:
         if not self.writer:
@@ -246,7 +291,10 @@ class RunFolder:
         if not self.metrics_path.exists():
             return []
         lines = self.metrics_path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        try:
+            return [json.loads(line) for line in lines[:-1]]
+        except ValueError as error:
+            raise CheckpointError(f"{self.metrics_path} is damaged: {error}") from error
 
     def forget_metrics_after(self, generation: int) -> None:
         """Drop the rows that the checkpoint of `generation` has not seen: they will come again."""
@@ -269,19 +317,20 @@ class RunFolder:
     def checkpoints(self) -> Iterator[Path]:
         """Newest first."""
         found = (self.path / "checkpoints").glob("generation-*.safetensors")
-        return iter(sorted(found, reverse=True))
+        return iter(sorted(found, key=lambda path: (len(path.name), path.name), reverse=True))
 
-    def newest_checkpoint(self) -> tuple[Checkpoint, list[str]]:
-        """The newest that can be read, and what was wrong with those skipped.
+    def newest_checkpoint(self) -> Checkpoint:
+        """The newest that can be read; a warning names those skipped.
 
         Raises CheckpointError if there is none.
         """
         faults: list[str] = []
         for path in self.checkpoints():
             try:
-                return load_checkpoint(path), faults
+                return load_checkpoint(path)
             except CheckpointError as error:
                 faults.append(str(error))
+                logging.getLogger("symla").warning("skipped a checkpoint: %s", error)
         raise CheckpointError(
             f"{self.path} has no checkpoint that can be read"
             + "".join(f"\n  {fault}" for fault in faults)

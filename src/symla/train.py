@@ -4,6 +4,7 @@ ask -> lifetimes -> tell        one generation, all on the device
 metrics, checkpoint, watch      between chunks, on the host
 """
 
+import math
 import signal
 import threading
 import time
@@ -16,17 +17,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
 from symla.devices import everywhere, gather, replicate, spread
 from symla.environments.base import Environment
-from symla.errors import require
+from symla.errors import CheckpointError, DivergenceError, require
 from symla.lifetime import lifetime
 from symla.outer.base import Candidates, OuterLoop
 from symla.store import RunFolder, flatten, unflatten
-from symla.types import PRNGKey, State
+from symla.types import Params, PRNGKey, State
 
 CHUNK_SECONDS = 1.0  # how long the host lets the device run before it looks at signals
 CHUNK_LIMIT = 64  # generations
@@ -89,8 +89,7 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
         after = training.outer.tell(state, candidates, returns)
         before, params = training.outer.params(state), training.outer.params(after)
         update = jax.tree.map(jnp.subtract, params, before)
-        norms = optax.tree.norm(update), optax.tree.norm(params)
-        return after, Metrics(returns, *norms)
+        return after, Metrics(returns, _norm(update), _norm(params))
 
     return everywhere(learn)(state, candidates, returns)
 
@@ -115,8 +114,7 @@ def population_returns(
 
         return jnp.mean(jax.vmap(one)(jnp.arange(training.lifetimes)))
 
-    population = candidates.group.size
-    over_devices = spread(jax.vmap(candidate_return, (0, None)), population)
+    over_devices = spread(jax.vmap(candidate_return, (0, None)))
     return over_devices((candidates.params, candidates.group), key)
 
 
@@ -169,6 +167,8 @@ def meta_train(
     # Compiled before the clock starts: a chunk of no generations.
     state, _ = jax.block_until_ready(advance(training, state, _int(done), _int(0)))
     started = saved = time.monotonic()
+    before = max((row.get("seconds", 0.0) for row in run.metrics()), default=0.0)
+    kept = done  # generations in the newest checkpoint
     pace = None  # seconds a generation
     with stop_signal() as stopped:
         while done < generations:
@@ -187,20 +187,23 @@ def meta_train(
             now = time.monotonic()
             pace = (now - begun) / count
 
-            rows = [
-                {"generation": done + i + 1, **_row(jax.tree.map(lambda x, i=i: x[i], metrics))}
-                for i in range(count)
-            ]
+            rows = _rows(metrics, done, count)
+            if not math.isfinite(rows[-1]["params_norm"]):
+                raise DivergenceError(
+                    f"the meta-parameters left the finite numbers by generation {done + count}: "
+                    f"lower learning_rate or sigma. {run.path} keeps what was before"
+                )
             done += count
             if done % probe_every == 0 or done == generations:
                 rows[-1] |= probe(rule())
-            rows[-1]["seconds"] = round(time.monotonic() - started, 3)
+            rows[-1]["seconds"] = round(before + time.monotonic() - started, 3)
             run.append_metrics(rows)
             if now - saved > CHECKPOINT_SECONDS:
                 save()
-                saved = now
+                saved, kept = now, done
             watch(Progress(done, generations, time.monotonic() - started, rows[-1]))
-        save()
+        if done > kept:
+            save()
     return rule(), done
 
 
@@ -213,8 +216,10 @@ def restore(training: Training, run: RunFolder) -> tuple[int, State]:
     if not any(run.checkpoints()):
         run.forget_metrics_after(0)
         return 0, state
-    checkpoint, _ = run.newest_checkpoint()
-    done = checkpoint.manifest["generation"]
+    checkpoint = run.newest_checkpoint()
+    done = checkpoint.manifest.get("generation")
+    if not isinstance(done, int):
+        raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
     arrays = unflatten(state, "outer", checkpoint.arrays, checkpoint.path)
     run.forget_metrics_after(done)
     return done, jax.tree.map(jnp.asarray, arrays)
@@ -243,14 +248,22 @@ def stop_signal() -> Iterator[threading.Event]:
         restore_handlers()
 
 
-def _row(metrics: Metrics) -> dict[str, float]:
-    """Of one generation. Summed here, where the order does not depend on the devices."""
-    return {
-        "return_mean": float(np.mean(metrics.returns, dtype=np.float64)),
-        "return_best": float(np.max(metrics.returns)),
-        "update_norm": float(metrics.update_norm),
-        "params_norm": float(metrics.params_norm),
-    }
+def _norm(tree: Params) -> Float[Array, ""]:
+    return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))
+
+
+def _rows(metrics: Metrics, done: int, count: int) -> list[dict[str, Any]]:
+    """One a generation. Summed here, where the order does not depend on the devices."""
+    return [
+        {
+            "generation": done + i + 1,
+            "return_mean": float(np.mean(metrics.returns[i], dtype=np.float64)),
+            "return_best": float(np.max(metrics.returns[i])),
+            "update_norm": float(metrics.update_norm[i]),
+            "params_norm": float(metrics.params_norm[i]),
+        }
+        for i in range(count)
+    ]
 
 
 def _int(value: int) -> Int[Array, ""]:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from symla.networks import dot
 from symla.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State
 
 
@@ -37,7 +38,11 @@ class LearningAlgorithm(Protocol):
 
 def sample_action(key: PRNGKey, logits: Float[Array, " B"]) -> Action:
     """Sample from softmax(logits) by inverting its cumulative distribution: one uniform number."""
-    cumulative = jnp.tril(jnp.ones((logits.size, logits.size))) @ jax.nn.softmax(logits)
+    probability = jax.nn.softmax(logits)
+    if logits.size <= 64:  # one small product is faster than a scan
+        cumulative = dot(probability, jnp.triu(jnp.ones((logits.size, logits.size))))
+    else:
+        cumulative = jnp.cumsum(probability)
     threshold = jax.random.uniform(key) * cumulative[-1]
     return jnp.sum(cumulative[:-1] <= threshold, dtype=jnp.int32)
 

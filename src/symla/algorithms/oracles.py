@@ -1,6 +1,7 @@
 """Learning algorithms made by hand for Bernoulli bandits: what a learned one is measured against.
 
-They keep what a bandit leaves to keep, pulls and wins of each arm, and ignore observations.
+They keep what a bandit leaves to keep, pulls and wins of each arm, and ignore observations. Rewards
+must be 0 or 1.
 """
 
 from dataclasses import dataclass

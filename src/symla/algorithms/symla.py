@@ -1,5 +1,6 @@
 """SymLA: every weight of a network is a small LSTM, all share one rule, and exchange messages."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import get_args
@@ -47,7 +48,10 @@ class SymLA:
             self.backend in get_args(Backend),
             f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}",
         )
-        require(self.initial_std >= 0, f"initial_std must be at least 0, got {self.initial_std}")
+        require(
+            math.isfinite(self.initial_std) and self.initial_std >= 0,
+            f"initial_std must be a finite number of at least 0, got {self.initial_std}",
+        )
 
     def init_params(self, key: PRNGKey, spec: Spec) -> Weights:
         """Fresh meta-parameters; `spec` is not used, they fit every size."""

@@ -1,5 +1,6 @@
 """Environments. `ENVIRONMENTS` maps the names a person types to objects, `FAMILIES` prefixes."""
 
+import re
 from collections.abc import Callable
 
 from symla.environments.bandits import DependentBandit, IndependentBandit
@@ -16,7 +17,7 @@ ENVIRONMENTS: dict[str, Environment] = {
 
 
 def _arms(text: str) -> Environment:
-    if not text.isascii() or not text.lstrip("-").isdigit():
+    if not re.fullmatch(r"-?[0-9]{1,6}", text):
         raise SettingError(f"bandit-arms-K needs a whole number of at least 2 for K, got {text!r}")
     return IndependentBandit(int(text))
 

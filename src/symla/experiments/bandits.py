@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -70,28 +69,26 @@ class Bandits:
         view.say("measuring the algorithms to beat ...")
         references = reference_regrets(trained_on, self.length, PROBE_LIFETIMES, PROBE_SEED)
         view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
-        started = time.monotonic()
         rule, done = meta_train(
             training,
             self.search.generations,
             run,
-            self.manifest(training, trained_on),
+            self.manifest(training, trained_on) | run.origin(),
             probe=lambda rule: self.probe(rule, trained_on),
             watch=view.progress,
         )
-        seconds = time.monotonic() - started
         interrupted = done < self.search.generations
         view.stop(done, interrupted)
         if interrupted:
             return False
-        run.write_results(self.results(rule, seed) | {"training_seconds": round(seconds, 1)})
+        run.write_results(self.results(rule, seed) | run.origin())
         return True
 
     def manifest(self, training: Training, trained_on: str) -> dict[str, Any]:
         """What a checkpoint needs to become a rule again, and where it comes from."""
         from symla.algorithms import ALGORITHMS
+        from symla.devices import describe as describe_devices
         from symla.outer import OUTER_LOOPS
-        from symla.provenance import provenance
         from symla.store import describe
 
         return {
@@ -100,7 +97,7 @@ class Bandits:
             "spec": asdict(training.environment.spec),
             "trained_on": trained_on,
             "training": {"experiment": "bandits", "seed": training.seed, **asdict(self)},
-            **provenance(),
+            "devices": describe_devices(),
         }
 
     def probe(self, rule: Rule, environment: str) -> dict[str, float]:
@@ -113,7 +110,6 @@ class Bandits:
     def results(self, rule: Rule, seed: int) -> dict[str, Any]:
         """Regret of the rule and of the references, on every number of arms it can take."""
         from symla.evaluate import meta_test
-        from symla.provenance import provenance
 
         name, everywhere = self.learner.algorithm, self.learner.algorithm == "symla"
         evaluations = {}
@@ -145,7 +141,6 @@ class Bandits:
                 }
                 for environment, row in evaluations.items()
             },
-            **provenance(),
         }
 
 
