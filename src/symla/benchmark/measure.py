@@ -20,7 +20,7 @@ from symla.benchmark.literal import LiteralSymLA
 from symla.benchmark.settings import Shape
 from symla.devices import replicate
 from symla.environments import Environment
-from symla.outer import EvolutionStrategies
+from symla.outer import Candidates, EvolutionStrategies
 from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
 from symla.types import PRECISION, State
 
@@ -54,9 +54,11 @@ def updates(training: Training) -> "Stopwatch":
 
 def lifetimes(training: Training) -> "Stopwatch":
     """Of the lifetimes of one population alone: nothing is asked, nothing told."""
-    candidates = training.outer.ask(jax.random.key(0), init(training))
-    returns = jnp.zeros(training.outer.population)
-    return Stopwatch(training, live, (candidates, returns))
+    population = training.outer.population
+    params = training.algorithm.init_params(jax.random.key(0), training.environment.spec)
+    stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (population, *x.shape)), params)
+    candidates = Candidates(stacked, group=jnp.arange(population))
+    return Stopwatch(training, live, (candidates, jnp.zeros(population)))
 
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
