@@ -8,7 +8,7 @@ import jax
 from rich.console import Console
 
 from symla.benchmark import operations
-from symla.benchmark.measure import OURS, Stopwatch, formulations, measure, peak, updates
+from symla.benchmark.measure import OURS, Peak, Stopwatch, formulations, measure, updates
 from symla.benchmark.parts import split, without_parts
 from symla.benchmark.settings import Shape
 from symla.console import print_table
@@ -28,15 +28,14 @@ def bench(shapes: Sequence[Shape], repeats: int, console: Console) -> list[Row]:
     where = provenance()
     print(f"{where['hardware']}, {len(jax.devices())} devices, jax {where['jax']}, {_load()}")
     print(f"revision {where['revision']}")
-    rows = []
+    rows, peak = [], Peak()
     for shape in shapes:
-        highest = peak(repeats)  # beside each shape, because clocks change over minutes
         watches = {name: updates(training) for name, training in formulations(shape).items()}
         without = without_parts(shape, watches[OURS].training)
-        measure([*watches.values(), *without.values()], repeats)
-        own = [row(shape, name, watches, highest) for name in watches]
+        measure([peak, *watches.values(), *without.values()], repeats)
+        own = [row(shape, name, watches, peak.flops) for name in watches]
         own[0]["seconds_of_parts"] = split(watches[OURS], without)
-        show(shape, own, highest, console)
+        show(shape, own, peak.flops, console)
         rows += [{**r, **where} for r in own]
     return rows
 

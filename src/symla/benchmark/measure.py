@@ -20,9 +20,9 @@ from symla.benchmark.literal import LiteralSymLA
 from symla.benchmark.settings import Shape
 from symla.devices import replicate
 from symla.environments import Environment
-from symla.outer import EvolutionStrategies
+from symla.outer import Candidates, EvolutionStrategies
 from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
-from symla.types import State
+from symla.types import PRECISION, State
 
 SECONDS = 0.2  # that a timing lasts at least: the clock and the dispatch must not show
 PEAK_SIZE = 2048
@@ -54,9 +54,11 @@ def updates(training: Training) -> "Stopwatch":
 
 def lifetimes(training: Training) -> "Stopwatch":
     """Of the lifetimes of one population alone: nothing is asked, nothing told."""
-    candidates = training.outer.ask(jax.random.key(0), init(training))
-    returns = jnp.zeros(training.outer.population)
-    return Stopwatch(training, live, (candidates, returns))
+    population = training.outer.population
+    params = training.algorithm.init_params(jax.random.key(0), training.environment.spec)
+    stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (population, *x.shape)), params)
+    candidates = Candidates(stacked, group=jnp.arange(population))
+    return Stopwatch(training, live, (candidates, jnp.zeros(population)))
 
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
@@ -113,32 +115,32 @@ class Stopwatch:
         return self._advance.memory_analysis().temp_size_in_bytes
 
 
-def measure(watches: Iterable[Stopwatch], repeats: int) -> None:
+class Peak:
+    """The machine's best: 2048 x 2048 float32 products, one on each device at a time."""
+
+    def __init__(self):
+        self.flops = 0.0  # floating-point operations per second, of the fastest so far
+        mesh = Mesh(np.array(jax.devices()), ("device",))
+        split = NamedSharding(mesh, PartitionSpec("device"))
+        shape = (mesh.size, PEAK_SIZE, PEAK_SIZE)
+        self._matrices = jax.device_put(jax.random.normal(jax.random.key(0), shape), split)
+        self._product = jax.jit(partial(jnp.matmul, precision=PRECISION), out_shardings=split)
+        self._product(self._matrices, self._matrices).block_until_ready()
+
+    def time(self) -> None:
+        for _ in range(3):  # somebody else's moment must not look like the limit of the machine
+            begun = time.perf_counter()
+            self._product(self._matrices, self._matrices).block_until_ready()
+            seconds = time.perf_counter() - begun
+            self.flops = max(self.flops, len(self._matrices) * 2 * PEAK_SIZE**3 / seconds)
+
+
+def measure(watches: Iterable[Stopwatch | Peak], repeats: int) -> None:
     """Time each of them `repeats` times, in turns."""
     watches = list(watches)
     for _ in range(repeats):
         for watch in watches:
             watch.time()
-
-
-def peak(repeats: int) -> float:
-    """Floating-point operations per second of 2048 x 2048 float32 products, one on each device.
-
-    The best of all repeats, because it stands for what the machine can do.
-    """
-    devices = jax.devices()
-    split = NamedSharding(Mesh(np.array(devices), ("device",)), PartitionSpec("device"))
-    key = jax.random.key(0)
-    matrix = jax.random.normal(key, (len(devices), PEAK_SIZE, PEAK_SIZE))
-    matrix = jax.device_put(matrix, split)
-    product = jax.jit(lambda x: jnp.matmul(x, x, precision="highest"), out_shardings=split)
-    product(matrix).block_until_ready()
-    best = math.inf
-    for _ in range(max(repeats, 5)):
-        begun = time.perf_counter()
-        product(matrix).block_until_ready()
-        best = min(best, time.perf_counter() - begun)
-    return len(devices) * 2 * PEAK_SIZE**3 / best
 
 
 def _count(value: int) -> jax.Array:

@@ -60,7 +60,10 @@ class Repeat:
 
 @dataclass(frozen=True)
 class SameNumbers:
-    """An environment that draws the same random numbers all the time, but for its task."""
+    """An environment whose random numbers are drawn once a lifetime: they are part of its task.
+
+    Not once for all, or lifetimes that share a candidate would be the same, and computed once.
+    """
 
     environment: Environment
 
@@ -68,14 +71,17 @@ class SameNumbers:
     def spec(self) -> Spec:
         return self.environment.spec
 
-    def sample_task(self, key: PRNGKey) -> Task:
-        return self.environment.sample_task(key)
+    def sample_task(self, key: PRNGKey) -> tuple[Task, State]:
+        task = self.environment.sample_task(key)
+        return task, self.environment.reset(key, task)
 
-    def reset(self, key: PRNGKey, task: Task) -> tuple[State, Float[Array, " A"]]:
-        return self.environment.reset(jax.random.key(0), task)
+    def reset(self, key: PRNGKey, task: tuple[Task, State]) -> State:
+        return task[1]
 
-    def step(self, key: PRNGKey, task: Task, state: State, action: Action) -> Timestep:
-        return self.environment.step(jax.random.key(0), task, state, action)
+    def step(
+        self, key: PRNGKey, task: tuple[Task, State], state: State, action: Action
+    ) -> Timestep:
+        return self.environment.step(jax.random.key(0), task[0], state, action)
 
 
 @dataclass(frozen=True)
