@@ -139,7 +139,7 @@ class Evosax:
 
             return jax.vmap(mean_return)(candidates)
 
-        over_devices = spread(returns, settings.population) if sharded else returns
+        over_devices = spread(returns) if sharded else returns
 
         @partial(jax.jit, donate_argnums=0)
         def run(state, key, count):
