@@ -225,6 +225,9 @@ def bench(arguments: Sequence[str]) -> int:
 
     options = _parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
     shapes = options.build()
+    if options.json:
+        folder = options.json.absolute().parent  # asked now, not after minutes of measuring
+        require(folder.is_dir(), f"cannot write {options.json}: {folder} is no folder")
     use_devices(options.devices)
     from symla.benchmark.command import bench
 
