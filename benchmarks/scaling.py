@@ -75,7 +75,8 @@ def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
                 panel.plot(values, rates, "o-", ms=4, color=COLOURS[who], label=who)
             panel.set(xscale="log", yscale="log", title=name)
             panel.set_xticks(values, values)
-            panel.minorticks_off()
+            panel.set_xticks([], minor=True)
+            panel.set_ylim(3e3, 5e6)  # the same everywhere, to compare panels
         panels[0][0].set_ylabel("env-steps/s")
         panels[1][0].set_ylabel("env-steps/s")
         panels[0][0].legend()
@@ -86,7 +87,7 @@ def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
             memory.plot(lengths, used, "o-", ms=4, color=COLOURS[who])
         memory.set(xscale="log", ylim=(0, None), ylabel="MiB", title="memory over steps L")
         memory.set_xticks(lengths, lengths)
-        memory.minorticks_off()
+        memory.set_xticks([], minor=True)
         figure.savefig(path)
 
 
