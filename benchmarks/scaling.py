@@ -73,7 +73,10 @@ def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
                 bars = [r[who]["spread"] for r in rows]
                 panel.fill_between(values, *zip(*bars), color=COLOURS[who], alpha=0.2, lw=0)
                 panel.plot(values, rates, "o-", ms=4, color=COLOURS[who], label=who)
-            panel.set(xscale="log", yscale="log", xlabel=name, title=name)
+            panel.set(xscale="log", yscale="log", title=name)
+            panel.set_xticks(values, values)
+            panel.set_xticks([], minor=True)
+            panel.set_ylim(3e3, 5e6)  # the same everywhere, to compare panels
         panels[0][0].set_ylabel("env-steps/s")
         panels[1][0].set_ylabel("env-steps/s")
         panels[0][0].legend()
@@ -82,7 +85,9 @@ def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
             lengths = [r["value"] for r in axes["steps L"]]
             used = [r[who]["memory_bytes"] / 2**20 for r in axes["steps L"]]
             memory.plot(lengths, used, "o-", ms=4, color=COLOURS[who])
-        memory.set(xscale="log", ylim=(0, None), xlabel="steps L", ylabel="MiB", title="memory")
+        memory.set(xscale="log", ylim=(0, None), ylabel="MiB", title="memory over steps L")
+        memory.set_xticks(lengths, lengths)
+        memory.set_xticks([], minor=True)
         figure.savefig(path)
 
 

@@ -38,9 +38,10 @@ ALLOWED = {
     "doctor": BASE | {"kernels", "provenance"},
     "__main__": {"cli"},
     "machine": BASE,
+    "options": {"machine"},
     "cli": HOST
     | {"train", "evaluate", "rules", "experiments", "console", "report"}
-    | {"benchmark", "doctor", "machine"},
+    | {"benchmark", "doctor", "machine", "options"},
 }
 
 

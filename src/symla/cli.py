@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, make_dataclass
+from dataclasses import asdict, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,78 +19,20 @@ from symla.console import TrainingView, complain, print_table
 from symla.errors import SettingError, SymlaError, UnknownNameError, require
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
+from symla.options import (
+    DoctorOptions,
+    ExportOptions,
+    ListOptions,
+    ResumeOptions,
+    RunOptions,
+    TestOptions,
+    TrainOptions,
+)
 from symla.store import RunFolder, from_settings, write_json
 
 STOPPED = 130
 
 console = Console(highlight=False)
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    seed: int = 0
-    """Everything random follows from it. The same seed, machine and versions give the same rule."""
-    run_dir: Path | None = None
-    """Where the run is kept. Default: runs/EXPERIMENT-seed0-DATE-TIME."""
-    machine: MachineOptions = field(default_factory=MachineOptions)
-
-
-@dataclass(frozen=True)
-class TestOptions:
-    """Meta-test a rule: its meta-parameters are frozen, and it learns inside each lifetime."""
-
-    __test__ = False  # not a test, whatever pytest thinks of the name
-
-    algorithm: tyro.conf.Positional[str]
-    """A shipped rule, a run folder, a checkpoint (.safetensors), or random, ucb1, thompson,
-    bayes-optimal."""
-    environment: str | None = None
-    """Where it is tested: `symla list` shows the names. Default: where it was trained."""
-    lifetimes: int = 1000
-    """How many lifetimes it lives. At least 2."""
-    length: int = 100
-    """Steps in each lifetime. At least 1."""
-    seed: int = 0
-    """The same seed gives the same tasks to every rule."""
-    json: Path | None = None
-    """Also write the result to this file."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
-
-
-@dataclass(frozen=True)
-class ResumeOptions:
-    """Continue an interrupted run, exactly where its newest checkpoint is."""
-
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
-    machine: MachineOptions = field(default_factory=MachineOptions)
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """Write the rule of a finished run to a file of its own, with its card."""
-
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
-    file: tyro.conf.Positional[Path]
-    """Where to: NAME.safetensors. The card is written beside it, NAME.json."""
-    summary: str = ""
-    """One line that says what the rule is good for."""
-
-
-@dataclass(frozen=True)
-class ListOptions:
-    """Show what there is: environments, algorithms, experiments, shipped rules."""
-
-
-@dataclass(frozen=True)
-class DoctorOptions:
-    """Show what runs here and why: versions, devices, the kernel, the caches."""
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -268,6 +210,9 @@ def bench(arguments: Sequence[str]) -> int:
 
     options = _parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
     shapes = options.build()
+    if options.json:
+        folder = options.json.absolute().parent  # asked now, not after minutes of measuring
+        require(folder.is_dir(), f"cannot write {options.json}: {folder} is no folder")
     prepare_jax(MachineOptions(options.devices))
     from symla.benchmark.command import bench
 

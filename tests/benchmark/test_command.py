@@ -45,6 +45,26 @@ def test_doctor_names_a_wrong_choice(monkeypatch):
     assert "SYMLA_KERNEL must be one of" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["bench", "doctor"])
+def test_help(command):
+    done = symla(command, "--help")
+    assert done.returncode == 0
+    assert f"symla {command}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--shapes", "4x"], "'4x'"), (["--repeats", "0"], "repeats must be"),
+     (["--devices", "0"], "devices must be"), (["--population", "3"], "population must be an even"),
+     (["--hidden", "0"], "hidden_size must be"), (["--json", "/proc/no/where"], "cannot write")],
+)  # fmt: skip
+def test_bad_input_gets_one_clear_message(arguments, words):
+    done = symla("bench", "--shapes", "1x2", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_shapes():
     assert parse("75x4").population == 32
     assert parse("9x3") == Shape(9, 3)
