@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
 from symla.devices import spread
-from symla.environments import Environment, KnowsRegret, make
+from symla.environments import Environment, knows_regret, make
 from symla.errors import require
 from symla.lifetime import lifetime
 from symla.types import Params, PRNGKey
@@ -117,7 +117,7 @@ def _live(
     def one(number, params, key):
         own_key = jax.random.fold_in(key, number)
         _, task, trace = lifetime(algorithm, environment, params, own_key, length)
-        known = isinstance(environment, KnowsRegret)
+        known = knows_regret(environment)
         return trace.reward, environment.regret(task, trace.action) if known else None
 
     return spread(jax.vmap(one, (0, None, None)))(
