@@ -38,18 +38,20 @@ CHECKPOINTS_KEPT = 3
 class Training:
     """Everything a generation depends on but its state. Hashable: one compilation a Training.
 
-    `lifetimes` are lived by each candidate, each `length` steps long. Raises SettingError outside
-    ranges.
+    `lifetimes` are lived by each candidate, each `length` steps long. Generations go round the
+    `environments`, one each: they may differ in size where the algorithm can take any. Raises
+    SettingError outside ranges.
     """
 
     algorithm: LearningAlgorithm
-    environment: Environment
+    environments: tuple[Environment, ...]
     outer: OuterLoop
     lifetimes: int
     length: int
     seed: int
 
     def __post_init__(self):
+        require(len(self.environments) >= 1, "there must be an environment to train on")
         require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
         require(self.length >= 1, f"length must be at least 1 step, got {self.length}")
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
@@ -72,10 +74,12 @@ class Progress(NamedTuple):
     row: dict[str, float]  # metrics of the last generation, and of the probe where there is one
 
 
-def init(training: Training) -> State:
-    """The outer loop's state before the first generation."""
+def init(training: Training, start: Params | None = None) -> State:
+    """The outer loop's state before the first generation, from `start` or fresh meta-parameters."""
+    if start is not None:
+        return training.outer.init(start)
     key = jax.random.fold_in(jax.random.key(training.seed), 0xFFFFFFFF)
-    return training.outer.init(training.algorithm.init_params(key, training.environment.spec))
+    return training.outer.init(training.algorithm.init_params(key, training.environments[0].spec))
 
 
 def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
@@ -83,7 +87,12 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
     key = jax.random.fold_in(jax.random.key(training.seed), number)
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = everywhere(training.outer.ask)(noise_key, state)
-    returns = population_returns(training, candidates, lifetimes_key)
+    returns = jax.lax.switch(
+        number % len(training.environments),
+        [partial(population_returns, training, e) for e in training.environments],
+        candidates,
+        lifetimes_key,
+    )
 
     def learn(state, candidates, returns):
         after = training.outer.tell(state, candidates, returns)
@@ -95,7 +104,7 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
 
 
 def population_returns(
-    training: Training, candidates: Candidates, key: PRNGKey
+    training: Training, environment: Environment, candidates: Candidates, key: PRNGKey
 ) -> Float[Array, " P"]:
     """The mean return of each candidate over its lifetimes, spread over all devices.
 
@@ -109,7 +118,7 @@ def population_returns(
 
         def one(number):
             own_key = jax.random.fold_in(group_key, number)
-            arguments = training.algorithm, training.environment, params, own_key
+            arguments = training.algorithm, environment, params, own_key
             return lifetime(*arguments, training.length, record=False)[0]
 
         return jnp.mean(jax.vmap(one)(jnp.arange(training.lifetimes)))
@@ -143,18 +152,20 @@ def meta_train(
     run: RunFolder,
     manifest: dict[str, Any],
     *,
+    start: Params | None = None,
     probe: Callable[[Rule], dict[str, float]] = lambda rule: {},
     probe_every: int = 10,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Rule, int]:
-    """Train up to `generations`, from the newest checkpoint in `run` if there is one.
+    """Train up to `generations`, from the newest checkpoint in `run` if there is one, else from
+    `start`, else from fresh meta-parameters.
 
     `probe` looks at the rule every `probe_every` generations; what it returns joins the metrics
     row. `manifest` is stored with every checkpoint. SIGINT and SIGTERM end the training early,
     with a checkpoint. Returns the rule and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
-    done, state = restore(training, run)
+    done, state = restore(training, run, start)
     state = replicate(state)  # as `advance` returns it, so that it is compiled only once
 
     def rule() -> Rule:
@@ -207,12 +218,12 @@ def meta_train(
     return rule(), done
 
 
-def restore(training: Training, run: RunFolder) -> tuple[int, State]:
+def restore(training: Training, run: RunFolder, start: Params | None = None) -> tuple[int, State]:
     """Generations done and the state: of the newest checkpoint in `run`, or a fresh start.
 
     Metric rows past the checkpoint are dropped; they will be written again, the same.
     """
-    state = init(training)
+    state = init(training, start)
     if not any(run.checkpoints()):
         run.forget_metrics_after(0)
         return 0, state
