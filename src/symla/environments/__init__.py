@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment, KnowsRegret, knows_regret
 from symla.environments.control import Balance, Control
@@ -17,6 +18,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     "bandit-easy": DependentBandit(0.1),
     "bandit-medium": DependentBandit(0.25),
     "bandit-hard": DependentBandit(0.4),
+    "associations": Associations(),
     "cartpole": Control("CartPole-v1"),
     "acrobot": Control("Acrobot-v1"),
     "mountain-car": Control("MountainCar-v0"),
@@ -53,6 +55,7 @@ def make(name: str) -> Environment:
 __all__ = [
     "ENVIRONMENTS",
     "FAMILIES",
+    "Associations",
     "Balance",
     "Control",
     "DependentBandit",
