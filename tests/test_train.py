@@ -105,10 +105,10 @@ def test_twins_live_the_same_lifetimes():
 def test_metrics_are_of_the_generation_they_name():
     training = tiny()
     state = train.init(training)
-    _, metrics = train.advance(training, replicate(state), train._int(0), train._int(2))
+    _, metrics = train.advance(training, key, replicate(state), train._int(0), train._int(2))
     state = train.init(training)
     for number in range(2):
-        state, one = train.generation(training, state, jnp.asarray(number))
+        state, one = train.generation(training, key, state, jnp.asarray(number))
         for name, column in metrics._asdict().items():
             np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
     assert jnp.all(metrics.returns[2:] == 0)
@@ -144,7 +144,7 @@ from symla.outer import EvolutionStrategies
 from symla.train import Training, _int, advance, init
 assert len(jax.devices()) == int(sys.argv[1])
 training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)
-state, metrics = advance(training, replicate(init(training)), _int(0), _int(12))
+state, metrics = advance(training, replicate(jax.random.key(0)), replicate(init(training)), _int(0), _int(12))
 leaves = jax.tree.leaves(jax.device_get((state, metrics)))
 print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
 """

@@ -23,6 +23,7 @@ from symla.options import (
     DoctorOptions,
     ExportOptions,
     ListOptions,
+    ReproduceOptions,
     ResumeOptions,
     RunOptions,
     TestOptions,
@@ -158,6 +159,36 @@ def report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def reproduce(arguments: Sequence[str]) -> int:
+    """Make a figure of the paper: symla reproduce figure3 | ... | figure7 | all"""
+    options = _parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
+    prepare_jax(MachineOptions(options.devices))
+    from symla.experiments.reproduce import figures, reproduce
+    from symla.report.reproduction import draw_figure, verdict_table
+
+    if options.figure not in (*figures(), "all"):
+        raise UnknownNameError("figure", options.figure, [*figures(), "all"])
+    results = options.results
+    if options.scale == "tiny":  # never in place of what was trained in earnest
+        results = results / "tiny"
+    for name in figures() if options.figure == "all" else (options.figure,):
+        view = TrainingView(console)
+        try:
+            found = reproduce(
+                name, options.scale, options.lifetimes, results, options.runs, view, options.only
+            )
+        finally:
+            view.close()
+        if found is None:
+            if options.only:
+                continue
+            view.say(f"continue with the same command: symla reproduce {name} --scale full")
+            return STOPPED
+        print_table(console, *verdict_table(found))
+        view.say(f"figure: {draw_figure(results / name)}\n")
+    return 0
+
+
 def export(arguments: Sequence[str]) -> int:
     """Write a rule to a file of its own, with its card: symla export RUN FILE"""
     options = _parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
@@ -237,6 +268,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": train,
     "resume": resume,
     "test": test,
+    "reproduce": reproduce,
     "report": report,
     "export": export,
     "list": list_,

@@ -5,6 +5,7 @@ Room: host. No jax: `--help` must answer at once.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -39,6 +40,27 @@ class TestOptions:
     """The same seed gives the same tasks to every rule."""
     json: Path | None = None
     """Also write the result to this file."""
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """Make a figure of the paper from our own rules, and say which of its claims hold."""
+
+    figure: tyro.conf.Positional[str]
+    """figure3, figure4, figure5, figure6, figure7, or all."""
+    scale: Literal["test", "full", "tiny"] = "test"
+    """test: the rules that come with the repository. full: train them first, for hours. tiny: only
+    to see that everything runs."""
+    lifetimes: int = 512
+    """Lifetimes of each rule in each test. At least 2."""
+    results: Path = Path("results")
+    """Where rules, results and figures are kept, a folder a figure."""
+    runs: Path = Path("runs")
+    """full: where training runs are kept, and continued from."""
+    only: str = ""
+    """full: train only the rules whose name contains this, and test nothing."""
+    devices: int | None = None
+    """Cores of a CPU to use. Default: all. The result is the same."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -82,9 +82,11 @@ def init(training: Training, start: Params | None = None) -> State:
     return training.outer.init(training.algorithm.init_params(key, training.environments[0].spec))
 
 
-def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
-    """Ask, live, tell. All its randomness follows from (seed, number)."""
-    key = jax.random.fold_in(jax.random.key(training.seed), number)
+def generation(
+    training: Training, key: PRNGKey, state: State, number: Int[Array, ""]
+) -> tuple[State, Metrics]:
+    """Ask, live, tell. All its randomness follows from (key, number)."""
+    key = jax.random.fold_in(key, number)
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = everywhere(training.outer.ask)(noise_key, state)
     returns = jax.lax.switch(
@@ -129,19 +131,20 @@ def population_returns(
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
 def advance(
-    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
 ) -> tuple[State, Metrics]:
     """`count` generations after the first `done`; metrics of each, in the first `count` rows.
 
-    `count` is dynamic, so that chunks of any length up to CHUNK_LIMIT share one compilation.
+    `count` is dynamic, so that chunks of any length up to CHUNK_LIMIT share one compilation; and
+    so is the key of the seed.
     """
 
     def body(i, carry):
         state, rows = carry
-        state, metrics = generation(training, state, done + i)
+        state, metrics = generation(training, key, state, done + i)
         return state, jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
 
-    _, shapes = jax.eval_shape(partial(generation, training), state, done)
+    _, shapes = jax.eval_shape(partial(generation, training), key, state, done)
     rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape)), shapes)
     return jax.lax.fori_loop(0, count, body, (state, rows))
 
@@ -166,6 +169,7 @@ def meta_train(
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     done, state = restore(training, run, start)
+    program, key = replace(training, seed=0), replicate(jax.random.key(training.seed))
     state = replicate(state)  # as `advance` returns it, so that it is compiled only once
 
     def rule() -> Rule:
@@ -176,7 +180,7 @@ def meta_train(
         run.save(done, flatten(jax.device_get(state), "outer"), manifest, CHECKPOINTS_KEPT)
 
     # Compiled before the clock starts: a chunk of no generations.
-    state, _ = jax.block_until_ready(advance(training, state, _int(done), _int(0)))
+    state, _ = jax.block_until_ready(advance(program, key, state, _int(done), _int(0)))
     started = saved = time.monotonic()
     before = max((row.get("seconds", 0.0) for row in run.metrics()), default=0.0)
     kept = done  # generations in the newest checkpoint
@@ -192,7 +196,7 @@ def meta_train(
 
             begun = time.monotonic()
             state, metrics = jax.block_until_ready(
-                advance(training, state, _int(done), _int(count))
+                advance(program, key, state, _int(done), _int(count))
             )
             metrics = jax.device_get(metrics)
             now = time.monotonic()

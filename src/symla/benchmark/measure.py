@@ -99,7 +99,7 @@ class Stopwatch:
 
     def _run(self, updates: int) -> float:
         begun = time.perf_counter()
-        state, _ = self._advance(self._state, _count(self._done), _count(updates))
+        state, _ = self._advance(self._key, self._state, _count(self._done), _count(updates))
         self._state = jax.block_until_ready(state)
         self._done += updates
         return (time.perf_counter() - begun) / updates

@@ -9,7 +9,7 @@ from symla.environments.base import Environment, KnowsRegret, knows_regret
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
-from symla.environments.transforms import Permuted, Projected, Rewards
+from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 from symla.errors import SettingError, UnknownNameError
 
 ENVIRONMENTS: dict[str, Environment] = {
@@ -64,6 +64,7 @@ __all__ = [
     "Hearts",
     "IndependentBandit",
     "KnowsRegret",
+    "MoreActions",
     "Permuted",
     "Projected",
     "Rewards",

@@ -1,6 +1,7 @@
 """A contextual bandit: which action is right depends on what is seen, and is drawn once a lifetime.
 
-Room: environments. The smallest task in which a learner must tie observations to actions.
+Room: environments. The smallest task in which a learner must tie observations to actions: every
+action is right equally often, so that none is any better to one who does not look.
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Associations:
         return Spec(self.contexts + self.distractors, self.actions, None)
 
     def sample_task(self, key: PRNGKey) -> Answers:
-        return jax.random.randint(key, (self.contexts,), 0, self.actions)
+        return jax.random.permutation(key, self.contexts) % self.actions
 
     def reset(self, key: PRNGKey, task: Answers) -> tuple[Int[Array, ""], Observation]:
         return self._show(key)
