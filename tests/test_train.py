@@ -103,7 +103,7 @@ def test_twins_live_the_same_lifetimes():
 
 
 def test_metrics_are_of_the_generation_they_name():
-    training = tiny()
+    training, key = tiny(), replicate(jax.random.key(0))
     state = train.init(training)
     _, metrics = train.advance(training, key, replicate(state), train._int(0), train._int(2))
     state = train.init(training)
@@ -144,7 +144,8 @@ from symla.outer import EvolutionStrategies
 from symla.train import Training, _int, advance, init
 assert len(jax.devices()) == int(sys.argv[1])
 training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)
-state, metrics = advance(training, replicate(jax.random.key(0)), replicate(init(training)), _int(0), _int(12))
+start = replicate(jax.random.key(0)), replicate(init(training))
+state, metrics = advance(training, *start, _int(0), _int(12))
 leaves = jax.tree.leaves(jax.device_get((state, metrics)))
 print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
 """
