@@ -75,9 +75,11 @@ def test_a_run_folder_is_a_rule(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, loaded.params, rule.params)
 
 
-def test_chunks_of_any_length_share_one_compilation(tmp_path):
+def test_chunks_of_any_length_and_any_seed_share_one_compilation(tmp_path):
     before = train.advance._cache_size()
-    meta_train(tiny(seed=77), 14, new_run(tmp_path / "run"), MANIFEST, probe_every=3)
+    for seed in (1, 2):
+        training = tiny(seed, length=11)  # as no other test has it
+        meta_train(training, 14, new_run(tmp_path / str(seed)), MANIFEST, probe_every=3)
     assert train.advance._cache_size() == before + 1
 
 

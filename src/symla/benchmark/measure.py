@@ -22,7 +22,7 @@ from symla.devices import replicate
 from symla.environments import Environment
 from symla.outer import Candidates, EvolutionStrategies
 from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
-from symla.types import PRECISION, State
+from symla.types import PRECISION, PRNGKey, State
 
 SECONDS = 0.2  # that a timing lasts at least: the clock and the dispatch must not show
 PEAK_SIZE = 2048
