@@ -20,8 +20,9 @@ Answers = Int[Array, " contexts"]
 class Associations:
     """Each step shows one of `contexts` (one-hot) and `distractors` random bits that mean nothing.
 
-    With probability `stay` the next step shows the same context again. The right action pays +1, every other one -1 / (actions - 1): random play earns 0.
-    Raises SettingError outside ranges.
+    With probability `stay` the next step shows the same context again. The right action of a
+    context pays +1, every other one -1 / (actions - 1): random play earns 0. Raises SettingError
+    outside ranges.
     """
 
     contexts: int = 4
