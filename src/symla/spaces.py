@@ -70,9 +70,7 @@ def _small_enough(space: Space, made: Observations) -> Observations:
 
 def _flat(space: Box | MultiBinary) -> Callable[[Any], np.ndarray]:
     def encode(observation: Any) -> np.ndarray:
-        array = _array(observation, space)
-        with np.errstate(over="ignore"):
-            vector = array.reshape(-1).astype(np.float32)
+        vector = _float32(_array(observation, space).reshape(-1))
         if not np.isfinite(vector).all():
             raise FaultyEnvironmentError(f"its observation has {_not_finite(vector)} in it")
         return vector
@@ -122,6 +120,13 @@ def _array(observation: Any, space: Space) -> np.ndarray:
             f"its observation has shape {array.shape}; declared is {_name(space)}"
         )
     return array
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.float32:
+        return array.copy()  # some environments write each observation over the last one
+    with np.errstate(over="ignore"):  # too large is infinite, and reported as that
+        return array.astype(np.float32)
 
 
 def _not_finite(vector: np.ndarray) -> str:

@@ -55,15 +55,15 @@ class Busy:
     SIZE = 16
 
     def __init__(self, file: int):
-        self._numbers = np.frombuffer(mmap.mmap(file, self.SIZE), np.int64)
+        self._numbers = memoryview(mmap.mmap(file, self.SIZE)).cast("q")
 
     @property
     def calls(self) -> int:
-        return int(self._numbers[0])
+        return self._numbers[0]
 
     @property
     def index(self) -> int:
-        return int(self._numbers[1])
+        return self._numbers[1]
 
     def enter(self, index: int) -> None:
         self._numbers[1] = index
