@@ -12,7 +12,10 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from symla.errors import FaultyEnvironmentError, SettingError, require
 
-MAX_OBSERVATIONS = 4096  # each is a row of LSTMs of SymLA: beyond, a step takes too long to be of use
+MAX_OBSERVATIONS = (
+    4096  # each is a row of LSTMs of SymLA: beyond, a step takes too long to be of use
+)
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class Observations(NamedTuple):
@@ -54,6 +57,18 @@ def actions(space: Any) -> Actions:
         "numbered actions, and never sends numbers without bounds. Wrap the environment in a "
         "gymnasium.ActionWrapper that maps each number to an action of yours"
     )
+
+
+def reward(number: Any) -> np.float32:
+    """Raises FaultyEnvironmentError for one that is not a finite number of 32 bits."""
+    try:
+        number = float(number)
+    except (TypeError, ValueError):
+        text = " ".join(repr(number).split())[:100]
+        raise FaultyEnvironmentError(f"its reward was {text}, not a number") from None
+    if not abs(number) <= FLOAT32_MAX:
+        raise FaultyEnvironmentError(f"its reward was {number}, which nothing can be learned from")
+    return np.float32(number)
 
 
 def _small_enough(space: Space, made: Observations) -> Observations:

@@ -1,6 +1,7 @@
 """A rule as an agent in somebody's own Gymnasium loop: one lifetime, one step at a time."""
 
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,7 @@ class Agent:
         observation_space, action_space = _spaces_of(environment)
         self._observations = spaces.observations(observation_space)
         self._actions = spaces.actions(action_space)
+        self._environment = _name_of(environment)
         self.rule = rule
         self.spec = Spec(self._observations.size, self._actions.size)
         self._begin(seed)
@@ -55,10 +57,8 @@ class Agent:
                 "act was called twice: what the last action earned is missing. After each "
                 "env.step call agent.observe(reward, terminated, truncated), then act"
             )
-        try:
+        with self._blame():
             vector = self._observations.encode(observation)
-        except FaultyEnvironmentError as error:
-            raise FaultyEnvironmentError(f"at step {self.steps + 1} of the agent: {error}") from error
         action, self._state = _act(
             self.rule.algorithm, self.spec, self.rule.params, self._state,
             vector, self._action, self._reward, self._done, np.int32(self.steps), self._key,
@@ -66,8 +66,8 @@ class Agent:
         self._action, self._acted = np.int32(action), True
         return int(self._action) + self._actions.start
 
-    def observe(self, reward: float, terminated: bool, truncated: bool) -> None:
-        """What the last action earned, and whether it ended the episode.
+    def observe(self, reward: Any, terminated: Any, truncated: Any) -> None:
+        """What the last action earned, and whether it ended the episode: a number, two truths.
 
         Raises SymlaError if there was none since, FaultyEnvironmentError for a reward that is not
         a finite number.
@@ -77,18 +77,23 @@ class Agent:
                 "observe was called without an action before it: call agent.act(observation), "
                 "env.step with its action, then agent.observe(reward, terminated, truncated)"
             )
-        if not math.isfinite(reward):
-            raise FaultyEnvironmentError(
-                f"at step {self.steps + 1} of the agent: its reward was {reward}, which nothing "
-                "can be learned from"
-            )
-        self._reward, self._done = np.float32(reward), np.bool_(terminated or truncated)
+        with self._blame():
+            self._reward = spaces.reward(reward)
+        self._done = np.bool_(terminated or truncated)
         self._acted = False
         self.steps += 1
 
     def new_lifetime(self, seed: int | None = None) -> None:
         """Forget everything learned. `seed` is by default the next one."""
         self._begin(self.seed + 1 if seed is None else seed)
+
+    @contextmanager
+    def _blame(self) -> Iterator[None]:
+        try:
+            yield
+        except FaultyEnvironmentError as error:
+            message = f"{self._environment}, at step {self.steps + 1} of the agent: {error}"
+            raise FaultyEnvironmentError(message) from error
 
     def _begin(self, seed: int) -> None:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
@@ -117,6 +122,14 @@ def act(
 
 
 _act = partial(jax.jit, static_argnames=("algorithm", "spec"))(act)
+
+
+def _name_of(environment: Any) -> str:
+    spec = getattr(environment, "spec", None)
+    if spec is not None:
+        return spec.id
+    pair = isinstance(environment, tuple)
+    return "the environment" if pair else type(environment.unwrapped).__name__
 
 
 def _spaces_of(environment: Any) -> tuple[Any, Any]:

@@ -22,6 +22,7 @@ from symla.bridge.environment import GymnasiumEnvironment
 from symla.bridge.worker import Busy, Fault, Request
 from symla.errors import FaultyEnvironmentError, SettingError
 
+START = "from symla.bridge.worker import main; main({}, {})"
 START_SECONDS = 300.0
 CLOSE_SECONDS = 5.0
 PER_PROCESS = 8  # environments; with fewer, talking costs more than a further core gives
@@ -112,7 +113,7 @@ class _Worker:
             files = (theirs.fileno(), shared.fileno())
             path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "symla.bridge.worker", *map(str, files)],
+                [sys.executable, "-P", "-c", START.format(*files)],
                 pass_fds=files,
                 env=os.environ | {"PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,

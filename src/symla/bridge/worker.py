@@ -7,7 +7,6 @@ see: a process that hangs can no longer say which environment it is that hangs.
 import mmap
 import pickle
 import signal
-import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,7 +20,6 @@ import numpy as np
 from symla import spaces
 from symla.errors import FaultyEnvironmentError, SettingError
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 OLD_STEP = (
     "its step returns 4 values, as Gym's old interface has it; Gymnasium's returns 5: observation, "
     "reward, terminated, truncated, info. The package shimmy wraps old environments"
@@ -110,7 +108,7 @@ class Environments:
             raise FaultyEnvironmentError(OLD_STEP if old else other)
         observation, reward, terminated, truncated, _ = answer
         vector = self.observations.encode(observation)
-        reward, terminated, truncated = _reward(reward), bool(terminated), bool(truncated)
+        reward, terminated, truncated = spaces.reward(reward), bool(terminated), bool(truncated)
         if terminated or truncated:
             vector = self._reset(index, None)
         return vector, reward, terminated, truncated
@@ -161,21 +159,12 @@ def _describe(error: BaseException) -> str:
     return f"raised {type(error).__name__}: {_short(error)}"
 
 
-def _reward(reward: Any) -> np.float32:
-    try:
-        number = float(reward)
-    except (TypeError, ValueError):
-        raise FaultyEnvironmentError(f"its reward was {_short(reward)}, not a number") from None
-    if not abs(number) <= FLOAT32_MAX:
-        raise FaultyEnvironmentError(f"its reward was {number}, which nothing can be learned from")
-    return np.float32(number)
-
-
 def _short(thing: Any) -> str:
     text = " ".join(str(thing).split())
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-if __name__ == "__main__":
+def main(connection: int, busy: int) -> None:
+    """What the new process runs; both are files that it inherited."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    serve(Connection(int(sys.argv[1])), Busy(int(sys.argv[2])))
+    serve(Connection(connection), Busy(busy))

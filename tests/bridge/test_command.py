@@ -1,0 +1,138 @@
+"""Environments that misbehave, through the real command line: each is blamed by name."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MINE = "gymnasium:tests.bridge.registered:"
+
+
+def symla(name, *options, **environ):
+    return subprocess.run(
+        [sys.executable, "-m", "symla", "test", "random", "--environment", name, *options],
+        capture_output=True, text=True, cwd=ROOT, timeout=300, check=False,
+        env=os.environ | environ,
+    )  # fmt: skip
+
+
+def said(done):
+    return " ".join(done.stderr.split())
+
+
+# At step 7 of the lifetime. What is said, beside name, lifetime, step and seed.
+MISBEHAVES = {
+    "Raises": "raised RuntimeError: the motor is on fire",
+    "NaNReward": "reward was nan",
+    "InfiniteReward": "reward was -inf",
+    "NoReward": "reward was None, not a number",
+    "NaNObservation": "observation has nan (number 1)",
+    "HugeObservation": "observation has inf (number 0)",
+    "WrongShape": "observation has shape (3,); declared is Box(shape=(2,), float32)",
+    "WrongType": "observation is a dict; declared is Box(shape=(2,), float32)",
+    "OutOfRange": "observation 9 is not in Discrete(9)",
+    "OldStep": "step returns 4 values",
+    "OldStepLimited": "step returns 4 values",
+    "Hangs": "did not answer for 3 s",
+    "HangsInC": "did not answer for 3 s",
+    "Crashes": "ended its process (signal 11, Segmentation fault)",
+    "Exits": "raised SystemExit: bye",
+}
+
+
+@pytest.mark.parametrize(("name", "words"), MISBEHAVES.items(), ids=MISBEHAVES)
+def test_a_failing_step_is_blamed_and_what_was_measured_is_kept(name, words, tmp_path):
+    out = tmp_path / "out.json"
+    done = symla(f"{MINE}{name}-v0", "--lifetimes", "3", "--length", "20", "--json", out,
+                 "--time-limit", "3")  # fmt: skip
+    assert done.returncode == 2
+    assert f"symla: {MINE}{name}-v0: " in said(done)
+    assert words in said(done)
+    assert re.search(r"lifetime 1, at step 7; seed \d+ ", said(done))
+    assert "Traceback" not in done.stderr
+    assert f"{MINE}{name}-v0: 3 lifetimes of 6 steps" in done.stdout
+    report = json.loads(out.read_text())
+    assert report["incomplete"] is True
+    assert report["reason"] in said(done)
+    assert (report["lifetimes"], report["length"]) == (3, 6)
+    assert report["reward_per_step"] == [1, 2, 3, 1, 2, 3]
+
+
+# Before the first step: nothing was measured, and no file is left.
+REFUSED = {
+    "MODULE:ResetRaises-v0": ("raised RuntimeError: no map was found", "its first reset; seed"),
+    "MODULE:OldReset-v0": ("Gym's old interface", "its first reset; seed"),
+    "MODULE:OldSeed-v0": ("Gym's old interface", "its first reset; seed"),
+    "MODULE:HangsInReset-v0": ("did not answer for 3 s", "its first reset; seed"),
+    "MODULE:ConstructorRaises-v0": ("cannot be made", "OSError: the simulator has no licence"),
+    "MODULE:NeedsPackage-v0": ("No module named 'no_such_package'", "cannot be made"),
+    "MODULE:NoEntryPoint-v0": ("No module named 'no_such_package'", "cannot be made"),
+    "MODULE:DictSpace-v0": ("space is Dict", "FlattenObservation"),
+    "MODULE:TupleSpace-v0": ("space is Tuple", "FlattenObservation"),
+    "MODULE:SequenceSpace-v0": ("space is Sequence", "supported are Box, Discrete"),
+    "MODULE:TextSpace-v0": ("space is Text", "supported are Box, Discrete"),
+    "MODULE:Image-v0": ("100800 numbers, more than 4096", "ResizeObservation"),
+    "MODULE:Torques-v0": ("action space is Box", "supported is Discrete"),
+    "MODULE:Countin-v0": ("did you mean gymnasium:Counting-v0", "Gymnasium says"),
+    "gymnasium:CartPol-v1": ("gymnasium:CartPole-v1", "Did you mean: `CartPole`?"),
+    "gymnasium:ALE/Pong-v5": ("gymnasium[atari]", "Gymnasium says"),
+    "gymnasium:LunarLander-v1": ("`LunarLander-v3`", "deprecated"),
+    "gymnasium:no_such_module:My-v0": ("No module named 'no_such_module'", "PYTHONPATH"),
+    "gymnasium:": ("there is no environment gymnasium:", "gymnasium:MODULE:ID"),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), REFUSED.items(), ids=REFUSED)
+def test_what_cannot_begin_is_refused(name, words, tmp_path):
+    name = name.replace("MODULE:", MINE.removeprefix("gymnasium:"))
+    name = name if name.startswith("gymnasium:") else f"gymnasium:{name}"
+    out = tmp_path / "out.json"
+    done = symla(name, "--lifetimes", "3", "--length", "20", "--json", out, "--time-limit", "3")
+    assert done.returncode == 2
+    for part in (name, *words):
+        assert part in said(done)
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not out.exists()
+
+
+def test_a_missing_package_comes_with_the_line_that_installs_it():
+    pytest.importorskip("gymnasium")
+    try:
+        import mujoco  # noqa: F401
+    except ImportError:
+        done = symla("gymnasium:HalfCheetah-v5", "--lifetimes", "2")
+        assert done.returncode == 2
+        assert 'pip install "gymnasium[mujoco]"' in said(done)
+
+
+def test_debug_shows_where_the_environment_failed():
+    done = symla(f"{MINE}Raises-v0", "--lifetimes", "2", "--length", "9", "--debug")
+    assert done.returncode != 0
+    assert "in spoil" in done.stderr
+
+
+def test_a_time_limit_out_of_range():
+    done = symla("gymnasium:CartPole-v1", "--time-limit", "0")
+    assert done.returncode == 2
+    assert "time limit" in said(done)
+
+
+def test_what_environments_print_is_not_the_result():
+    done = symla(f"{MINE}Prints-v0", "--lifetimes", "2", "--length", "9")
+    assert done.returncode == 0, done.stderr
+    assert "hello from the environment" not in done.stdout
+    assert done.stdout.startswith("random on gymnasium:")
+
+
+def test_training_is_for_environments_in_jax():
+    from symla.environments import make
+    from symla.errors import SettingError
+
+    with pytest.raises(SettingError, match="not in JAX"):
+        make("gymnasium:CartPole-v1")
