@@ -120,13 +120,13 @@ def _one_hots(space: MultiDiscrete) -> Callable[[Any], np.ndarray]:
 
 
 def _array(observation: Any, space: Space) -> np.ndarray:
-    """The observation as an array of the declared shape, of a type that the declared one holds.
+    """The observation as an array of the declared shape, with whole numbers where declared.
 
-    More precise numbers than declared are let pass, and limits are not checked: environments in
-    wide use break both, and no learner is harmed.
+    How many bits they have is let pass, and limits are not checked: environments in wide use break
+    both, and no learner is harmed.
     """
     array = np.asarray(observation)
-    if array.dtype != space.dtype and not np.can_cast(array.dtype, space.dtype, "same_kind"):
+    if array.dtype.kind not in ("biuf" if space.dtype.kind == "f" else "biu"):
         kind = type(observation).__name__
         kind = f"{kind} of {array.dtype}" if array.dtype != object and array.ndim else kind
         raise FaultyEnvironmentError(f"its observation is a {kind}; declared is {_name(space)}")

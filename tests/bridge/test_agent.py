@@ -94,6 +94,8 @@ def test_actions_are_those_of_the_environment():
         (Box(0, 9, (2, 2)), [[1, 2], [3, 4]], [1, 2, 3, 4]),
         (Box(0, 9, ()), np.float32(3), [3]),
         (Box(0, 255, (3,), np.uint8), np.array([0, 7, 255], np.uint8), [0, 7, 255]),
+        (Box(0, 255, (1,), np.uint8), [7], [7]),
+        (Box(0, 1, (2,)), np.array([0.5, 1.0]), [0.5, 1]),
         (Discrete(3), 2, [0, 0, 1]),
         (Discrete(3, start=-1), np.int64(-1), [1, 0, 0]),
         (MultiBinary(3), np.array([1, 0, 1], np.int8), [1, 0, 1]),

@@ -2,12 +2,18 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from symla.bridge.environment import GymnasiumEnvironment
+from symla.environments import make
+from symla.errors import FaultyEnvironmentError, SettingError, SymlaError
+from symla.evaluate import meta_test
+from symla.rules import hand_made
+from tests.bridge.test_lifetimes import seed_of
 
 ROOT = Path(__file__).parents[2]
 MINE = "gymnasium:tests.bridge.registered:"
@@ -24,6 +30,8 @@ def symla(name, *options, **environ):
 def said(done):
     return " ".join(done.stderr.split())
 
+
+FIRST_AT_7 = f"lifetime 1, at step 7; seed {seed_of(0)} (env.reset(seed={seed_of(0)}))"
 
 # At step 7 of the lifetime. What is said, beside name, lifetime, step and seed.
 MISBEHAVES = {
@@ -45,15 +53,27 @@ MISBEHAVES = {
 }
 
 
-@pytest.mark.parametrize(("name", "words"), MISBEHAVES.items(), ids=MISBEHAVES)
-def test_a_failing_step_is_blamed_and_what_was_measured_is_kept(name, words, tmp_path):
+# One of each kind goes through the real command line; the others as far as the same message.
+TYPED = (
+    "Raises",
+    "NaNReward",
+    "NaNObservation",
+    "WrongShape",
+    "OldStepLimited",
+    "HangsInC",
+    "Crashes",
+)
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_failing_step_is_blamed_and_what_was_measured_is_kept(name, tmp_path):
     out = tmp_path / "out.json"
     done = symla(f"{MINE}{name}-v0", "--lifetimes", "3", "--length", "20", "--json", out,
                  "--time-limit", "3")  # fmt: skip
     assert done.returncode == 2
     assert f"symla: {MINE}{name}-v0: " in said(done)
-    assert words in said(done)
-    assert re.search(r"lifetime 1, at step 7; seed \d+ ", said(done))
+    assert MISBEHAVES[name] in said(done)
+    assert FIRST_AT_7 in said(done)
     assert "Traceback" not in done.stderr
     assert f"{MINE}{name}-v0: 3 lifetimes of 6 steps" in done.stdout
     report = json.loads(out.read_text())
@@ -61,6 +81,20 @@ def test_a_failing_step_is_blamed_and_what_was_measured_is_kept(name, words, tmp
     assert report["reason"] in said(done)
     assert (report["lifetimes"], report["length"]) == (3, 6)
     assert report["reward_per_step"] == [1, 2, 3, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", sorted(set(MISBEHAVES) - set(TYPED)))
+def test_every_failing_step_is_blamed(name):
+    with pytest.raises(FaultyEnvironmentError) as caught:
+        attempt(f"{MINE}{name}-v0")
+    for words in (f"{MINE}{name}-v0: ", MISBEHAVES[name], FIRST_AT_7):
+        assert words in str(caught.value)
+    assert caught.value.measured.reward_per_step == (1, 2, 3, 1, 2, 3)
+
+
+def attempt(name):
+    environment = GymnasiumEnvironment(name.removeprefix("gymnasium:"), time_limit=3.0)
+    meta_test(hand_made("random"), environment, lifetimes=3, length=20)
 
 
 # Before the first step: nothing was measured, and no file is left.
@@ -87,22 +121,36 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("name", "words"), REFUSED.items(), ids=REFUSED)
-def test_what_cannot_begin_is_refused(name, words, tmp_path):
-    name = name.replace("MODULE:", MINE.removeprefix("gymnasium:"))
-    name = name if name.startswith("gymnasium:") else f"gymnasium:{name}"
+TYPED_AND_REFUSED = ("OldSeed", "NeedsPackage", "DictSpace", "Torques", "LunarLander")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in REFUSED if any(t in name for t in TYPED_AND_REFUSED)]
+)
+def test_what_cannot_begin_is_refused(name, tmp_path):
     out = tmp_path / "out.json"
-    done = symla(name, "--lifetimes", "3", "--length", "20", "--json", out, "--time-limit", "3")
+    done = symla(full(name), "--lifetimes", "3", "--length", "20", "--json", out)
     assert done.returncode == 2
-    for part in (name, *words):
+    for part in (full(name), *REFUSED[name]):
         assert part in said(done)
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not out.exists()
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_everything_that_cannot_begin_is_refused(name):
+    with pytest.raises(SymlaError) as caught:
+        attempt(full(name))
+    for part in (full(name), *REFUSED[name]):
+        assert part in str(caught.value)
+
+
+def full(name):
+    return name.replace("MODULE:", MINE)
+
+
 def test_a_missing_package_comes_with_the_line_that_installs_it():
-    pytest.importorskip("gymnasium")
     try:
         import mujoco  # noqa: F401
     except ImportError:
@@ -131,8 +179,5 @@ def test_what_environments_print_is_not_the_result():
 
 
 def test_training_is_for_environments_in_jax():
-    from symla.environments import make
-    from symla.errors import SettingError
-
     with pytest.raises(SettingError, match="not in JAX"):
         make("gymnasium:CartPole-v1")

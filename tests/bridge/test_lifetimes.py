@@ -17,7 +17,7 @@ from symla.rules import hand_made
 from tests.probes.environments import Contextual, Corridor
 
 MINE = "tests.bridge.registered:"
-LEARNER = SymLA(hidden_size=4, message_size=2, initial_std=1.0)
+LEARNER = SymLA(hidden_size=4, message_size=2, micro_ticks=1, initial_std=1.0)
 
 
 @pytest.fixture

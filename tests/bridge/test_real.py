@@ -3,10 +3,11 @@
 import warnings
 
 import gymnasium
+import jax
 import pytest
 
 import symla
-from symla.algorithms import Rule, SymLA
+from symla.algorithms import UCB1, MetaRNN, Rule, SymLA, Thompson
 from symla.rules import hand_made
 from symla.types import Spec
 
@@ -26,8 +27,6 @@ REAL = {  # its sizes
 
 
 def fresh_symla():
-    import jax
-
     algorithm = SymLA(hidden_size=4, message_size=2, initial_std=1.0)
     spec = Spec(observation_size=1, action_size=2)
     return Rule(algorithm, algorithm.init_params(jax.random.key(1), spec))
@@ -60,6 +59,13 @@ def test_lived_in_a_loop_of_ones_own(name):
             if terminated or truncated:
                 observation, _ = env.reset()
     assert agent.steps == 50
+
+
+@pytest.mark.parametrize("algorithm", [UCB1(), Thompson(), MetaRNN(hidden_size=4)], ids=repr)
+def test_every_learning_algorithm_goes(algorithm):
+    params = algorithm.init_params(jax.random.key(0), Spec(4, 2))
+    rule = Rule(algorithm, params)
+    assert symla.meta_test(rule, "gymnasium:CartPole-v1", 2, 5).return_.mean == 5
 
 
 def test_the_same_seed_gives_the_same_result_and_another_does_not():

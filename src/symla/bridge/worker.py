@@ -156,6 +156,9 @@ def _describe(error: BaseException) -> str:
         return OLD_STEP  # a wrapper of Gymnasium's fell over it
     if isinstance(error, TypeError) and "reset() got an unexpected keyword" in str(error):
         return OLD_RESET
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"needs a package that is not here ({error}): pip install {package}, most often"
     return f"raised {type(error).__name__}: {_short(error)}"
 
 
