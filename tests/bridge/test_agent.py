@@ -147,6 +147,8 @@ def test_spaces_it_cannot_take():
     ]:
         with pytest.raises(SettingError, match=words):
             rule.agent((observed, acted))
+    with pytest.raises(SettingError, match="Pendulum-v1: its action space is Box"):
+        rule.agent(gymnasium.make("Pendulum-v1"))
     with pytest.raises(SettingError, match="got str"):
         rule.agent("CartPole-v1")
     with pytest.raises(SettingError, match="holds several"):

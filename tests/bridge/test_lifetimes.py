@@ -1,5 +1,7 @@
 """A lifetime on the host is a lifetime: what is perceived when, what is random, what is kept."""
 
+import threading
+
 import gymnasium
 import jax
 import numpy as np
@@ -134,6 +136,13 @@ def test_an_environment_of_the_persons_own_script_needs_no_module():
     gymnasium.register("Local-v0", lambda: Counting(), max_episode_steps=2)
     result = meta_test(hand_made("random"), "gymnasium:Local-v0", 2, 4)
     assert result.reward_per_step == (1, 2, 1, 2)  # truncated after two steps
+
+
+def test_an_environment_that_no_other_process_can_make():
+    lock = threading.Lock()
+    gymnasium.register("Locked-v0", lambda: lock)
+    with pytest.raises(FaultyEnvironmentError, match="cannot be handed to another process"):
+        meta_test(hand_made("random"), "gymnasium:Locked-v0", 2, 4)
 
 
 def test_no_process_is_left_behind():

@@ -39,9 +39,12 @@ class Agent:
         Raises SettingError for spaces it cannot take, SizeError for sizes the rule cannot take.
         """
         observation_space, action_space = _spaces_of(environment)
-        self._observations = spaces.observations(observation_space)
-        self._actions = spaces.actions(action_space)
         self._environment = _name_of(environment)
+        try:
+            self._observations = spaces.observations(observation_space)
+            self._actions = spaces.actions(action_space)
+        except SettingError as error:
+            raise SettingError(f"{self._environment}: {error}") from error
         self.rule = rule
         self.spec = Spec(self._observations.size, self._actions.size)
         self._begin(seed)

@@ -6,6 +6,7 @@ starting them runs nothing of the person's own script again.
 """
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from symla.errors import FaultyEnvironmentError, SettingError
 START = "from symla.bridge.worker import main; main({}, {})"
 START_SECONDS = 300.0
 CLOSE_SECONDS = 5.0
-PER_PROCESS = 8  # environments; with fewer, talking costs more than a further core gives
+PER_PROCESS = 8  # environments at least, before there is a further process to start and to talk to
 LOOKS = 20  # in a time limit: counted, so that a machine put to sleep is not a hang
 
 
@@ -40,11 +41,12 @@ class Pool:
     def __init__(self, environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0):
         self.environment, self.seeds, self.first = environment, list(seeds), first
         self.steps = 0  # finished
-        spec = cloudpickle.dumps(environment.find())
+        spec = _packed(environment)
         processes = min(_cores(), -(-len(self.seeds) // PER_PROCESS))
         self.parts = np.array_split(np.arange(len(self.seeds)), processes)
-        self.workers = [_Worker() for _ in self.parts]
+        self.workers: list[_Worker] = []
         try:
+            self.workers.extend(_Worker() for _ in self.parts)  # all start at the same time
             requests = [Request(spec, environment.module, len(part)) for part in self.parts]
             for worker in self.workers:
                 worker.wait_until_ready()
@@ -157,6 +159,16 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _packed(environment: GymnasiumEnvironment) -> bytes:
+    try:
+        return cloudpickle.dumps(environment.find())
+    except (TypeError, pickle.PicklingError) as error:
+        raise FaultyEnvironmentError(
+            f"{environment.name} cannot be handed to another process ({error}): put it in a module "
+            "that registers it, and name it gymnasium:MODULE:ID"
+        ) from error
 
 
 def _cores() -> int:
