@@ -31,13 +31,16 @@ class TestOptions:
     """A shipped rule, a run folder, a checkpoint (.safetensors), or random, ucb1, thompson,
     bayes-optimal."""
     environment: str | None = None
-    """Where it is tested: `symla list` shows the names. Default: where it was trained."""
+    """Where it is tested: `symla list` shows the names; gymnasium:ID is any environment of
+    Gymnasium, gymnasium:MODULE:ID one of yours. Default: where it was trained."""
     lifetimes: int = 1000
     """How many lifetimes it lives. At least 2."""
     length: int = 100
     """Steps in each lifetime. At least 1."""
     seed: int = 0
     """The same seed gives the same tasks to every rule."""
+    time_limit: float = 60.0
+    """gymnasium: seconds that one call of the environment may take."""
     json: Path | None = None
     """Also write the result to this file."""
 

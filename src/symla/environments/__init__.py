@@ -48,6 +48,8 @@ def make(name: str) -> Environment:
     for prefix, (_, _, build) in FAMILIES.items():
         if name.startswith(prefix):
             return build(name.removeprefix(prefix))
+    if name.startswith("gymnasium:"):
+        raise SettingError(f"{name} is not in JAX: it is for `symla test` and agents, not training")
     families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]
     raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
 
