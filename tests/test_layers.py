@@ -14,7 +14,7 @@ ROOT = Path(symla.__file__).parent
 # Room -> the rooms it may import from.
 BASE = {"errors", "types", "networks", "devices", "caches", "spaces"}
 INNER = BASE | {"environments", "algorithms", "lifetime", "bridge", "host_lifetime"}
-HOST = INNER | {"outer", "store", "provenance"}
+HOST = INNER | {"outer", "gradients", "store", "provenance"}
 ALLOWED = {
     "errors": set(),
     "caches": set(),
@@ -30,6 +30,7 @@ ALLOWED = {
     "lifetime": BASE | {"environments", "algorithms"},
     "host_lifetime": BASE | {"algorithms", "bridge"},
     "outer": BASE,
+    "gradients": INNER | {"outer"},
     "store": {"errors"},
     "train": HOST,
     "evaluate": INNER,

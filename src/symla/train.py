@@ -23,7 +23,9 @@ from symla.algorithms.base import LearningAlgorithm, Rule
 from symla.devices import everywhere, gather, replicate, spread
 from symla.environments.base import Environment
 from symla.errors import CheckpointError, DivergenceError, require
+from symla.gradients import lesson
 from symla.lifetime import lifetime
+from symla.outer import PolicyGradient
 from symla.outer.base import Candidates, OuterLoop
 from symla.store import RunFolder, flatten, unflatten
 from symla.types import Params, PRNGKey, State
@@ -89,9 +91,10 @@ def generation(
     key = jax.random.fold_in(key, number)
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = everywhere(training.outer.ask)(noise_key, state)
-    returns = jax.lax.switch(
+    live = lessons if isinstance(training.outer, PolicyGradient) else trials
+    candidates, returns = jax.lax.switch(
         number % len(training.environments),
-        [partial(population_returns, training, e) for e in training.environments],
+        [partial(live, training, e) for e in training.environments],
         candidates,
         lifetimes_key,
     )
@@ -103,6 +106,33 @@ def generation(
         return after, Metrics(returns, _norm(update), _norm(params))
 
     return everywhere(learn)(state, candidates, returns)
+
+
+def trials(
+    training: Training, environment: Environment, candidates: Candidates, key: PRNGKey
+) -> tuple[Candidates, Float[Array, " P"]]:
+    """For outer loops that learn from returns alone."""
+    return candidates, population_returns(training, environment, candidates, key)
+
+
+def lessons(
+    training: Training, environment: Environment, candidates: Candidates, key: PRNGKey
+) -> tuple[Candidates, Float[Array, " P"]]:
+    """For a policy gradient: each candidate brings home what its lifetimes taught it.
+
+    Lessons are gathered before they are averaged, as returns are.
+    """
+
+    def one(candidate, baseline, key):
+        params, group = candidate
+        group_key = jax.random.fold_in(key, group)
+        keys = jax.vmap(partial(jax.random.fold_in, group_key))(jnp.arange(training.lifetimes))
+        setting = training.outer, training.algorithm, environment
+        return lesson(*setting, params, baseline, keys, training.length)
+
+    over_devices = spread(jax.vmap(one, (0, None, None)))
+    learned, returns = over_devices((candidates.params, candidates.group), candidates.extra, key)
+    return candidates._replace(extra=learned), returns
 
 
 def population_returns(

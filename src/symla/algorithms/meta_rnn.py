@@ -1,7 +1,7 @@
 """MetaRNN (RL^2): one LSTM that reads everything and keeps its state across episodes."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +61,9 @@ class MetaRNN:
     ) -> tuple[Action, MetaRNNState]:
         logits, state = self.update(params, state, percept)
         return sample_action(key, logits), state
+
+    def differentiable(self) -> Self:
+        return self
 
     def update(
         self, params: MetaRNNParams, state: MetaRNNState, percept: Percept
