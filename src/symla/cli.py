@@ -142,17 +142,43 @@ def test(arguments: Sequence[str]) -> int:
     name = options.environment or (rule.card.get("trained_on") if rule else None)
     if not isinstance(name, str):
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
-    environment = find(name, options.time_limit)
+    environment = _transformed(find(name, options.time_limit), options)
+    where = ", ".join(filter(None, (name, *_changes(options))))
     in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
     rule = rule or hand_made(options.algorithm, in_jax, options.length)
     try:
         result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
     except FaultyEnvironmentError as fault:
         if fault.measured:
-            _tell_test(options, name, fault.measured, incomplete=True, reason=str(fault))
+            _tell_test(options, where, fault.measured, incomplete=True, reason=str(fault))
         raise
-    _tell_test(options, name, result)
+    _tell_test(options, where, result)
     return 0
+
+
+def _transformed(environment: Any, options: TestOptions) -> Any:
+    """As --permute, --project and --swap-rewards want it, in that order from the outside in."""
+    from symla.bridge.environment import GymnasiumEnvironment
+    from symla.environments import Permuted, Projected, Rewards
+
+    wanted = options.permute or options.project is not None or options.swap_rewards
+    require(
+        not (wanted and isinstance(environment, GymnasiumEnvironment)),
+        "--permute, --project and --swap-rewards are for environments in JAX: wrap one of "
+        "Gymnasium with gymnasium.wrappers instead",
+    )
+    if options.swap_rewards:
+        environment = Rewards(environment, swap=1.0)
+    if options.project is not None:
+        environment = Projected(environment, options.project)
+    return Permuted(environment) if options.permute else environment
+
+
+def _changes(options: TestOptions) -> list[str]:
+    """What `_transformed` did, in words."""
+    projected = f"projected to {options.project} numbers" if options.project is not None else ""
+    swapped = "rewards swapped" if options.swap_rewards else ""
+    return ["permuted" if options.permute else "", projected, swapped]
 
 
 def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: Any) -> None:

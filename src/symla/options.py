@@ -39,6 +39,12 @@ class TestOptions:
     """Steps in each lifetime. At least 1."""
     seed: int = 0
     """The same seed gives the same tasks to every rule."""
+    permute: bool = False
+    """Observations and actions in another order, drawn once a lifetime."""
+    project: int | None = None
+    """Observations through a random linear map to that many numbers, drawn once a lifetime."""
+    swap_rewards: bool = False
+    """What was good is bad, and what was bad is good."""
     time_limit: float = 60.0
     """gymnasium: seconds that one call of the environment may take."""
     json: Path | None = None

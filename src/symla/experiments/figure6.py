@@ -7,15 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from symla.algorithms import MetaRNN, Rule, SymLA
-from symla.environments import Hearts, Rewards
+from symla.environments import Associations, Hearts, Rewards
 from symla.experiments.measures import above, curve, show
 from symla.experiments.recipes import LEARNERS, SEEDS, Recipe, Verdict
-from symla.outer import EvolutionStrategies
+from symla.outer import PolicyGradient
 from symla.rules import hand_made
 
 LENGTH = 2000
 LONG = 10
 SWAPPED = Rewards(Hearts(), swap=1.0)
+LIFETIMES = 16  # of each of 8 candidates
+# Name, environment, outer loop, length, generations.
+CURRICULUM = (
+    ("pairs", Associations(2, 2), PolicyGradient(8, 3e-3, discount=0.0, entropy=0.0), 50, 500),
+    ("noise", Associations(3, 3, 2), PolicyGradient(8, 1e-3, discount=0.0, entropy=0.0), 60, 500),
+    ("small", Hearts(2, 10), PolicyGradient(8, 1e-3, discount=0.7), 80, 600),
+    ("hearts", Hearts(), PolicyGradient(8, 1e-3, discount=0.8), 150, 500),
+)
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,22 @@ class Figure6:
     title = "hearts and traps: reward over the lifetime, plain and swapped"
 
     def recipes(self) -> dict[str, Recipe]:
-        outer = EvolutionStrategies(128, 0.05, 0.02)
-        return {
-            f"{learner}-hearts-{seed}": Recipe(algorithm, (Hearts(),), outer, 4, 500, 800, seed)
-            for learner, algorithm in {"symla": SymLA(), "meta-rnn": MetaRNN(64)}.items()
-            for seed in SEEDS
-        }
+        """SymLA comes to the grid over three smaller tasks: from what it sees to what to do, with
+        things to see that mean nothing, and a grid of 2 x 2. Rules have no sizes, so each starts
+        from the one before. MetaRNN, bound to its sizes, spends the same budget on the grid."""
+        found: dict[str, Recipe] = {}
+        for seed in SEEDS:
+            for stage, (name, environment, outer, length, generations) in enumerate(CURRICULUM):
+                start = f"symla-{CURRICULUM[stage - 1][0]}-{seed}" if stage else ""
+                found[f"symla-{name}-{seed}"] = Recipe(
+                    SymLA(), (environment,), outer, LIFETIMES, length, generations, seed, start
+                )
+            steps = sum(length * generations for *_, length, generations in CURRICULUM)
+            _, environment, outer, length, _ = CURRICULUM[-1]
+            found[f"meta-rnn-hearts-{seed}"] = Recipe(
+                MetaRNN(64), (environment,), outer, LIFETIMES, length, steps // length, seed
+            )
+        return found
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         length = max(2, int(LENGTH * scale))
