@@ -40,11 +40,12 @@ ALLOWED = {
     "console": {"train", "evaluate"},
     "benchmark": HOST | {"kernels", "train", "console"},
     "doctor": BASE | {"kernels", "provenance"},
+    "catalogue": HOST | {"rules", "experiments"},
     "__main__": {"cli"},
     "machine": BASE,
     "options": {"machine"},
     "cli": HOST
-    | {"train", "evaluate", "rules", "experiments", "console", "report"}
+    | {"train", "evaluate", "rules", "experiments", "console", "report", "catalogue"}
     | {"benchmark", "doctor", "machine", "options"},
 }
 

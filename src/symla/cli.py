@@ -248,31 +248,19 @@ def export(arguments: Sequence[str]) -> int:
 
 
 def list_(arguments: Sequence[str]) -> int:
-    """Show environments, algorithms, experiments and shipped rules: symla list"""
-    _parse(ListOptions, arguments, "list", ListOptions.__doc__)
-    from symla.algorithms import ALGORITHMS, HAND_MADE
-    from symla.environments import ENVIRONMENTS, FAMILIES
-    from symla.rules import pretrained
-    from symla.store import read_json
+    """Show environments, algorithms, experiments, figures, rules: symla list [WHAT]"""
+    what = _parse(ListOptions, arguments, "list", ListOptions.__doc__).what
+    prepare_jax()
+    from symla.catalogue import cards, catalogue
 
-    families = {
-        prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()
-    }
-    cards = {name: read_json(path.with_suffix(".json")) for name, path in pretrained().items()}
-    sections = {
-        "environments": {name: repr(e) for name, e in (ENVIRONMENTS | families).items()}
-        | {"gymnasium:ID": "any of Gymnasium with Discrete actions, gymnasium:CartPole-v1 say"},
-        "algorithms (hand-made ones can be tested at once)": {
-            name: _first_line(kind) + (" (hand-made)" if name in HAND_MADE else "")
-            for name, kind in ALGORITHMS.items()
-        },
-        "experiments": {name: _first_line(kind) for name, kind in EXPERIMENTS.items()},
-        "shipped rules": {name: card.get("summary", "") for name, card in cards.items()},
-    }
-    for title, entries in sections.items():
+    for title, entries in catalogue().items():
+        if what not in ("all", title.split(" ", 1)[0]):
+            continue
         print(title)
         for name, text in entries.items():
             print(f"  {name:<28}{text}".rstrip())
+            for line in cards().get(name, []) if what == "pretrained" else []:
+                print(f"  {'':<28}{line}")
         print()
     return 0
 

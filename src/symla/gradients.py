@@ -4,7 +4,7 @@ Room: beside `lifetime`, which it lives through.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from symla.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State, T
 class Differentiable(Protocol):
     """A learning algorithm that can be differentiated."""
 
-    def differentiable(self) -> Self:
+    def differentiable(self) -> LearningAlgorithm:
         """The same one, in a form that JAX can differentiate."""
         ...
 

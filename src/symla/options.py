@@ -101,7 +101,12 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class ListOptions:
-    """Show what there is: environments, algorithms, experiments, shipped rules."""
+    """Show what there is: environments, algorithms, experiments, figures, shipped rules."""
+
+    what: tyro.conf.Positional[
+        Literal["all", "environments", "algorithms", "experiments", "figures", "pretrained"]
+    ] = "all"
+    """Only these. pretrained also shows where each rule is good, and where it is not."""
 
 
 @dataclass(frozen=True)

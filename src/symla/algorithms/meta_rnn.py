@@ -1,7 +1,7 @@
 """MetaRNN (RL^2): one LSTM that reads everything and keeps its state across episodes."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +62,7 @@ class MetaRNN:
         logits, state = self.update(params, state, percept)
         return sample_action(key, logits), state
 
-    def differentiable(self) -> Self:
+    def differentiable(self) -> "MetaRNN":
         return self
 
     def update(

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self, get_args
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -92,7 +92,7 @@ class SymLA:
         logits, state = self.update(params, state, percept)
         return sample_action(key, logits), state
 
-    def differentiable(self) -> Self:
+    def differentiable(self) -> "SymLA":
         """In plain JAX: the fused kernel has no derivative."""
         return replace(self, backend="plain")
 
