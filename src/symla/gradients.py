@@ -44,6 +44,7 @@ class _Remembering:
     """A learning algorithm that remembers how likely its last action was."""
 
     algorithm: Any
+    horizon: int
 
     def init_params(self, key: PRNGKey, spec: Spec) -> Params:
         return self.algorithm.init_params(key, spec)
@@ -57,11 +58,18 @@ class _Remembering:
     ) -> tuple[Action, _Acted]:
         # Recomputed on the way back: what a step needs would fill the memory of long lifetimes.
         update = jax.checkpoint(self.algorithm.update)
-        logits, learner = update(params, state.learner, percept)
+        logits, learner = update(params, self._cut(state.learner, t), percept)
         action = sample_action(key, jax.lax.stop_gradient(logits))
         log = jax.nn.log_softmax(logits)
         chosen = jnp.sum(jnp.where(jnp.arange(log.size) == action, log, 0.0))
         return action, _Acted(learner, chosen, -jnp.sum(jnp.exp(log) * log))
+
+    def _cut(self, learner: State, t: Array) -> State:
+        """Where the gradient goes no further back."""
+        if not self.horizon:
+            return learner
+        cut = t % self.horizon == 0
+        return jax.tree.map(lambda x: jnp.where(cut, jax.lax.stop_gradient(x), x), learner)
 
 
 def lesson(
@@ -82,7 +90,7 @@ def lesson(
         f"{type(algorithm).__name__} cannot be differentiated: meta-train it by evolution "
         "strategies instead of policy gradient",
     )
-    remembering = _Remembering(algorithm.differentiable())
+    remembering = _Remembering(algorithm.differentiable(), outer.horizon)
 
     def look(lived: Trace, learner: _Acted) -> tuple[Scalar, Scalar, Scalar]:
         return lived.reward, learner.log_probability, learner.entropy

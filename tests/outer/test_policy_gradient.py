@@ -48,6 +48,23 @@ def test_returns_are_discounted_over_the_lifetime():
     np.testing.assert_allclose([level, square], [7 / 3, 7.0], rtol=1e-6)
 
 
+def test_the_horizon_cuts_the_gradient_and_nothing_else():
+    algorithm, environment = SymLA(hidden_size=4), Associations(2, 2)
+    params = algorithm.init_params(jax.random.key(0), environment.spec)
+    keys = jax.random.split(jax.random.key(1), 4)
+    learned = {
+        horizon: lesson(
+            PolicyGradient(horizon=horizon), algorithm, environment, params, NOTHING, keys, 6
+        )
+        for horizon in (0, 2, 6)
+    }
+    returns = {horizon: float(total) for horizon, (_, total) in learned.items()}
+    assert returns[0] == returns[2] == returns[6]
+    norms = [np.asarray(one.gradient.recurrent) for one, _ in learned.values()]
+    np.testing.assert_allclose(norms[0], norms[2], rtol=1e-5, atol=1e-8)
+    assert not np.allclose(norms[0], norms[1])
+
+
 def test_an_algorithm_without_a_derivative_is_refused():
     with pytest.raises(SettingError, match="evolution strategies"):
         lesson(
@@ -75,7 +92,13 @@ def test_symla_learns_to_tie_what_it_sees_to_what_it_does(tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"population": 0}, {"learning_rate": 0.0}, {"discount": 1.5}, {"entropy": -1.0}, {"clip": 0}],
+    [
+        {"population": 0},
+        {"learning_rate": 0.0},
+        {"discount": 1.5},
+        {"entropy": -1.0},
+        {"clip": 0.0},
+    ],
 )
 def test_settings_outside_their_ranges_are_refused(settings):
     with pytest.raises(SettingError, match=next(iter(settings))):

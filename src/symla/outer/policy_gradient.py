@@ -53,7 +53,8 @@ class PolicyGradient:
     learning_rate: float = 1e-3
     discount: float = 0.9
     entropy: float = 0.003
-    clip: float = 1.0  # the largest norm of the gradient
+    clip: float = 1.0  # the largest norm of the gradient of a candidate
+    horizon: int = 0  # steps that the gradient goes back at most; 0: to the start of the lifetime
 
     def __post_init__(self):
         require(self.population >= 1, f"population must be at least 1, got {self.population}")
@@ -64,13 +65,12 @@ class PolicyGradient:
                 f"{name} must be a finite number above 0, got {value}",
             )
         require(0.0 <= self.discount <= 1.0, f"discount must be 0 to 1, got {self.discount}")
+        require(self.horizon >= 0, f"horizon must be at least 0 steps, got {self.horizon}")
         require(self.entropy >= 0.0, f"entropy must be at least 0, got {self.entropy}")
 
     @property
     def _optimizer(self) -> optax.GradientTransformation:
-        return optax.chain(
-            optax.clip_by_global_norm(self.clip), optax.adam(self.learning_rate, b1=0.9, b2=0.999)
-        )
+        return optax.adam(self.learning_rate, b1=0.9, b2=0.999)
 
     def init(self, params: Params) -> PGState:
         baseline = Baseline(jnp.zeros(()), jnp.ones(()))
@@ -107,10 +107,18 @@ class PolicyGradient:
 
     def tell(self, state: PGState, candidates: Candidates, returns: Float[Array, " P"]) -> PGState:
         """One step of Adam along the mean of the lessons, which `candidates.extra` holds."""
-        lesson = jax.tree.map(lambda x: jnp.mean(x, axis=0), candidates.extra)
+        # Gradients of long lifetimes explode now and then: one candidate must not drown the others.
+        clipped = candidates.extra._replace(
+            gradient=jax.vmap(self._clipped)(candidates.extra.gradient)
+        )
+        lesson = jax.tree.map(lambda x: jnp.mean(x, axis=0), clipped)
         descent = jax.tree.map(jnp.negative, lesson.gradient)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes int and float in Adam's count
             updates, optimizer = self._optimizer.update(descent, state.optimizer, state.params)
         heard = Baseline(lesson.level, lesson.square)
         baseline = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, state.baseline, heard)
         return PGState(optax.apply_updates(state.params, updates), optimizer, baseline)
+
+    def _clipped(self, gradient: Params) -> Params:
+        norm = optax.tree.norm(gradient)
+        return jax.tree.map(lambda x: x * jnp.minimum(1.0, self.clip / (norm + 1e-6)), gradient)
