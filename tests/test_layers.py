@@ -14,7 +14,7 @@ ROOT = Path(symla.__file__).parent
 # Room -> the rooms it may import from.
 BASE = {"errors", "types", "networks", "devices", "caches"}
 INNER = BASE | {"environments", "algorithms", "lifetime"}
-HOST = INNER | {"outer", "store", "provenance"}
+HOST = INNER | {"outer", "store", "provenance", "saving", "signals"}
 ALLOWED = {
     "errors": set(),
     "caches": set(),
@@ -28,6 +28,9 @@ ALLOWED = {
     "lifetime": BASE | {"environments", "algorithms"},
     "outer": BASE,
     "store": {"errors"},
+    "signals": set(),
+    "saving": {"errors", "types", "store"},
+    "processes": {"errors"},
     "train": HOST,
     "evaluate": INNER,
     "rules": HOST,
@@ -37,11 +40,11 @@ ALLOWED = {
     "benchmark": HOST | {"kernels", "train", "console"},
     "doctor": BASE | {"kernels", "provenance"},
     "__main__": {"cli"},
-    "machine": BASE,
+    "machine": BASE | {"processes"},
     "options": {"machine"},
     "cli": HOST
     | {"train", "evaluate", "rules", "experiments", "console", "report"}
-    | {"benchmark", "doctor", "machine", "options"},
+    | {"benchmark", "doctor", "machine", "options", "processes"},
 }
 
 
