@@ -220,7 +220,9 @@ def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
 def time_to_regret(seed: int) -> dict[str, Any]:
     """Seconds of training, probes and compilation apart, until regret on two arms is TARGET."""
     settings = SearchSettings()
-    ours = Training(SymLA(), IndependentBandit(2), settings.build(), settings.lifetimes, 100, seed)
+    ours = Training(
+        SymLA(), (IndependentBandit(2),), settings.build(), settings.lifetimes, 100, seed
+    )
     theirs = SymLA(backend="plain")
     runs = {
         "symla": Ours(ours),

@@ -14,7 +14,7 @@ ROOT = Path(symla.__file__).parent
 # Room -> the rooms it may import from.
 BASE = {"errors", "types", "networks", "devices", "caches"}
 INNER = BASE | {"environments", "algorithms", "lifetime"}
-HOST = INNER | {"outer", "store", "provenance", "saving", "signals"}
+HOST = INNER | {"outer", "store", "provenance", "saving", "signals", "metrics"}
 ALLOWED = {
     "errors": set(),
     "caches": set(),
@@ -29,6 +29,7 @@ ALLOWED = {
     "outer": BASE,
     "store": {"errors"},
     "signals": set(),
+    "metrics": {"errors"},
     "saving": {"errors", "types", "store"},
     "processes": {"errors"},
     "train": HOST,
@@ -41,10 +42,14 @@ ALLOWED = {
     "doctor": BASE | {"kernels", "provenance"},
     "__main__": {"cli"},
     "machine": BASE | {"processes"},
-    "options": {"machine"},
+    "advice": set(),
+    "options": {"machine", "store"},
+    "runs": HOST
+    | {"train", "evaluate", "rules", "experiments", "console", "report"}
+    | {"machine", "options"},
     "cli": HOST
     | {"train", "evaluate", "rules", "experiments", "console", "report"}
-    | {"benchmark", "doctor", "machine", "options", "processes"},
+    | {"benchmark", "doctor", "machine", "options", "processes", "advice", "runs"},
 }
 
 

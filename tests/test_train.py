@@ -29,7 +29,7 @@ MANIFEST = {
 def tiny(seed=0, **changes):
     settings = {
         "algorithm": SymLA(hidden_size=4),
-        "environment": make("bandit-arms-2"),
+        "environments": (make("bandit-arms-2"),),
         "outer": EvolutionStrategies(population=4),
         "lifetimes": 3,
         "length": 10,
@@ -95,7 +95,9 @@ def test_twins_live_the_same_lifetimes():
     """With no perturbation to tell them apart, twins earn the same and other pairs do not."""
     training = tiny(outer=EvolutionStrategies(population=8, sigma=1e-30))
     candidates = training.outer.ask(jax.random.key(0), train.init(training))
-    returns = train.population_returns(training, candidates, jax.random.key(1))
+    returns = train.population_returns(
+        training, training.environments[0], candidates, jax.random.key(1)
+    )
     np.testing.assert_array_equal(returns[:4], returns[4:])
     assert jnp.unique(returns[:4]).size > 1
 
@@ -123,7 +125,7 @@ def test_settings_outside_their_range_are_refused(tmp_path):
 @pytest.mark.parametrize("algorithm", [SymLA(), MetaRNN(hidden_size=16)])
 def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
     training = Training(
-        algorithm, make("bandit-easy"), EvolutionStrategies(64, 0.1, 0.05), 16, 50, seed=0
+        algorithm, (make("bandit-easy"),), EvolutionStrategies(64, 0.1, 0.05), 16, 50, seed=0
     )
     rule, _ = meta_train(training, 60, new_run(tmp_path / "run"), {})
     regret = meta_test(rule, "bandit-easy", 1000, 50).regret
@@ -141,7 +143,7 @@ from symla.environments import make
 from symla.outer import EvolutionStrategies
 from symla.train import Training, _int, advance, init
 assert len(jax.devices()) == int(sys.argv[1])
-training = Training(SymLA(), make("bandit-arms-3"), EvolutionStrategies(32), 5, 30, seed=0)
+training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)
 state, metrics = advance(training, replicate(init(training)), _int(0), _int(12))
 leaves = jax.tree.leaves(jax.device_get((state, metrics)))
 print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())

@@ -1,126 +1,40 @@
 """The command line: reads what a person types, and hands it to the room that does it.
 
-jax is imported late: `--help` and a misspelt word answer at once. Exit codes: 0 done, 2 the
-person's input was wrong, 130 stopped by a signal, with everything kept.
+jax is imported late: `--help` and a misspelt word answer at once.
 """
 
 import os
 import sys
-import time
+import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, make_dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
-from rich.console import Console
-
-from symla.console import TrainingView, complain, print_table
+from symla import processes
+from symla.advice import advice
+from symla.console import complain, console, print_table
 from symla.errors import SettingError, SymlaError, UnknownNameError, require
-from symla.experiments import EXPERIMENTS, Experiment
-from symla.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
+from symla.experiments import EXPERIMENTS
+from symla.machine import MachineOptions, prepare_jax
 from symla.options import (
     DoctorOptions,
     ExportOptions,
     ListOptions,
-    ResumeOptions,
     RunOptions,
     TestOptions,
-    TrainOptions,
+    first_line,
+    parse,
 )
-from symla.store import RunFolder, from_settings, write_json
+from symla.runs import resume, train
+from symla.signals import STOPPED
+from symla.store import RunFolder, write_json
 
-STOPPED = 130
-
-console = Console(highlight=False)
-
-
-def train(arguments: Sequence[str]) -> int:
-    """Meta-train a learning algorithm: symla train EXPERIMENT [options]"""
-    experiments = [f"  {name:<12} {_first_line(e)}" for name, e in EXPERIMENTS.items()]
-    usage = "usage: symla train EXPERIMENT [options]\n\nexperiments:\n" + "\n".join(experiments)
-    usage += "\n\nsymla train EXPERIMENT --help shows the options of one."
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage)
-        return 0 if arguments else 2
-    name, *rest = arguments
-    if name not in EXPERIMENTS:
-        raise UnknownNameError("experiment", name, EXPERIMENTS)
-    Command = make_dataclass(
-        "Command", [("options", TrainOptions), ("settings", EXPERIMENTS[name])], frozen=True
-    )
-    parsed = _parse(Command, rest, f"train {name}", _first_line(EXPERIMENTS[name]))
-    options, experiment = parsed.options, parsed.settings
-    prepare_jax(options.machine)
-    experiment.training(options.seed)  # refuses wrong settings before anything is written
-
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = options.run_dir or Path("runs") / f"{name}-seed{options.seed}-{stamp}"
-    config = {"experiment": name, "seed": options.seed, "settings": asdict(experiment)}
-    from symla.provenance import provenance
-
-    same_everywhere(config)
-    run = RunFolder(path, is_writer())
-    run.create({**config, **provenance()})
-    return _run(experiment, options.seed, run)
-
-
-def resume(arguments: Sequence[str]) -> int:
-    """Continue an interrupted run: symla resume RUN"""
-    options = _parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__)
-    prepare_jax(options.machine)
-    run = RunFolder(options.run, is_writer())
-    config = run.config()
-    name, seed, settings = config["experiment"], config["seed"], config["settings"]
-    if name not in EXPERIMENTS:
-        raise UnknownNameError("experiment", name, EXPERIMENTS)
-    same_everywhere({"experiment": name, "seed": seed, "settings": settings})
-    experiment = from_settings(EXPERIMENTS[name], settings, run.config_path)
-    experiment.training(seed)
-    from symla.provenance import provenance
-
-    run.note_resume(provenance())
-    return _run(experiment, seed, run)
-
-
-def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
-    view = TrainingView(console if run.writer else Console(quiet=True))
-    view.say(f"run folder: {run.path}")
-    try:
-        finished = experiment.run(seed, run, view)
-    except KeyboardInterrupt:  # before the first generation, after the last, or a second Ctrl-C
-        finished = False
-    finally:
-        view.close()
-    if not finished:
-        view.say(f"continue with: symla resume {run.path}")
-        return STOPPED
-    if not run.writer:
-        return 0
-    from symla.report import draw, regret_table
-
-    view.say("")
-    print_table(console, *regret_table(run.results()))
-    figures = draw(run)
-    view.say(f"\nfigures: {', '.join(str(path) for path in figures)}")
-    results, path = run.results(), str(run.path)
-    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
-    # Only SymLA goes where it has never been.
-    where = "bandit-arms-20" if results["algorithm"] == "symla" else results["trained_on"]
-    view.say(
-        "\nnext, meta-test it:\n"
-        f"    symla test {path} --environment {where}\n"
-        "or use it in Python:\n"
-        "    import symla\n"
-        f"    rule = symla.load({path!r})\n"
-        f'    print(symla.meta_test(rule, "{where}").regret)'
-    )
-    return 0
+EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
 
 
 def test(arguments: Sequence[str]) -> int:
     """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
-    options = _parse(TestOptions, arguments, "test", TestOptions.__doc__)
+    options = parse(TestOptions, arguments, "test", TestOptions.__doc__)
     prepare_jax()
     from symla.algorithms import HAND_MADE
     from symla.environments import make
@@ -149,7 +63,7 @@ def test(arguments: Sequence[str]) -> int:
 def report(arguments: Sequence[str]) -> int:
     """Draw the figures of a finished run again: symla report RUN"""
     description = "Draw the figures of a finished run again, and show its table."
-    run = RunFolder(_parse(RunOptions, arguments, "report", description).run)
+    run = RunFolder(parse(RunOptions, arguments, "report", description).run)
     from symla.report import draw, regret_table
 
     print_table(console, *regret_table(run.results()))
@@ -160,7 +74,7 @@ def report(arguments: Sequence[str]) -> int:
 
 def export(arguments: Sequence[str]) -> int:
     """Write a rule to a file of its own, with its card: symla export RUN FILE"""
-    options = _parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
+    options = parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
     require(options.file.suffix == ".safetensors", f"{options.file} must end in .safetensors")
     from symla.rules import export as write_rule
     from symla.rules import load
@@ -177,7 +91,7 @@ def export(arguments: Sequence[str]) -> int:
 
 def list_(arguments: Sequence[str]) -> int:
     """Show environments, algorithms, experiments and shipped rules: symla list"""
-    _parse(ListOptions, arguments, "list", ListOptions.__doc__)
+    parse(ListOptions, arguments, "list", ListOptions.__doc__)
     from symla.algorithms import ALGORITHMS, HAND_MADE
     from symla.environments import ENVIRONMENTS, FAMILIES
     from symla.rules import pretrained
@@ -190,10 +104,10 @@ def list_(arguments: Sequence[str]) -> int:
     sections = {
         "environments": {name: repr(e) for name, e in (ENVIRONMENTS | families).items()},
         "algorithms (hand-made ones can be tested at once)": {
-            name: _first_line(kind) + (" (hand-made)" if name in HAND_MADE else "")
+            name: first_line(kind) + (" (hand-made)" if name in HAND_MADE else "")
             for name, kind in ALGORITHMS.items()
         },
-        "experiments": {name: _first_line(kind) for name, kind in EXPERIMENTS.items()},
+        "experiments": {name: first_line(kind) for name, kind in EXPERIMENTS.items()},
         "shipped rules": {name: card.get("summary", "") for name, card in cards.items()},
     }
     for title, entries in sections.items():
@@ -208,7 +122,7 @@ def bench(arguments: Sequence[str]) -> int:
     """Measure environment steps per second: symla bench [options]"""
     from symla.benchmark.settings import BenchOptions
 
-    options = _parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
+    options = parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
     shapes = options.build()
     if options.json:
         folder = options.json.absolute().parent  # asked now, not after minutes of measuring
@@ -224,7 +138,7 @@ def bench(arguments: Sequence[str]) -> int:
 
 def doctor(arguments: Sequence[str]) -> int:
     """Show what runs here and why: symla doctor"""
-    _parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
+    parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
     prepare_jax()
     from symla.doctor import doctor
 
@@ -267,23 +181,30 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
-        return COMMANDS[arguments[0]](arguments[1:])
-    except SymlaError as error:
-        if debug:
-            raise
-        complain(str(error))
-        return 2
+        code = COMMANDS[arguments[0]](arguments[1:])
+        processes.part()
+        return code
     except KeyboardInterrupt:
         complain("stopped")
+        processes.part("was interrupted")
         return STOPPED
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a disk that is full, a folder that cannot be read or written
-        if debug:
-            raise
-        complain(str(error))
-        return 2
+    except Exception as error:
+        return _failed(error, debug)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    """Say what to do about it, here and to the other processes. Returns the exit code."""
+    if not isinstance(error, SymlaError):
+        processes.wait_for_verdict()  # one that is gone shows first as a fault of the network
+    message, code = (str(error), 2) if isinstance(error, SymlaError) else advice(error)
+    if debug:
+        traceback.print_exception(error)
+    complain(message)
+    processes.part(f"stopped: {message}", code)
+    return code
 
 
 def _write_report(path: Path, report: Any) -> None:
@@ -299,18 +220,5 @@ def _print_help() -> None:
         purpose, _, usage = command.__doc__.partition(": ")
         print(f"  {usage:<52}{purpose}")
     print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")
+    print(f"Exit codes: {EXIT_CODES}.")
     print("Begin with: symla train bandits")
-
-
-def _parse(options: type, arguments: Sequence[str], command: str, description: str) -> Any:
-    return tyro.cli(
-        options,
-        args=arguments,
-        prog=f"symla {command}",
-        description=description,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )
-
-
-def _first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().split("\n", 1)[0]

@@ -11,13 +11,16 @@ from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
 from symla.devices import spread
-from symla.environments import Environment, KnowsRegret, make
+from symla.environments import Environment, knows_regret, make
 from symla.errors import require
 from symla.lifetime import lifetime
 from symla.types import Params, PRNGKey
 
 BATCH = 512  # lifetimes lived at once: bounds memory
 TEST_STREAM = 0x7E57  # keeps the tasks of tests apart from those that training with this seed sees
+
+
+Rewards = Float[np.ndarray, "lifetimes L"]
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,7 @@ def meta_test(
     rule. Raises SettingError for fewer than 2 lifetimes or a length below 1, UnknownNameError for
     an unknown name, SizeError if the rule cannot take the environment's sizes.
     """
-    require(lifetimes >= 2, f"lifetimes must be at least 2, for an interval; got {lifetimes}")
-    require(length >= 1, f"length must be at least 1 step, got {length}")
-    require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
-    environment = make(environment) if isinstance(environment, str) else environment
-    key = jax.random.fold_in(jax.random.key(seed), TEST_STREAM)
-    batches = [
-        _live(rule.algorithm, environment, length, rule.params, key, first)
-        for first in range(0, lifetimes, BATCH)
-    ]
-    reward, regret = (
-        None if part[0] is None else np.concatenate(jax.device_get(part))[:lifetimes]
-        for part in zip(*batches)
-    )
+    reward, regret = live(rule, environment, lifetimes, length, seed)
     curve = ()
     if regret is not None:
         curve = tuple(map(estimate, np.cumsum(regret, axis=1, dtype=np.float64).T))
@@ -92,6 +83,28 @@ def meta_test(
         reward_per_step=tuple(reward.mean(axis=0, dtype=np.float64).tolist()),
         cumulative_regret=curve,
     )
+
+
+def live(
+    rule: Rule, environment: Environment | str, lifetimes: int, length: int, seed: int
+) -> tuple[Rewards, Rewards | None]:
+    """Reward and regret of each step of each lifetime; regret None where it is not known.
+
+    Raises what `meta_test` does.
+    """
+    require(lifetimes >= 2, f"lifetimes must be at least 2, for an interval; got {lifetimes}")
+    require(length >= 1, f"length must be at least 1 step, got {length}")
+    require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
+    environment = make(environment) if isinstance(environment, str) else environment
+    key = jax.random.fold_in(jax.random.key(seed), TEST_STREAM)
+    batches = [
+        jax.device_get(_live(rule.algorithm, environment, length, rule.params, key, first))
+        for first in range(0, lifetimes, BATCH)
+    ]
+    reward, regret = (
+        None if part[0] is None else np.concatenate(part)[:lifetimes] for part in zip(*batches)
+    )
+    return reward, regret
 
 
 def estimate(samples: Float[np.ndarray, " lifetimes"]) -> Estimate:
@@ -117,7 +130,7 @@ def _live(
     def one(number, params, key):
         own_key = jax.random.fold_in(key, number)
         _, task, trace = lifetime(algorithm, environment, params, own_key, length)
-        known = isinstance(environment, KnowsRegret)
+        known = knows_regret(environment)
         return trace.reward, environment.regret(task, trace.action) if known else None
 
     return spread(jax.vmap(one, (0, None, None)))(

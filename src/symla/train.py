@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -19,8 +18,9 @@ from jaxtyping import Array, Bool, Float, Int
 from symla.algorithms.base import LearningAlgorithm, Rule
 from symla.devices import everywhere, gather, replicate, spread
 from symla.environments.base import Environment
-from symla.errors import DivergenceError, require
+from symla.errors import require
 from symla.lifetime import lifetime
+from symla.metrics import Metrics, divergence, rows_of
 from symla.outer.base import Candidates, OuterLoop
 from symla.saving import Saver, restore
 from symla.signals import stop_signal
@@ -36,30 +36,23 @@ LONG_SECONDS = 10.0  # a generation that long is saved at once, lest a signal lo
 class Training:
     """Everything a generation depends on but its state. Hashable: one compilation a Training.
 
-    `lifetimes` are lived by each candidate, each `length` steps long. Raises SettingError outside
-    ranges.
+    `lifetimes` are lived by each candidate, each `length` steps long. Generations go round the
+    `environments`, one each: they may differ in size where the algorithm can take any. Raises
+    SettingError outside ranges.
     """
 
     algorithm: LearningAlgorithm
-    environment: Environment
+    environments: tuple[Environment, ...]
     outer: OuterLoop
     lifetimes: int
     length: int
     seed: int
 
     def __post_init__(self):
+        require(len(self.environments) >= 1, "there must be an environment to train on")
         require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
         require(self.length >= 1, f"length must be at least 1 step, got {self.length}")
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
-
-
-class Metrics(NamedTuple):
-    """Of one generation: what the candidates earned, and how far the meta-parameters went."""
-
-    returns: Float[Array, " P"]
-    update_norm: Float[Array, ""]
-    params_norm: Float[Array, ""]
-    sound: Bool[Array, ""]  # some return is finite, and all of the new state
 
 
 class Progress(NamedTuple):
@@ -73,10 +66,12 @@ class Progress(NamedTuple):
     equal: int = 0  # generations whose returns were all the same
 
 
-def init(training: Training) -> State:
-    """The outer loop's state before the first generation."""
+def init(training: Training, start: Params | None = None) -> State:
+    """The outer loop's state before the first generation, from `start` or fresh meta-parameters."""
+    if start is not None:
+        return training.outer.init(start)
     key = jax.random.fold_in(jax.random.key(training.seed), 0xFFFFFFFF)
-    return training.outer.init(training.algorithm.init_params(key, training.environment.spec))
+    return training.outer.init(training.algorithm.init_params(key, training.environments[0].spec))
 
 
 def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
@@ -87,7 +82,12 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
     key = jax.random.fold_in(jax.random.key(training.seed), number)
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = everywhere(training.outer.ask)(noise_key, state)
-    returns = population_returns(training, candidates, lifetimes_key)
+    returns = jax.lax.switch(
+        number % len(training.environments),
+        [partial(population_returns, training, e) for e in training.environments],
+        candidates,
+        lifetimes_key,
+    )
 
     def learn(state, candidates, returns):
         after = training.outer.tell(state, candidates, returns)
@@ -101,7 +101,7 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
 
 
 def population_returns(
-    training: Training, candidates: Candidates, key: PRNGKey
+    training: Training, environment: Environment, candidates: Candidates, key: PRNGKey
 ) -> Float[Array, " P"]:
     """The mean return of each candidate over its lifetimes, spread over all devices.
 
@@ -115,7 +115,7 @@ def population_returns(
 
         def one(number):
             own_key = jax.random.fold_in(group_key, number)
-            arguments = training.algorithm, training.environment, params, own_key
+            arguments = training.algorithm, environment, params, own_key
             return lifetime(*arguments, training.length, record=False)[0]
 
         return jnp.mean(jax.vmap(one)(jnp.arange(training.lifetimes)))
@@ -154,11 +154,13 @@ def meta_train(
     run: RunFolder,
     manifest: dict[str, Any],
     *,
+    start: Params | None = None,
     probe: Callable[[Rule], dict[str, float]] = lambda rule: {},
     probe_every: int = 10,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Rule, int]:
-    """Train up to `generations`, from the newest checkpoint in `run` if there is one.
+    """Train up to `generations`, from the newest checkpoint in `run` if there is one, else from
+    `start`, else from fresh meta-parameters.
 
     `probe` looks at the rule every `probe_every` generations; what it returns joins the metrics
     row, and the best rule by it is kept. `manifest` is stored with every checkpoint. SIGINT and
@@ -168,7 +170,7 @@ def meta_train(
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     hint = f"`symla resume {run.path}` continues from its newest checkpoint"
     with run.locked(), stop_signal(hint) as stopped:
-        restored = restore(run, partial(init, training))
+        restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
         loop.done, loop.state = restored.done, replicate(restored.state)
         loop.compile()
@@ -216,50 +218,37 @@ class _Loop:
         return min(many, to_probe, to_save, generations - self.done)
 
     def chunk(self, count: int, generations: int) -> Progress:
+        """Generations on the device, then their rows, a probe and a checkpoint if it is time."""
         begun = time.monotonic()
-        self.state, metrics = jax.block_until_ready(
+        state, metrics = jax.block_until_ready(
             advance(self.training, self.state, _int(self.done), _int(count))
         )
         metrics = jax.device_get(metrics)
         self.pace = (time.monotonic() - begun) / count
         unsound = np.flatnonzero(~metrics.sound[:count])
         made = int(unsound[0]) if unsound.size else count
-        self.keep(_rows(metrics, self.done, made), generations)
+        if made:
+            self._keep(rows_of(metrics, self.done, made), state, generations)
         if made < count:
             self.saver.save(self.done, self.state)
-            raise _divergence(metrics.returns[made], self.done + 1, self.run)
+            raise divergence(metrics.returns[made], self.done + 1, self.run.path)
         seconds = time.monotonic() - self.started
         return Progress(self.done, generations, seconds, self.row, self.not_finite, self.equal)
 
-    def keep(self, rows: list[dict[str, Any]], generations: int) -> None:
-        """Write the rows down, probe and save where it is time."""
-        if not rows:
-            return
-        self.done = rows[-1]["generation"]
-        self.row = rows[-1]
-        if self.done % self.probe_every == 0 or self.done == generations:
-            params = self.training.outer.params(self.state)
-            self.row |= self.probe(Rule(self.training.algorithm, params, self.saver.manifest))
-            self.saver.consider(self.done, self.row, self.state)
-        self.row["seconds"] = round(self.before + time.monotonic() - self.started, 3)
+    def _keep(self, rows: list[dict[str, Any]], state: State, generations: int) -> None:
+        done, row = rows[-1]["generation"], rows[-1]
+        if done % self.probe_every == 0 or done == generations:
+            params = self.training.outer.params(state)
+            row |= self.probe(Rule(self.training.algorithm, params, self.saver.manifest))
+            self.saver.consider(done, row, state)
+        row["seconds"] = round(self.before + time.monotonic() - self.started, 3)
         self.run.append_metrics(rows)
+        # Rows and state go on together: whatever was raised until here, both are as before.
+        self.done, self.state, self.row = done, state, row
         self.not_finite += sum(row["not_finite"] for row in rows)
         self.equal += sum(row["return_best"] == row["return_worst"] for row in rows)
-        if self.saver.due(self.done) or self.pace > LONG_SECONDS:
-            self.saver.save(self.done, self.state)
-
-
-def _divergence(returns: Float[np.ndarray, " P"], number: int, run: RunFolder) -> DivergenceError:
-    if not np.isfinite(returns).any():
-        what = f"none of the {returns.size} returns of generation {number} is a finite number"
-        advice = "look at the environment's rewards, or lower sigma"
-    else:
-        what = f"the meta-parameters left the finite numbers in generation {number}"
-        advice = "lower learning_rate or sigma"
-    return DivergenceError(
-        f"{what}: {advice}. {run.path} keeps the last finite state, of generation {number - 1}: "
-        f"`symla resume {run.path} --allow-changes` goes on from there with other options"
-    )
+        if self.saver.due(done) or self.pace > LONG_SECONDS:
+            self.saver.save(done, state)
 
 
 def _finite(tree: Any) -> Bool[Array, ""]:
@@ -269,25 +258,6 @@ def _finite(tree: Any) -> Bool[Array, ""]:
 
 def _norm(tree: Params) -> Float[Array, ""]:
     return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))
-
-
-def _rows(metrics: Metrics, done: int, count: int) -> list[dict[str, Any]]:
-    """One a generation. Summed here, where the order does not depend on the devices."""
-    each = (Metrics(*columns) for columns in zip(*metrics))
-    return [_row(one, number) for number, one in enumerate(islice(each, count), done + 1)]
-
-
-def _row(metrics: Metrics, number: int) -> dict[str, Any]:
-    finite = metrics.returns[np.isfinite(metrics.returns)]
-    return {
-        "generation": number,
-        "return_mean": float(np.mean(finite, dtype=np.float64)),
-        "return_best": float(np.max(finite)),
-        "return_worst": float(np.min(finite)),
-        "not_finite": int(metrics.returns.size - finite.size),
-        "update_norm": float(metrics.update_norm),
-        "params_norm": float(metrics.params_norm),
-    }
 
 
 def _int(value: int) -> Int[Array, ""]:

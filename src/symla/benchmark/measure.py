@@ -44,7 +44,7 @@ def training(
 ) -> Training:
     environment = environment or environment_of(shape.observations, shape.actions)
     outer = EvolutionStrategies(shape.population)
-    return Training(algorithm, environment, outer, shape.lifetimes, shape.length, seed=0)
+    return Training(algorithm, (environment,), outer, shape.lifetimes, shape.length, seed=0)
 
 
 def updates(training: Training) -> "Stopwatch":
@@ -55,7 +55,7 @@ def updates(training: Training) -> "Stopwatch":
 def lifetimes(training: Training) -> "Stopwatch":
     """Of the lifetimes of one population alone: nothing is asked, nothing told."""
     population = training.outer.population
-    params = training.algorithm.init_params(jax.random.key(0), training.environment.spec)
+    params = training.algorithm.init_params(jax.random.key(0), training.environments[0].spec)
     stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (population, *x.shape)), params)
     candidates = Candidates(stacked, group=jnp.arange(population))
     return Stopwatch(training, live, (candidates, jnp.zeros(population)))
@@ -70,7 +70,7 @@ def live(
 
     def body(i, _):
         key = jax.random.fold_in(jax.random.key(training.seed), done + i)
-        return population_returns(training, candidates, key)
+        return population_returns(training, training.environments[0], candidates, key)
 
     return (candidates, jax.lax.fori_loop(0, count, body, returns)), None
 
