@@ -9,7 +9,8 @@ def advice(error: Exception) -> tuple[str, int]:
     ):
         return (
             f"out of memory: {_first_line(text)}. Take a smaller --population or fewer "
-            "--lifetimes; a run keeps what it reached, and `symla resume RUN --allow-changes` takes new numbers"
+            "--lifetimes; a run keeps what it reached, and `symla resume RUN --allow-changes` "
+            "takes new numbers"
         ), 2
     if "Unable to initialize backend" in text or "Unknown backend" in text:
         return (

@@ -36,7 +36,7 @@ class MachineOptions:
     """distributed: how many there are."""
     process_id: int | None = None
     """distributed: which one this is, from 0."""
-    wait: float = 10.0
+    wait: float = 8.0
     """distributed: seconds that the processes wait for each other to start. Above 0."""
 
 

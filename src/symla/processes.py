@@ -21,6 +21,7 @@ from symla.errors import ProcessError, require
 
 BEAT_SECONDS = 1.0
 SILENCE_SECONDS = 8.0  # without a beat
+ANSWER_SECONDS = 4.0  # to a first word
 EXIT_CODE = 2
 
 Message = dict[str, Any]
@@ -121,7 +122,7 @@ class Group:
                 threading.Thread(target=self.greet, args=arguments, daemon=True).start()
 
     def greet(self, line: Line, port: int) -> None:
-        line.connection.settimeout(SILENCE_SECONDS)
+        line.connection.settimeout(ANSWER_SECONDS)
         hello = line.read()
         line.connection.settimeout(None)
         if hello is None or "symla" not in hello:
@@ -205,7 +206,7 @@ def _listen_first(group: Group, address: str, port: int) -> int:
         server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
         raise ProcessError(
-            f"process 0 cannot listen at {address}: {error.strerror}. Is another run using that "
+            f"process 0 cannot listen at {address}: {os.strerror(error.errno or 0)}. Is another run using that "
             "port? Choose another one in --coordinator, in all processes"
         ) from error
     with socket.create_server(("", 0), family=family, dualstack_ipv6=both) as other:
@@ -218,13 +219,15 @@ def _join(group: Group, host: str, port: int, wait: float) -> int:
     until = time.monotonic() + wait
     line = Line(_connect(host, port, until, wait))
     line.send({"symla": 1, "number": group.number, "count": group.count})
-    # Process 0 may have started later, and names whoever is missing: leave it the time to.
-    line.connection.settimeout(wait + SILENCE_SECONDS)
     group.lines[0] = line
-    answers = [_answer(line, host, port) for _ in ("port", "go")]
+    line.connection.settimeout(ANSWER_SECONDS)
+    free = _answer(line, host, port)["port"]
+    # Process 0 may have started later, and names whoever is missing: leave it the time to.
+    line.connection.settimeout(wait + ANSWER_SECONDS)
+    _answer(line, host, port)
     line.connection.settimeout(None)
     threading.Thread(target=group.listen, args=(0, line), daemon=True).start()
-    return answers[0]["port"]
+    return free
 
 
 def _connect(host: str, port: int, until: float, wait: float) -> socket.socket:

@@ -17,7 +17,7 @@ from symla.console import TrainingView, console, print_table
 from symla.errors import CheckpointError, SettingError, UnknownNameError
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.machine import is_writer, prepare_jax, same_everywhere
-from symla.options import ResumeOptions, TrainOptions, parse
+from symla.options import ResumeOptions, TrainOptions, first_line, parse
 from symla.signals import STOPPED, interruptible
 from symla.store import RunFolder, differences, from_settings
 
