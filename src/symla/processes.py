@@ -79,7 +79,7 @@ class Group:
 
     def listen(self, number: int, line: Line) -> None:
         """To one of them, until it parts. Any message is a beat."""
-        while message := line.read():
+        while (message := line.read()) is not None:
             if "end" in message:
                 return self.lost(str(message["end"]))
             if "parted" in message:
