@@ -109,12 +109,13 @@ def _check_numerics(checkpoint: Checkpoint) -> None:
 
 def _best_of(checkpoint: Checkpoint, run: RunFolder) -> Best | None:
     """As the checkpoint remembers it, if it is still there."""
-    best = checkpoint.manifest.get("best")
-    if best is None:
+    remembered = checkpoint.manifest.get("best")
+    if remembered is None:
         return None
     try:
-        load_checkpoint(run.best_path)
-        return Best(int(best["generation"]), float(best["score"]))
+        best = Best(int(remembered["generation"]), float(remembered["score"]))
+        load_checkpoint(run.best_path(best.generation))
+        return best
     except (CheckpointError, KeyError, TypeError, ValueError) as error:
         logging.getLogger("symla").warning("the best rule so far is lost: %s", error)
         return None

@@ -127,7 +127,8 @@ def begun(folder):
 def digest(folder):
     """Of the newest checkpoint (all arrays: parameters, moments, count), the best and the rows."""
     run = RunFolder(Path(folder))
-    newest, best = run.newest_checkpoint(), load_checkpoint(run.best_path)
+    newest = run.newest_checkpoint()
+    best = load_checkpoint(run.best_path(newest.manifest["best"]["generation"]))
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in run.metrics()]
     known = [newest.manifest["generation"], newest.manifest["best"], best.manifest["generation"]]
     total = hashlib.sha256(json.dumps([rows, known], sort_keys=True).encode())

@@ -6,7 +6,7 @@ the rest is JSON; nothing is ever unpickled. No jax here, so that `report` can r
 
     RUN/config.json          experiment, settings, seed, command, hardware, revision
         metrics.jsonl        a row a generation
-        checkpoints/         generation-000150.safetensors and .json, the manifest; best.*
+        checkpoints/         generation-000150.safetensors and .json, the manifest; best-*
         results.json         regret per environment and algorithm
         figures/*.png
         lock                 host and process of whoever writes here now; empty when nobody does

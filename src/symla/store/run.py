@@ -69,10 +69,9 @@ class RunFolder:
     def metrics_path(self) -> Path:
         return self.path / "metrics.jsonl"
 
-    @property
-    def best_path(self) -> Path:
-        """The checkpoint that did best where the run was probed."""
-        return self.path / "checkpoints" / "best.safetensors"
+    def best_path(self, generation: int) -> Path:
+        """The checkpoint of the rule that did best, until then, where the run was probed."""
+        return self.path / "checkpoints" / _name(generation, "best")
 
     def locked(self) -> AbstractContextManager[None]:
         """Keeps every other process from writing here.
@@ -177,16 +176,20 @@ class RunFolder:
     def go_back_to(self, generation: int) -> None:
         """Forget what came after: metric rows, and what a process killed in mid-save left.
 
-        Newer checkpoints, which were damaged, are set aside under another name.
+        Newer checkpoints, which were damaged, and arrays whose manifest did not come any more are
+        set aside under another name.
         """
         if not self.writer:
             return
-        for folder in (self.path, self.path / "checkpoints"):
-            remove_leftovers(folder)
-        for path in self.checkpoints():
-            if _order(path) > _order(Path(_name(generation))):
-                for part in (path, path.with_suffix(".json")):
-                    if part.exists():
+        folder = self.path / "checkpoints"
+        remove_leftovers(self.path)
+        remove_leftovers(folder)
+        for kind in ("generation", "best"):
+            for path in folder.glob(f"{kind}-*.safetensors"):
+                manifest = path.with_suffix(".json")
+                newer = _order(path) > _order(Path(_name(generation, kind)))
+                if newer or not manifest.exists():
+                    for part in filter(Path.exists, (manifest, path)):
                         part.replace(part.with_name(f"damaged-{part.name}"))
         self.forget_metrics_after(generation)
 
@@ -203,16 +206,19 @@ class RunFolder:
         if not self.writer:
             return path
         if best is not None:
-            save_checkpoint(self.best_path, *best)
+            arrays_then, manifest_then = best
+            save_checkpoint(self.best_path(manifest_then["generation"]), arrays_then, manifest_then)
         save_checkpoint(path, arrays, {"generation": generation, **manifest})
-        for old in list(self.checkpoints())[keep or self.keeping.newest :]:
+        keep = keep or self.keeping.newest  # so many bests too: each may be one checkpoint's
+        for old in [*list(self.checkpoints())[keep:], *list(self.checkpoints("best"))[keep:]]:
             old.with_suffix(".json").unlink(missing_ok=True)  # the manifest first: none is half
             old.unlink(missing_ok=True)
         return path
 
-    def checkpoints(self) -> Iterator[Path]:
-        """Newest first."""
-        found = (self.path / "checkpoints").glob("generation-*.safetensors")
+    def checkpoints(self, kind: str = "generation") -> Iterator[Path]:
+        """Newest first. Arrays without a manifest are none: a save that did not come to its end."""
+        manifests = (self.path / "checkpoints").glob(f"{kind}-*.json")
+        found = (path.with_suffix(".safetensors") for path in manifests)
         return iter(sorted(found, key=_order, reverse=True))
 
     def newest_checkpoint(self, warn: bool = True) -> Checkpoint:
@@ -236,8 +242,8 @@ class RunFolder:
         )
 
 
-def _name(generation: int) -> str:
-    return f"generation-{generation:06d}.safetensors"
+def _name(generation: int, kind: str = "generation") -> str:
+    return f"{kind}-{generation:06d}.safetensors"
 
 
 def _order(path: Path) -> tuple[int, str]:
