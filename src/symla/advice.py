@@ -12,11 +12,6 @@ def advice(error: Exception) -> tuple[str, int]:
             "--lifetimes; a run keeps what it reached, and `symla resume RUN --allow-changes` "
             "takes new numbers"
         ), 2
-    if "Unable to initialize backend" in text or "Unknown backend" in text:
-        return (
-            f"jax cannot use the devices it was told to: {_first_line(text)}. Unset JAX_PLATFORMS, "
-            "or set it to cpu"
-        ), 2
     if isinstance(error, OSError):  # a folder that cannot be read, an address that is not there
         return text, 2
     return (

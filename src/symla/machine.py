@@ -62,6 +62,14 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     if machine.distributed:
         _meet(*_found(machine), machine.wait)
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        platforms = os.environ.get("JAX_PLATFORMS", "")
+        raise SettingError(
+            f"jax cannot use the devices it was told to (JAX_PLATFORMS={platforms!r}): "
+            f"{error or 'there are none here'}. Unset JAX_PLATFORMS, or set it to cpu"
+        ) from error
 
 
 def _found(machine: MachineOptions) -> tuple[str, int, int]:
