@@ -12,9 +12,9 @@ import symla
 ROOT = Path(symla.__file__).parent
 
 # Room -> the rooms it may import from.
-BASE = {"errors", "types", "networks", "devices", "caches"}
-INNER = BASE | {"environments", "algorithms", "lifetime"}
-HOST = INNER | {"outer", "store", "provenance", "saving", "signals", "metrics"}
+BASE = {"errors", "types", "networks", "devices", "caches", "spaces"}
+INNER = BASE | {"environments", "algorithms", "lifetime", "bridge", "host_lifetime"}
+HOST = INNER | {"outer", "gradients", "store", "provenance", "saving", "signals", "metrics"}
 ALLOWED = {
     "errors": set(),
     "caches": set(),
@@ -22,11 +22,15 @@ ALLOWED = {
     "types": {"errors"},
     "networks": {"types", "errors"},
     "devices": {"types"},
+    "spaces": {"errors"},
+    "bridge": {"errors", "spaces"},
     "environments": BASE,
     "kernels": BASE,
     "algorithms": BASE | {"kernels"},
     "lifetime": BASE | {"environments", "algorithms"},
+    "host_lifetime": BASE | {"algorithms", "bridge"},
     "outer": BASE,
+    "gradients": INNER | {"outer"},
     "store": {"errors"},
     "signals": set(),
     "metrics": {"errors"},
@@ -37,18 +41,19 @@ ALLOWED = {
     "rules": HOST,
     "report": {"store", "types", "errors"},
     "experiments": HOST | {"train", "evaluate", "rules"},
-    "console": {"train"},
+    "console": {"train", "evaluate"},
     "benchmark": HOST | {"kernels", "train", "console"},
     "doctor": BASE | {"kernels", "provenance"},
+    "catalogue": HOST | {"rules", "experiments"},
     "__main__": {"cli"},
     "machine": BASE | {"processes"},
     "advice": set(),
     "options": {"machine", "store"},
     "runs": HOST
     | {"train", "evaluate", "rules", "experiments", "console", "report"}
-    | {"machine", "options"},
+    | {"machine", "options", "processes"},
     "cli": HOST
-    | {"train", "evaluate", "rules", "experiments", "console", "report"}
+    | {"train", "evaluate", "rules", "experiments", "console", "report", "catalogue"}
     | {"benchmark", "doctor", "machine", "options", "processes", "advice", "runs"},
 }
 
@@ -75,7 +80,8 @@ def test_imports_point_one_way(path):
 
 
 @pytest.mark.parametrize(
-    "module", ["symla", "symla.report", "symla.cli", "symla.store", "symla.machine"]
+    "module",
+    ["symla", "symla.report", "symla.cli", "symla.store", "symla.machine", "symla.bridge.pool"],
 )
 def test_jax_is_not_imported(module):
     code = f"import sys, {module}; sys.exit('jax' in sys.modules)"

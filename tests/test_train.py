@@ -75,9 +75,11 @@ def test_a_run_folder_is_a_rule(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, loaded.params, rule.params)
 
 
-def test_chunks_of_any_length_share_one_compilation(tmp_path):
+def test_chunks_of_any_length_and_any_seed_share_one_compilation(tmp_path):
     before = train.advance._cache_size()
-    meta_train(tiny(seed=77), 14, new_run(tmp_path / "run"), MANIFEST, probe_every=3)
+    for seed in (1, 2):
+        training = tiny(seed, length=11)  # as no other test has it
+        meta_train(training, 14, new_run(tmp_path / str(seed)), MANIFEST, probe_every=3)
     assert train.advance._cache_size() == before + 1
 
 
@@ -103,12 +105,12 @@ def test_twins_live_the_same_lifetimes():
 
 
 def test_metrics_are_of_the_generation_they_name():
-    training = tiny()
+    training, key = tiny(), replicate(jax.random.key(0))
     state = train.init(training)
-    _, metrics = train.advance(training, replicate(state), train._int(0), train._int(2))
+    _, metrics = train.advance(training, key, replicate(state), train._int(0), train._int(2))
     state = train.init(training)
     for number in range(2):
-        state, one = train.generation(training, state, jnp.asarray(number))
+        state, one = train.generation(training, key, state, jnp.asarray(number))
         for name, column in metrics._asdict().items():
             np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
     assert jnp.all(metrics.returns[2:] == 0)
@@ -144,7 +146,8 @@ from symla.outer import EvolutionStrategies
 from symla.train import Training, _int, advance, init
 assert len(jax.devices()) == int(sys.argv[1])
 training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)
-state, metrics = advance(training, replicate(init(training)), _int(0), _int(12))
+start = replicate(jax.random.key(0)), replicate(init(training))
+state, metrics = advance(training, *start, _int(0), _int(12))
 leaves = jax.tree.leaves(jax.device_get((state, metrics)))
 print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
 """

@@ -8,21 +8,26 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symla import processes
 from symla.advice import advice
-from symla.console import complain, console, print_table
-from symla.errors import SettingError, SymlaError, UnknownNameError, require
-from symla.experiments import EXPERIMENTS
+from symla.console import TrainingView, complain, console, print_table, print_test
+from symla.errors import (
+    FaultyEnvironmentError,
+    SettingError,
+    SymlaError,
+    UnknownNameError,
+    require,
+)
 from symla.machine import MachineOptions, prepare_jax
 from symla.options import (
     DoctorOptions,
     ExportOptions,
     ListOptions,
+    ReproduceOptions,
     RunOptions,
     TestOptions,
-    first_line,
     parse,
 )
 from symla.runs import resume, train
@@ -31,14 +36,17 @@ from symla.store import RunFolder, write_json
 
 EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
 
+if TYPE_CHECKING:
+    from symla.evaluate import Evaluation
+
 
 def test(arguments: Sequence[str]) -> int:
     """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
     options = parse(TestOptions, arguments, "test", TestOptions.__doc__)
     prepare_jax()
     from symla.algorithms import HAND_MADE
-    from symla.environments import make
-    from symla.evaluate import meta_test
+    from symla.bridge.environment import GymnasiumEnvironment
+    from symla.evaluate import find, meta_test
     from symla.rules import hand_made, load
 
     known = options.algorithm in HAND_MADE
@@ -46,18 +54,50 @@ def test(arguments: Sequence[str]) -> int:
     name = options.environment or (rule.card.get("trained_on") if rule else None)
     if not isinstance(name, str):
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
-    environment = make(name)
-    rule = rule or hand_made(options.algorithm, environment, options.length)
-    result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
-
-    report = {"algorithm": options.algorithm, "environment": name, **result.to_json()}
-    print(f"{options.algorithm} on {name}: {result.lifetimes} lifetimes of {result.length} steps")
-    print(f"  return {result.return_}   (mean and 95% confidence interval)")
-    if result.regret:
-        print(f"  regret {result.regret}")
-    if options.json:
-        _write_report(options.json, report)
+    environment = _transformed(find(name, options.time_limit), options)
+    where = ", ".join(filter(None, (name, *_changes(options))))
+    in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
+    rule = rule or hand_made(options.algorithm, in_jax, options.length)
+    try:
+        result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
+    except FaultyEnvironmentError as fault:
+        if fault.measured:
+            _tell_test(options, where, fault.measured, incomplete=True, reason=str(fault))
+        raise
+    _tell_test(options, where, result)
     return 0
+
+
+def _transformed(environment: Any, options: TestOptions) -> Any:
+    """As --permute, --project and --swap-rewards want it, in that order from the outside in."""
+    from symla.bridge.environment import GymnasiumEnvironment
+    from symla.environments import Permuted, Projected, Rewards
+
+    wanted = options.permute or options.project is not None or options.swap_rewards
+    require(
+        not (wanted and isinstance(environment, GymnasiumEnvironment)),
+        "--permute, --project and --swap-rewards are for environments in JAX: wrap one of "
+        "Gymnasium with gymnasium.wrappers instead",
+    )
+    if options.swap_rewards:
+        environment = Rewards(environment, swap=1.0)
+    if options.project is not None:
+        environment = Projected(environment, options.project)
+    return Permuted(environment) if options.permute else environment
+
+
+def _changes(options: TestOptions) -> list[str]:
+    """What `_transformed` did, in words."""
+    projected = f"projected to {options.project} numbers" if options.project is not None else ""
+    swapped = "rewards swapped" if options.swap_rewards else ""
+    return ["permuted" if options.permute else "", projected, swapped]
+
+
+def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: Any) -> None:
+    print_test(options.algorithm, where, result)
+    if options.json:
+        about = {"algorithm": options.algorithm, "environment": where}
+        _write_report(options.json, {**about, **result.to_json(), **more})
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -69,6 +109,36 @@ def report(arguments: Sequence[str]) -> int:
     print_table(console, *regret_table(run.results()))
     for path in draw(run):
         print(path)
+    return 0
+
+
+def reproduce(arguments: Sequence[str]) -> int:
+    """Make a figure of the paper: symla reproduce figure3 | ... | figure7 | all"""
+    options = parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
+    prepare_jax(MachineOptions(options.devices))
+    from symla.experiments.reproduce import figures, reproduce
+    from symla.report.reproduction import draw_figure, verdict_table
+
+    if options.figure not in (*figures(), "all"):
+        raise UnknownNameError("figure", options.figure, [*figures(), "all"])
+    results = options.results
+    if options.scale == "tiny":  # never in place of what was trained in earnest
+        results = results / "tiny"
+    for name in figures() if options.figure == "all" else (options.figure,):
+        view = TrainingView(console)
+        try:
+            found = reproduce(
+                name, options.scale, options.lifetimes, results, options.runs, view, options.only
+            )
+        finally:
+            view.close()
+        if found is None:
+            if options.only:
+                continue
+            view.say(f"continue with the same command: symla reproduce {name} --scale full")
+            return STOPPED
+        print_table(console, *verdict_table(found))
+        view.say(f"figure: {draw_figure(results / name)}\n")
     return 0
 
 
@@ -90,30 +160,19 @@ def export(arguments: Sequence[str]) -> int:
 
 
 def list_(arguments: Sequence[str]) -> int:
-    """Show environments, algorithms, experiments and shipped rules: symla list"""
-    parse(ListOptions, arguments, "list", ListOptions.__doc__)
-    from symla.algorithms import ALGORITHMS, HAND_MADE
-    from symla.environments import ENVIRONMENTS, FAMILIES
-    from symla.rules import pretrained
-    from symla.store import read_json
+    """Show environments, algorithms, experiments, figures, rules: symla list [WHAT]"""
+    what = parse(ListOptions, arguments, "list", ListOptions.__doc__).what
+    prepare_jax()
+    from symla.catalogue import cards, catalogue
 
-    families = {
-        prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()
-    }
-    cards = {name: read_json(path.with_suffix(".json")) for name, path in pretrained().items()}
-    sections = {
-        "environments": {name: repr(e) for name, e in (ENVIRONMENTS | families).items()},
-        "algorithms (hand-made ones can be tested at once)": {
-            name: first_line(kind) + (" (hand-made)" if name in HAND_MADE else "")
-            for name, kind in ALGORITHMS.items()
-        },
-        "experiments": {name: first_line(kind) for name, kind in EXPERIMENTS.items()},
-        "shipped rules": {name: card.get("summary", "") for name, card in cards.items()},
-    }
-    for title, entries in sections.items():
+    for title, entries in catalogue().items():
+        if what not in ("all", title.split(" ", 1)[0]):
+            continue
         print(title)
         for name, text in entries.items():
             print(f"  {name:<28}{text}".rstrip())
+            for line in cards().get(name, []) if what == "pretrained" else []:
+                print(f"  {'':<28}{line}")
         print()
     return 0
 
@@ -151,6 +210,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": train,
     "resume": resume,
     "test": test,
+    "reproduce": reproduce,
     "report": report,
     "export": export,
     "list": list_,

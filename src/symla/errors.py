@@ -5,6 +5,7 @@ Room: base layer. Imports nothing of symla, and no jax, so that the command line
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class SymlaError(Exception):
@@ -56,6 +57,15 @@ class DivergenceError(SymlaError):
 
 class ProcessError(SymlaError):
     """Of several processes that train together, one is missing, gone, stuck or disagrees."""
+
+
+class FaultyEnvironmentError(SymlaError):
+    """An environment that raised, hung, crashed, or broke its own promises.
+
+    `measured` is what a test measured before, an Evaluation; None if that was nothing.
+    """
+
+    measured: Any = None
 
 
 def require(holds: bool, message: str) -> None:

@@ -3,13 +3,14 @@
 The only place that resets episodes. The same scan serves every algorithm and environment.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from symla.algorithms.base import LearningAlgorithm, new_percept, next_percept
+from symla.algorithms.base import LearningAlgorithm, lifetime_keys, new_percept, next_percept
 from symla.environments.base import Environment
 from symla.types import Params, Percept, PRNGKey, State, Task, Trace
 
@@ -32,14 +33,17 @@ def lifetime(
     length: int,
     *,
     record: bool = True,
-) -> tuple[Float[Array, ""], Task, Trace | None]:
+    look: Callable[[Trace, State], Any] = lambda lived, learner: lived,
+) -> tuple[Float[Array, ""], Task, Any]:
     """Live `length` steps. Returns the sum of rewards, the task, and the trace if `record`.
+
+    `look` says what of each step enters the trace, from what happened and the learner's state.
 
     Everything random follows from `key`: lifetimes with one key share their task and all their
     noise, whatever their meta-parameters. Without a trace, memory is flat in `length`.
     """
     spec = environment.spec
-    task_key, reset_key, learner_key, action_key, step_key = jax.random.split(key, 5)
+    task_key, reset_key, learner_key, action_key, step_key = lifetime_keys(key)
     task = environment.sample_task(task_key)
     state, observation = environment.reset(reset_key, task)
     start = _Moment(
@@ -50,7 +54,7 @@ def lifetime(
         jnp.zeros((), jnp.int32),
     )
 
-    def step(now: _Moment, _: None) -> tuple[_Moment, Trace | None]:
+    def step(now: _Moment, _: None) -> tuple[_Moment, Any]:
         t = now.t  # carried, because a scanned-over range would cost memory
         action, learner = algorithm.step(
             params, now.learner, now.percept, t, jax.random.fold_in(action_key, t)
@@ -66,7 +70,7 @@ def lifetime(
         percept = next_percept(observation, action, timestep.reward, done, spec)
         after = _Moment(state, learner, percept, now.total + timestep.reward, t + 1)
         lived = Trace(action, timestep.reward, timestep.terminated, timestep.truncated)
-        return after, lived if record else None
+        return after, look(lived, learner) if record else None
 
     end, trace = jax.lax.scan(step, start, length=length)
     return end.total, task, trace

@@ -206,8 +206,8 @@ def _listen_first(group: Group, address: str, port: int) -> int:
         server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
         raise ProcessError(
-            f"process 0 cannot listen at {address}: {os.strerror(error.errno or 0)}. Is another run using that "
-            "port? Choose another one in --coordinator, in all processes"
+            f"process 0 cannot listen at {address}: {os.strerror(error.errno or 0)}. Is "
+            "another run using that port? Choose another one in --coordinator, in all processes"
         ) from error
     with socket.create_server(("", 0), family=family, dualstack_ipv6=both) as other:
         free = other.getsockname()[1]

@@ -6,7 +6,7 @@ metrics, checkpoint, watch      between chunks, on the host
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,8 +19,10 @@ from symla.algorithms.base import LearningAlgorithm, Rule
 from symla.devices import everywhere, gather, replicate, spread
 from symla.environments.base import Environment
 from symla.errors import require
+from symla.gradients import lesson
 from symla.lifetime import lifetime
 from symla.metrics import Metrics, divergence, rows_of
+from symla.outer import PolicyGradient
 from symla.outer.base import Candidates, OuterLoop
 from symla.saving import Saver, restore
 from symla.signals import stop_signal
@@ -74,17 +76,20 @@ def init(training: Training, start: Params | None = None) -> State:
     return training.outer.init(training.algorithm.init_params(key, training.environments[0].spec))
 
 
-def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
-    """Ask, live, tell. All its randomness follows from (seed, number).
+def generation(
+    training: Training, key: PRNGKey, state: State, number: Int[Array, ""]
+) -> tuple[State, Metrics]:
+    """Ask, live, tell. All its randomness follows from (key, number).
 
     The state stays as it was if what comes of it is not finite: `Metrics.sound` says so.
     """
-    key = jax.random.fold_in(jax.random.key(training.seed), number)
+    key = jax.random.fold_in(key, number)
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = everywhere(training.outer.ask)(noise_key, state)
-    returns = jax.lax.switch(
+    live = lessons if isinstance(training.outer, PolicyGradient) else trials
+    candidates, returns = jax.lax.switch(
         number % len(training.environments),
-        [partial(population_returns, training, e) for e in training.environments],
+        [partial(live, training, e) for e in training.environments],
         candidates,
         lifetimes_key,
     )
@@ -98,6 +103,33 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
         return kept, Metrics(returns, update, size, sound)
 
     return everywhere(learn)(state, candidates, returns)
+
+
+def trials(
+    training: Training, environment: Environment, candidates: Candidates, key: PRNGKey
+) -> tuple[Candidates, Float[Array, " P"]]:
+    """For outer loops that learn from returns alone."""
+    return candidates, population_returns(training, environment, candidates, key)
+
+
+def lessons(
+    training: Training, environment: Environment, candidates: Candidates, key: PRNGKey
+) -> tuple[Candidates, Float[Array, " P"]]:
+    """For a policy gradient: each candidate brings home what its lifetimes taught it.
+
+    Lessons are gathered before they are averaged, as returns are.
+    """
+
+    def one(candidate, baseline, key):
+        params, group = candidate
+        group_key = jax.random.fold_in(key, group)
+        keys = jax.vmap(partial(jax.random.fold_in, group_key))(jnp.arange(training.lifetimes))
+        setting = training.outer, training.algorithm, environment
+        return lesson(*setting, params, baseline, keys, training.length)
+
+    over_devices = spread(jax.vmap(one, (0, None, None)))
+    learned, returns = over_devices((candidates.params, candidates.group), candidates.extra, key)
+    return candidates._replace(extra=learned), returns
 
 
 def population_returns(
@@ -126,22 +158,22 @@ def population_returns(
 
 @partial(jax.jit, static_argnames="training")
 def advance(
-    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
 ) -> tuple[State, Metrics]:
     """`count` generations after the first `done`; metrics of each, in the first `count` rows.
 
     It ends early at a generation that is not sound. `count` is dynamic, so that chunks of any
-    length up to CHUNK_LIMIT share one compilation. The state is not donated: it is small, and
-    whatever happens in a chunk, the host can still save what was before.
+    length up to CHUNK_LIMIT share one compilation; and so is the key of the seed. The state is
+    not donated: it is small, and whatever happens in a chunk, the host can save what was before.
     """
 
     def body(carry):
         i, state, rows, _ = carry
-        state, metrics = generation(training, state, done + i)
+        state, metrics = generation(training, key, state, done + i)
         rows = jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
         return i + 1, state, rows, metrics.sound
 
-    _, shapes = jax.eval_shape(partial(generation, training), state, done)
+    _, shapes = jax.eval_shape(partial(generation, training), key, state, done)
     rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape), row.dtype), shapes)
     start = jnp.zeros_like(count), state, rows, jnp.asarray(True)
     _, state, rows, _ = jax.lax.while_loop(lambda c: (c[0] < count) & c[3], body, start)
@@ -199,6 +231,9 @@ class _Loop:
         probe_every: int,
     ):
         self.training, self.run, self.saver = training, run, saver
+        # One compilation serves every seed.
+        key = replicate(jax.random.key(training.seed))
+        self.advance = partial(advance, replace(training, seed=0), key)
         self.probe, self.probe_every = probe, probe_every
         self.done, self.state = 0, None
         self.pace: float | None = None  # seconds a generation
@@ -206,7 +241,7 @@ class _Loop:
 
     def compile(self) -> None:
         """Before the clock starts: a chunk of no generations."""
-        jax.block_until_ready(advance(self.training, self.state, _int(self.done), _int(0)))
+        jax.block_until_ready(self.advance(self.state, _int(self.done), _int(0)))
         self.before = max((row.get("seconds", 0.0) for row in self.run.metrics()), default=0.0)
         self.started = time.monotonic()
 
@@ -221,7 +256,7 @@ class _Loop:
         """Generations on the device, then their rows, a probe and a checkpoint if it is time."""
         begun = time.monotonic()
         state, metrics = jax.block_until_ready(
-            advance(self.training, self.state, _int(self.done), _int(count))
+            self.advance(self.state, _int(self.done), _int(count))
         )
         metrics = jax.device_get(metrics)
         self.pace = (time.monotonic() - begun) / count

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla.outer import OUTER_LOOPS
+from symla.outer import OUTER_LOOPS, PolicyGradient
+from symla.outer.policy_gradient import Lesson
 from symla.store import describe, rebuild
 
 pytestmark = pytest.mark.parametrize("name", OUTER_LOOPS)
@@ -17,17 +18,26 @@ def quadratic(params):
     return -jnp.sum((params["x"] - 1.0) ** 2) - jnp.sum((params["y"] + 0.5) ** 2)
 
 
+def tried(loop, candidates):
+    """As `train` does it: returns for all, and lessons for a loop that learns from gradients."""
+    returns = jax.vmap(quadratic)(candidates.params)
+    if isinstance(loop, PolicyGradient):
+        gradient = jax.vmap(jax.grad(quadratic))(candidates.params)
+        candidates = candidates._replace(extra=Lesson(gradient, returns, jnp.ones_like(returns)))
+    return candidates, returns
+
+
 def start():
     return {"x": jnp.zeros((2, 3)), "y": jnp.zeros(4)}
 
 
 def test_climbs_a_quadratic_and_compiles_once(name, key):
-    loop = OUTER_LOOPS[name]()
+    loop = OUTER_LOOPS[name](learning_rate=0.02)
 
     @jax.jit
     def generation(state, key):
         candidates = loop.ask(key, state)
-        return loop.tell(state, candidates, jax.vmap(quadratic)(candidates.params))
+        return loop.tell(state, *tried(loop, candidates))
 
     state = loop.init(start())
     for k in jax.random.split(key, 200):
@@ -40,6 +50,7 @@ def test_keeps_structure_shapes_and_types(name, key):
     loop = OUTER_LOOPS[name]()
     state = loop.init(start())
     candidates = loop.ask(key, state)
+    candidates, _ = tried(loop, candidates)
     after = loop.tell(state, candidates, jnp.arange(float(candidates.group.size)))
     assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
     assert jax.tree.map(jnp.shape, loop.params(after)) == jax.tree.map(jnp.shape, start())

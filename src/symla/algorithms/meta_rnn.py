@@ -62,6 +62,9 @@ class MetaRNN:
         logits, state = self.update(params, state, percept)
         return sample_action(key, logits), state
 
+    def differentiable(self) -> "MetaRNN":
+        return self
+
     def update(
         self, params: MetaRNNParams, state: MetaRNNState, percept: Percept
     ) -> tuple[Float[Array, " B"], MetaRNNState]:

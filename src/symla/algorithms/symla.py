@@ -1,7 +1,7 @@
 """SymLA: every weight of a network is a small LSTM, all share one rule, and exchange messages."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import get_args
 
@@ -91,6 +91,10 @@ class SymLA:
         """Learn from the percept, then sample an action from the softmax of the logits."""
         logits, state = self.update(params, state, percept)
         return sample_action(key, logits), state
+
+    def differentiable(self) -> "SymLA":
+        """In plain JAX: the fused kernel has no derivative."""
+        return replace(self, backend="plain")
 
     def update(
         self, params: Weights, state: SymLAState, percept: Percept

@@ -22,7 +22,7 @@ from symla.devices import replicate
 from symla.environments import Environment
 from symla.outer import Candidates, EvolutionStrategies
 from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
-from symla.types import PRECISION, State
+from symla.types import PRECISION, PRNGKey, State
 
 SECONDS = 0.2  # that a timing lasts at least: the clock and the dispatch must not show
 PEAK_SIZE = 2048
@@ -63,14 +63,14 @@ def lifetimes(training: Training) -> "Stopwatch":
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
 def live(
-    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
 ) -> tuple[State, None]:
     """As `advance`, but the candidates stay the same."""
     candidates, returns = state
 
     def body(i, _):
-        key = jax.random.fold_in(jax.random.key(training.seed), done + i)
-        return population_returns(training, training.environments[0], candidates, key)
+        own_key = jax.random.fold_in(key, done + i)
+        return population_returns(training, training.environments[0], candidates, own_key)
 
     return (candidates, jax.lax.fori_loop(0, count, body, returns)), None
 
@@ -87,9 +87,12 @@ class Stopwatch:
 
     def __post_init__(self):
         self._state, self._done = replicate(self.state), 0
+        self._key = replicate(jax.random.key(self.training.seed))
         begun = time.perf_counter()
         counts = _count(0), _count(1)
-        self._advance = self.function.lower(self.training, self._state, *counts).compile()
+        self._advance = self.function.lower(
+            self.training, self._key, self._state, *counts
+        ).compile()
         self.compile_seconds = time.perf_counter() - begun
         self._run(1)  # touches the memory
         self._updates = min(CHUNK_LIMIT, math.ceil(SECONDS / self._run(1)))
@@ -99,7 +102,7 @@ class Stopwatch:
 
     def _run(self, updates: int) -> float:
         begun = time.perf_counter()
-        state, _ = self._advance(self._state, _count(self._done), _count(updates))
+        state, _ = self._advance(self._key, self._state, _count(self._done), _count(updates))
         self._state = jax.block_until_ready(state)
         self._done += updates
         return (time.perf_counter() - begun) / updates

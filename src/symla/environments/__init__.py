@@ -9,7 +9,7 @@ from symla.environments.base import Environment, KnowsRegret, knows_regret
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
-from symla.environments.transforms import Permuted, Projected, Rewards
+from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 from symla.errors import SettingError, UnknownNameError
 
 ENVIRONMENTS: dict[str, Environment] = {
@@ -48,6 +48,8 @@ def make(name: str) -> Environment:
     for prefix, (_, _, build) in FAMILIES.items():
         if name.startswith(prefix):
             return build(name.removeprefix(prefix))
+    if name.startswith("gymnasium:"):
+        raise SettingError(f"{name} is not in JAX: it is for `symla test` and agents, not training")
     families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]
     raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
 
@@ -64,6 +66,7 @@ __all__ = [
     "Hearts",
     "IndependentBandit",
     "KnowsRegret",
+    "MoreActions",
     "Permuted",
     "Projected",
     "Rewards",

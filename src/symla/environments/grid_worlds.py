@@ -27,7 +27,7 @@ class Hunt(NamedTuple):
 
 @dataclass(frozen=True)
 class Hearts:
-    """A heart pays +1, a trap -1; either ends the episode. All three start in distinct random cells.
+    """A heart pays +1, a trap -1; either ends the episode. All start in distinct random cells.
 
     Channels: agent, heart, trap. Raises SettingError for a grid below 2 x 2.
     """

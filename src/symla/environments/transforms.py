@@ -95,6 +95,37 @@ class Projected:
         return self.environment.regret(task.inner, action)
 
 
+@dataclass(frozen=True)
+class MoreActions:
+    """`size` actions instead of B: action a does what a modulo B did.
+
+    A learner bound to one number of actions can so meet an environment that has fewer. Raises
+    SettingError for fewer actions than there are.
+    """
+
+    environment: Environment
+    size: int = 4
+
+    def __post_init__(self):
+        least = self.environment.spec.action_size
+        require(self.size >= least, f"there are already {least} actions, got size {self.size}")
+
+    @property
+    def spec(self) -> Spec:
+        inner = self.environment.spec
+        return Spec(inner.observation_size, self.size, inner.episode_length)
+
+    def sample_task(self, key: PRNGKey) -> Task:
+        return self.environment.sample_task(key)
+
+    def reset(self, key: PRNGKey, task: Task) -> tuple[State, Observation]:
+        return self.environment.reset(key, task)
+
+    def step(self, key: PRNGKey, task: Task, state: State, action: Action) -> Timestep:
+        inner = action % self.environment.spec.action_size
+        return self.environment.step(key, task, state, inner)
+
+
 class Change(NamedTuple):
     """What a lifetime's rewards go through."""
 

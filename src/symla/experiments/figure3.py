@@ -68,7 +68,7 @@ class Figure3:
             thompson, best = known["thompson"]["mean"], known["bayes-optimal"]["mean"]
             found += [
                 Verdict(
-                    f"{bandit}: SymLA learns at least as well as Thompson sampling ({thompson:.2f})",
+                    f"{bandit}: SymLA is at least as good as Thompson sampling ({thompson:.2f})",
                     show(ours),
                     ours["mean"] <= thompson,
                 ),

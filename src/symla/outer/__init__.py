@@ -2,7 +2,11 @@
 
 from symla.outer.base import Candidates, OuterLoop
 from symla.outer.evolution_strategies import EvolutionStrategies
+from symla.outer.policy_gradient import PolicyGradient
 
-OUTER_LOOPS: dict[str, type[OuterLoop]] = {"evolution-strategies": EvolutionStrategies}
+OUTER_LOOPS: dict[str, type[OuterLoop]] = {
+    "evolution-strategies": EvolutionStrategies,
+    "policy-gradient": PolicyGradient,
+}
 
-__all__ = ["OUTER_LOOPS", "Candidates", "EvolutionStrategies", "OuterLoop"]
+__all__ = ["OUTER_LOOPS", "Candidates", "EvolutionStrategies", "OuterLoop", "PolicyGradient"]

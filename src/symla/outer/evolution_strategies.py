@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from symla.errors import require
@@ -83,7 +84,6 @@ class EvolutionStrategies:
         noise = jax.vmap(lambda pair: _normal_like(jax.random.fold_in(key, pair), state.params))(
             pairs
         )
-
         sigma = self.sigma * self._scale(state)
 
         def twins(center, epsilon):
@@ -133,9 +133,9 @@ class EvolutionStrategies:
 
 
 def _normal_like(key: PRNGKey, params: Params) -> Params:
-    leaves, structure = jax.tree.flatten(params)
-    keys = jax.random.split(key, len(leaves))
-    return structure.unflatten([jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves)])
+    """One vector, cut in pieces: an array each would take seconds to compile."""
+    flat, unravel = ravel_pytree(params)
+    return unravel(jax.random.normal(key, flat.shape))
 
 
 def centered_ranks(returns: Float[Array, " P"]) -> Float[Array, " P"]:

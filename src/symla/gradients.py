@@ -1,0 +1,99 @@
+"""Backpropagation through a lifetime: what a policy gradient learns from.
+
+Room: beside `lifetime`, which it lives through.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from symla.algorithms.base import LearningAlgorithm, sample_action
+from symla.environments.base import Environment
+from symla.errors import require
+from symla.lifetime import lifetime
+from symla.outer.policy_gradient import Baseline, Lesson, PolicyGradient
+from symla.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State, Trace
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A learning algorithm that can be differentiated."""
+
+    def differentiable(self) -> LearningAlgorithm:
+        """The same one, in a form that JAX can differentiate."""
+        ...
+
+    def update(
+        self, params: Params, state: State, percept: Percept
+    ) -> tuple[Float[Array, " B"], State]:
+        """Learn from the percept. Returns the logits of the actions, and the state."""
+        ...
+
+
+class _Acted(NamedTuple):
+    learner: State
+    log_probability: Scalar
+    entropy: Scalar
+
+
+@dataclass(frozen=True)
+class _Remembering:
+    """A learning algorithm that remembers how likely its last action was."""
+
+    algorithm: Any
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> Params:
+        return self.algorithm.init_params(key, spec)
+
+    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> _Acted:
+        nothing = jnp.zeros(())
+        return _Acted(self.algorithm.init_state(params, key, spec), nothing, nothing)
+
+    def step(
+        self, params: Params, state: _Acted, percept: Percept, t: Array, key: PRNGKey
+    ) -> tuple[Action, _Acted]:
+        # Recomputed on the way back: what a step needs would fill the memory of long lifetimes.
+        update = jax.checkpoint(self.algorithm.update)
+        logits, learner = update(params, state.learner, percept)
+        action = sample_action(key, jax.lax.stop_gradient(logits))
+        log = jax.nn.log_softmax(logits)
+        chosen = jnp.sum(jnp.where(jnp.arange(log.size) == action, log, 0.0))
+        return action, _Acted(learner, chosen, -jnp.sum(jnp.exp(log) * log))
+
+
+def lesson(
+    outer: PolicyGradient,
+    algorithm: LearningAlgorithm,
+    environment: Environment,
+    params: Params,
+    baseline: Baseline,
+    keys: Key[Array, " E"],
+    length: int,
+) -> tuple[Lesson, Scalar]:
+    """What the lifetimes of those keys teach, and their mean return.
+
+    Raises SettingError if the learning algorithm cannot be differentiated.
+    """
+    require(
+        isinstance(algorithm, Differentiable),
+        f"{type(algorithm).__name__} cannot be differentiated: meta-train it by evolution "
+        "strategies instead of policy gradient",
+    )
+    remembering = _Remembering(algorithm.differentiable())
+
+    def look(lived: Trace, learner: _Acted) -> tuple[Scalar, Scalar, Scalar]:
+        return lived.reward, learner.log_probability, learner.entropy
+
+    def one(params: Params, key: PRNGKey) -> tuple[Scalar, tuple[Scalar, ...]]:
+        total, _, steps = lifetime(remembering, environment, params, key, length, look=look)
+        climbed, heard = outer.objective(baseline, *steps)
+        return climbed, (*heard, total)
+
+    def mean(params: Params) -> tuple[Scalar, tuple[Scalar, ...]]:
+        return jax.tree.map(jnp.mean, jax.vmap(one, (None, 0))(params, keys))
+
+    gradient, (level, square, total) = jax.grad(mean, has_aux=True)(params)
+    return Lesson(gradient, level, square), total
