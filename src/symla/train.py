@@ -232,7 +232,8 @@ class _Loop:
     ):
         self.training, self.run, self.saver = training, run, saver
         # One compilation serves every seed.
-        key = replicate(jax.random.key(training.seed))
+        bits = replicate(jax.random.key_data(jax.random.key(training.seed)))
+        key = jax.jit(jax.random.wrap_key_data)(bits)  # no key itself goes to other processes
         self.advance = partial(advance, replace(training, seed=0), key)
         self.probe, self.probe_every = probe, probe_every
         self.done, self.state = 0, None
