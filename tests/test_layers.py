@@ -14,7 +14,7 @@ ROOT = Path(symla.__file__).parent
 # Room -> the rooms it may import from.
 BASE = {"errors", "types", "networks", "devices", "caches", "spaces"}
 INNER = BASE | {"environments", "algorithms", "lifetime", "bridge", "host_lifetime"}
-HOST = INNER | {"outer", "gradients", "store", "provenance"}
+HOST = INNER | {"outer", "gradients", "store", "provenance", "saving", "signals", "metrics"}
 ALLOWED = {
     "errors": set(),
     "caches": set(),
@@ -32,6 +32,10 @@ ALLOWED = {
     "outer": BASE,
     "gradients": INNER | {"outer"},
     "store": {"errors"},
+    "signals": set(),
+    "metrics": {"errors"},
+    "saving": {"errors", "types", "store"},
+    "processes": {"errors"},
     "train": HOST,
     "evaluate": INNER,
     "rules": HOST,
@@ -42,11 +46,15 @@ ALLOWED = {
     "doctor": BASE | {"kernels", "provenance"},
     "catalogue": HOST | {"rules", "experiments"},
     "__main__": {"cli"},
-    "machine": BASE,
-    "options": {"machine"},
+    "machine": BASE | {"processes"},
+    "advice": set(),
+    "options": {"machine", "store"},
+    "runs": HOST
+    | {"train", "evaluate", "rules", "experiments", "console", "report"}
+    | {"machine", "options", "processes"},
     "cli": HOST
     | {"train", "evaluate", "rules", "experiments", "console", "report", "catalogue"}
-    | {"benchmark", "doctor", "machine", "options"},
+    | {"benchmark", "doctor", "machine", "options", "processes", "advice", "runs"},
 }
 
 

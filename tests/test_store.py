@@ -14,6 +14,7 @@ from symla.algorithms import MetaRNN, Rule, SymLA
 from symla.errors import CheckpointError, SettingError
 from symla.rules import export, load
 from symla.store import RunFolder, load_checkpoint, save_checkpoint
+from symla.store.checkpoints import manifest_digest
 from symla.types import Spec
 
 
@@ -95,7 +96,10 @@ def test_a_checkpoint_of_another_algorithm_is_refused(checkpoint):
         ({"name": "ppo"}, "'ppo'"),
         ("symla", "does not know"),
     ):
-        manifest_path.write_text(json.dumps({**manifest, "algorithm": other}))
+        signed = {**manifest, "algorithm": other}
+        del signed["manifest_sha256"]
+        signed["manifest_sha256"] = manifest_digest(signed)  # whole, but not what it should be
+        manifest_path.write_text(json.dumps(signed))
         with pytest.raises(CheckpointError, match=words):
             load(path)
 

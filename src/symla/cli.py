@@ -1,21 +1,18 @@
 """The command line: reads what a person types, and hands it to the room that does it.
 
-jax is imported late: `--help` and a misspelt word answer at once. Exit codes: 0 done, 2 the
-person's input was wrong, 130 stopped by a signal, with everything kept.
+jax is imported late: `--help` and a misspelt word answer at once.
 """
 
 import os
 import sys
-import time
+import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tyro
-from rich.console import Console
-
-from symla.console import TrainingView, complain, print_table, print_test
+from symla import processes
+from symla.advice import advice
+from symla.console import TrainingView, complain, console, print_table, print_test
 from symla.errors import (
     FaultyEnvironmentError,
     SettingError,
@@ -23,114 +20,29 @@ from symla.errors import (
     UnknownNameError,
     require,
 )
-from symla.experiments import EXPERIMENTS, Experiment
-from symla.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
+from symla.machine import MachineOptions, prepare_jax
 from symla.options import (
     DoctorOptions,
     ExportOptions,
     ListOptions,
     ReproduceOptions,
-    ResumeOptions,
     RunOptions,
     TestOptions,
-    TrainOptions,
+    parse,
 )
-from symla.store import RunFolder, from_settings, write_json
+from symla.runs import resume, train
+from symla.signals import STOPPED
+from symla.store import RunFolder, write_json
+
+EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
 
 if TYPE_CHECKING:
     from symla.evaluate import Evaluation
 
-STOPPED = 130
-
-console = Console(highlight=False)
-
-
-def train(arguments: Sequence[str]) -> int:
-    """Meta-train a learning algorithm: symla train EXPERIMENT [options]"""
-    experiments = [f"  {name:<12} {_first_line(e)}" for name, e in EXPERIMENTS.items()]
-    usage = "usage: symla train EXPERIMENT [options]\n\nexperiments:\n" + "\n".join(experiments)
-    usage += "\n\nsymla train EXPERIMENT --help shows the options of one."
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage)
-        return 0 if arguments else 2
-    name, *rest = arguments
-    if name not in EXPERIMENTS:
-        raise UnknownNameError("experiment", name, EXPERIMENTS)
-    Command = make_dataclass(
-        "Command", [("options", TrainOptions), ("settings", EXPERIMENTS[name])], frozen=True
-    )
-    parsed = _parse(Command, rest, f"train {name}", _first_line(EXPERIMENTS[name]))
-    options, experiment = parsed.options, parsed.settings
-    prepare_jax(options.machine)
-    experiment.training(options.seed)  # refuses wrong settings before anything is written
-
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = options.run_dir or Path("runs") / f"{name}-seed{options.seed}-{stamp}"
-    config = {"experiment": name, "seed": options.seed, "settings": asdict(experiment)}
-    from symla.provenance import provenance
-
-    same_everywhere(config)
-    run = RunFolder(path, is_writer())
-    run.create({**config, **provenance()})
-    return _run(experiment, options.seed, run)
-
-
-def resume(arguments: Sequence[str]) -> int:
-    """Continue an interrupted run: symla resume RUN"""
-    options = _parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__)
-    prepare_jax(options.machine)
-    run = RunFolder(options.run, is_writer())
-    config = run.config()
-    name, seed, settings = config["experiment"], config["seed"], config["settings"]
-    if name not in EXPERIMENTS:
-        raise UnknownNameError("experiment", name, EXPERIMENTS)
-    same_everywhere({"experiment": name, "seed": seed, "settings": settings})
-    experiment = from_settings(EXPERIMENTS[name], settings, run.config_path)
-    experiment.training(seed)
-    from symla.provenance import provenance
-
-    run.note_resume(provenance())
-    return _run(experiment, seed, run)
-
-
-def _run(experiment: Experiment, seed: int, run: RunFolder) -> int:
-    view = TrainingView(console if run.writer else Console(quiet=True))
-    view.say(f"run folder: {run.path}")
-    try:
-        finished = experiment.run(seed, run, view)
-    except KeyboardInterrupt:  # before the first generation, after the last, or a second Ctrl-C
-        finished = False
-    finally:
-        view.close()
-    if not finished:
-        view.say(f"continue with: symla resume {run.path}")
-        return STOPPED
-    if not run.writer:
-        return 0
-    from symla.report import draw, regret_table
-
-    view.say("")
-    print_table(console, *regret_table(run.results()))
-    figures = draw(run)
-    view.say(f"\nfigures: {', '.join(str(path) for path in figures)}")
-    results, path = run.results(), str(run.path)
-    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
-    # Only SymLA goes where it has never been.
-    where = "bandit-arms-20" if results["algorithm"] == "symla" else results["trained_on"]
-    view.say(
-        "\nnext, meta-test it:\n"
-        f"    symla test {path} --environment {where}\n"
-        "or use it in Python:\n"
-        "    import symla\n"
-        f"    rule = symla.load({path!r})\n"
-        f'    print(symla.meta_test(rule, "{where}").regret)'
-    )
-    return 0
-
 
 def test(arguments: Sequence[str]) -> int:
     """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
-    options = _parse(TestOptions, arguments, "test", TestOptions.__doc__)
+    options = parse(TestOptions, arguments, "test", TestOptions.__doc__)
     prepare_jax()
     from symla.algorithms import HAND_MADE
     from symla.bridge.environment import GymnasiumEnvironment
@@ -191,7 +103,7 @@ def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: A
 def report(arguments: Sequence[str]) -> int:
     """Draw the figures of a finished run again: symla report RUN"""
     description = "Draw the figures of a finished run again, and show its table."
-    run = RunFolder(_parse(RunOptions, arguments, "report", description).run)
+    run = RunFolder(parse(RunOptions, arguments, "report", description).run)
     from symla.report import draw, regret_table
 
     print_table(console, *regret_table(run.results()))
@@ -202,7 +114,7 @@ def report(arguments: Sequence[str]) -> int:
 
 def reproduce(arguments: Sequence[str]) -> int:
     """Make a figure of the paper: symla reproduce figure3 | ... | figure7 | all"""
-    options = _parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
+    options = parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
     prepare_jax(MachineOptions(options.devices))
     from symla.experiments.reproduce import figures, reproduce
     from symla.report.reproduction import draw_figure, verdict_table
@@ -232,7 +144,7 @@ def reproduce(arguments: Sequence[str]) -> int:
 
 def export(arguments: Sequence[str]) -> int:
     """Write a rule to a file of its own, with its card: symla export RUN FILE"""
-    options = _parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
+    options = parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
     require(options.file.suffix == ".safetensors", f"{options.file} must end in .safetensors")
     from symla.rules import export as write_rule
     from symla.rules import load
@@ -249,7 +161,7 @@ def export(arguments: Sequence[str]) -> int:
 
 def list_(arguments: Sequence[str]) -> int:
     """Show environments, algorithms, experiments, figures, rules: symla list [WHAT]"""
-    what = _parse(ListOptions, arguments, "list", ListOptions.__doc__).what
+    what = parse(ListOptions, arguments, "list", ListOptions.__doc__).what
     prepare_jax()
     from symla.catalogue import cards, catalogue
 
@@ -269,7 +181,7 @@ def bench(arguments: Sequence[str]) -> int:
     """Measure environment steps per second: symla bench [options]"""
     from symla.benchmark.settings import BenchOptions
 
-    options = _parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
+    options = parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
     shapes = options.build()
     if options.json:
         folder = options.json.absolute().parent  # asked now, not after minutes of measuring
@@ -285,7 +197,7 @@ def bench(arguments: Sequence[str]) -> int:
 
 def doctor(arguments: Sequence[str]) -> int:
     """Show what runs here and why: symla doctor"""
-    _parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
+    parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
     prepare_jax()
     from symla.doctor import doctor
 
@@ -329,23 +241,30 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
-        return COMMANDS[arguments[0]](arguments[1:])
-    except SymlaError as error:
-        if debug:
-            raise
-        complain(str(error))
-        return 2
+        code = COMMANDS[arguments[0]](arguments[1:])
+        processes.part()
+        return code
     except KeyboardInterrupt:
         complain("stopped")
+        processes.part("was interrupted")
         return STOPPED
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a disk that is full, a folder that cannot be read or written
-        if debug:
-            raise
-        complain(str(error))
-        return 2
+    except Exception as error:
+        return _failed(error, debug)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    """Say what to do about it, here and to the other processes. Returns the exit code."""
+    if not isinstance(error, SymlaError):
+        processes.wait_for_verdict()  # one that is gone shows first as a fault of the network
+    message, code = (str(error), 2) if isinstance(error, SymlaError) else advice(error)
+    if debug:
+        traceback.print_exception(error)
+    complain(message)
+    processes.part(f"stopped: {message}", code)
+    return code
 
 
 def _write_report(path: Path, report: Any) -> None:
@@ -361,18 +280,5 @@ def _print_help() -> None:
         purpose, _, usage = command.__doc__.partition(": ")
         print(f"  {usage:<52}{purpose}")
     print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")
+    print(f"Exit codes: {EXIT_CODES}.")
     print("Begin with: symla train bandits")
-
-
-def _parse(options: type, arguments: Sequence[str], command: str, description: str) -> Any:
-    return tyro.cli(
-        options,
-        args=arguments,
-        prog=f"symla {command}",
-        description=description,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )
-
-
-def _first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().split("\n", 1)[0]

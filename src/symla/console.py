@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from symla import train
     from symla.evaluate import Evaluation
+
+console = Console(highlight=False)
 
 PLAIN_SECONDS = 10.0  # between the lines where there is no terminal
 
@@ -50,7 +52,7 @@ class TrainingView:
         self.console = console
         self.bar: Progress | None = None
         self.last_line = -PLAIN_SECONDS
-        self.standing = ""
+        self.reached = self.standing = ""
         self.first: train.Progress | None = None
 
     def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
@@ -70,9 +72,10 @@ class TrainingView:
             self.bar.start()
 
     def progress(self, progress: "train.Progress") -> None:
-        done, total, _, row = progress
+        done, total, row = progress.generation, progress.generations, progress.row
         if self.measure in row:
-            self.standing = f"{self.measure} {row[self.measure]:.2f}"
+            self.reached = f"{self.measure} {row[self.measure]:.2f}"
+        self.standing = ", ".join(filter(None, (self.reached, *_faults(progress))))
         where = f"generation {done}/{total}"
         left = f"{_clock(self._left(progress))} left"
         if self.bar is not None:
@@ -111,6 +114,14 @@ class TrainingView:
         else:
             with suppress(BrokenPipeError):  # nobody reads any more: train on
                 print(text, flush=True)
+
+
+def _faults(progress: "train.Progress") -> Iterator[str]:
+    """What else a person should know: nothing, if all is well."""
+    if progress.not_finite:
+        yield f"{progress.not_finite} returns not finite (left out)"
+    if progress.equal:
+        yield f"all returns equal in {progress.equal} generations (nothing to learn from)"
 
 
 def _clock(seconds: float) -> str:

@@ -36,8 +36,27 @@ class CheckpointError(SymlaError):
     """A checkpoint or run folder that cannot be read, or does not hold what it should."""
 
 
+class SchemaError(CheckpointError):
+    """Whole, but written by a version of symla that this one does not follow."""
+
+
+class StorageError(SymlaError, OSError):
+    """The disk is full, or a folder cannot be written."""
+
+    def __str__(self) -> str:
+        return str(self.args[-1] if len(self.args) == 1 else self.strerror)
+
+
+class LockedError(SymlaError):
+    """Another process writes in this run folder."""
+
+
 class DivergenceError(SymlaError):
     """Training left the finite numbers."""
+
+
+class ProcessError(SymlaError):
+    """Of several processes that train together, one is missing, gone, stuck or disagrees."""
 
 
 class FaultyEnvironmentError(SymlaError):

@@ -10,8 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from symla import processes
 from symla.caches import cache_folder
-from symla.errors import SettingError, require
+from symla.errors import ProcessError, SettingError, require
+
+_ADVICE = (
+    "Every one needs the same --coordinator HOST:PORT and --processes N, and its own --process-id "
+    "from 0"
+)
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,13 @@ class MachineOptions:
     """This is one of several processes, on one machine or many, that train together; the first one
     writes. Under SLURM the next three are found by themselves."""
     coordinator: str | None = None
-    """distributed: host:port of the first process."""
+    """distributed: host:port of the first process; the port must be free there."""
     processes: int | None = None
     """distributed: how many there are."""
     process_id: int | None = None
     """distributed: which one this is, from 0."""
+    wait: float = 8.0
+    """distributed: seconds that the processes wait for each other to start. Above 0."""
 
 
 def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
@@ -41,6 +49,7 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
     devices = machine.devices
     require(devices is None or devices >= 1, f"devices must be at least 1, got {devices}")
     named = (machine.coordinator, machine.processes, machine.process_id)
+    require(machine.wait > 0, f"wait must be above 0 seconds, got {machine.wait}")
     require(
         machine.distributed or named == (None, None, None),
         "--coordinator, --processes and --process-id need --distributed beside them",
@@ -52,13 +61,42 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     if machine.distributed:
+        _meet(*_found(machine), machine.wait)
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        platforms = os.environ.get("JAX_PLATFORMS", "")
+        raise SettingError(
+            f"jax cannot use the devices it was told to (JAX_PLATFORMS={platforms!r}): "
+            f"{error or 'there are none here'}. Unset JAX_PLATFORMS, or set it to cpu"
+        ) from error
+
+
+def _found(machine: MachineOptions) -> tuple[str, int, int]:
+    """Address, number and own number: as given, the rest from SLURM and its like."""
+    from jax._src.clusters import ClusterEnv  # nothing public asks without also connecting
+
+    given = machine.coordinator, machine.processes, machine.process_id
+    if None in given:
         try:
-            jax.distributed.initialize(machine.coordinator, machine.processes, machine.process_id)
-        except (RuntimeError, ValueError) as error:
+            given = ClusterEnv.auto_detect_unset_distributed_params(*given, None, None, None)[:3]
+        except (RuntimeError, ValueError, TypeError, KeyError, OSError) as error:
             raise SettingError(
-                f"the processes did not find each other: {error}. Every one needs the same "
-                "--coordinator HOST:PORT and --processes N, and its own --process-id from 0"
+                f"the processes cannot find each other: {error}. {_ADVICE}"
             ) from error
+    require(None not in given, f"the processes cannot find each other. {_ADVICE}")
+    return given
+
+
+def _meet(coordinator: str, count: int, number: int, wait: float) -> None:
+    import jax
+
+    port = processes.meet(coordinator, count, number, wait)  # of jax, which trusts everybody
+    host = coordinator.rpartition(":")[0]
+    try:
+        jax.distributed.initialize(f"{host}:{port}", count, number, initialization_timeout=60)
+    except (RuntimeError, ValueError) as error:
+        raise ProcessError(f"the processes did not find each other: {error}. {_ADVICE}") from error
 
 
 def _cores() -> int:

@@ -3,13 +3,29 @@
 Room: host. No jax: `--help` must answer at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
 from symla.machine import MachineOptions
+from symla.store import Keeping
+
+
+@dataclass(frozen=True)
+class SavingOptions:
+    """When checkpoints are written. No result depends on it."""
+
+    checkpoint_seconds: float = 60.0
+    """Seconds between checkpoints: what a kill may cost. At least 0; 0: as often as can be."""
+    checkpoint_generations: int | None = None
+    """Also write one after every so many generations. At least 1."""
+
+    def build(self) -> Keeping:
+        """Raises SettingError for a setting outside its range."""
+        return Keeping(self.checkpoint_seconds, self.checkpoint_generations)
 
 
 @dataclass(frozen=True)
@@ -18,6 +34,7 @@ class TrainOptions:
     """Everything random follows from it. The same seed, machine and versions give the same rule."""
     run_dir: Path | None = None
     """Where the run is kept. Default: runs/EXPERIMENT-seed0-DATE-TIME."""
+    saving: SavingOptions = field(default_factory=SavingOptions)
     machine: MachineOptions = field(default_factory=MachineOptions)
 
 
@@ -80,10 +97,17 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class ResumeOptions:
-    """Continue an interrupted run, exactly where its newest checkpoint is."""
+    """Continue an interrupted run, exactly where its newest checkpoint is.
+
+    The settings are the run's own. Those that change no generation (how many there are, what is
+    tested) may be given anew; others only with --allow-changes.
+    """
 
     run: tyro.conf.Positional[Path]
     """A run folder."""
+    allow_changes: bool = False
+    """Go on with other settings than the run began with. It then equals no other run."""
+    saving: SavingOptions = field(default_factory=SavingOptions)
     machine: MachineOptions = field(default_factory=MachineOptions)
 
 
@@ -112,3 +136,17 @@ class ListOptions:
 @dataclass(frozen=True)
 class DoctorOptions:
     """Show what runs here and why: versions, devices, the kernel, the caches."""
+
+
+def parse(options: type, arguments: Sequence[str], command: str, description: str) -> Any:
+    return tyro.cli(
+        options,
+        args=arguments,
+        prog=f"symla {command}",
+        description=description,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+
+
+def first_line(thing: Any) -> str:
+    return (thing.__doc__ or "").strip().split("\n", 1)[0]

@@ -89,7 +89,7 @@ def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
 
     Its card keeps where the rule comes from, and what `card` adds: a summary, say, or results.
     """
-    own = {"schema", "sha256", "outer"}  # of the file it came from
+    own = {"schema", "sha256", "outer", "best"}  # of the file it came from
     origin = {key: value for key, value in rule.card.items() if key not in own}
     save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**origin, **card})
 

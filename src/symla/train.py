@@ -4,12 +4,8 @@ ask -> lifetimes -> tell        one generation, all on the device
 metrics, checkpoint, watch      between chunks, on the host
 """
 
-import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,23 +13,25 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, Rule
 from symla.devices import everywhere, gather, replicate, spread
 from symla.environments.base import Environment
-from symla.errors import CheckpointError, DivergenceError, require
+from symla.errors import require
 from symla.gradients import lesson
 from symla.lifetime import lifetime
+from symla.metrics import Metrics, divergence, rows_of
 from symla.outer import PolicyGradient
 from symla.outer.base import Candidates, OuterLoop
-from symla.store import RunFolder, flatten, unflatten
+from symla.saving import Saver, restore
+from symla.signals import stop_signal
+from symla.store import RunFolder
 from symla.types import Params, PRNGKey, State
 
 CHUNK_SECONDS = 1.0  # how long the host lets the device run before it looks at signals
 CHUNK_LIMIT = 64  # generations
-CHECKPOINT_SECONDS = 60.0
-CHECKPOINTS_KEPT = 3
+LONG_SECONDS = 10.0  # a generation that long is saved at once, lest a signal lose it
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,6 @@ class Training:
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
 
 
-class Metrics(NamedTuple):
-    """Of one generation: what the candidates earned, and how far the meta-parameters went."""
-
-    returns: Float[Array, " P"]
-    update_norm: Float[Array, ""]
-    params_norm: Float[Array, ""]
-
-
 class Progress(NamedTuple):
     """What the host loop tells whoever watches it, after each chunk."""
 
@@ -74,6 +64,8 @@ class Progress(NamedTuple):
     generations: int  # in all
     seconds: float  # since training began, compilation apart
     row: dict[str, float]  # metrics of the last generation, and of the probe where there is one
+    not_finite: int = 0  # returns that were, and did not count, since training began
+    equal: int = 0  # generations whose returns were all the same
 
 
 def init(training: Training, start: Params | None = None) -> State:
@@ -87,7 +79,10 @@ def init(training: Training, start: Params | None = None) -> State:
 def generation(
     training: Training, key: PRNGKey, state: State, number: Int[Array, ""]
 ) -> tuple[State, Metrics]:
-    """Ask, live, tell. All its randomness follows from (key, number)."""
+    """Ask, live, tell. All its randomness follows from (key, number).
+
+    The state stays as it was if what comes of it is not finite: `Metrics.sound` says so.
+    """
     key = jax.random.fold_in(key, number)
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = everywhere(training.outer.ask)(noise_key, state)
@@ -102,8 +97,10 @@ def generation(
     def learn(state, candidates, returns):
         after = training.outer.tell(state, candidates, returns)
         before, params = training.outer.params(state), training.outer.params(after)
-        update = jax.tree.map(jnp.subtract, params, before)
-        return after, Metrics(returns, _norm(update), _norm(params))
+        update, size = _norm(jax.tree.map(jnp.subtract, params, before)), _norm(params)
+        sound = jnp.any(jnp.isfinite(returns)) & _finite((after, update, size))
+        kept = jax.tree.map(lambda new, old: jnp.where(sound, new, old), after, state)
+        return kept, Metrics(returns, update, size, sound)
 
     return everywhere(learn)(state, candidates, returns)
 
@@ -159,24 +156,28 @@ def population_returns(
     return over_devices((candidates.params, candidates.group), key)
 
 
-@partial(jax.jit, static_argnames="training", donate_argnames="state")
+@partial(jax.jit, static_argnames="training")
 def advance(
     training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
 ) -> tuple[State, Metrics]:
     """`count` generations after the first `done`; metrics of each, in the first `count` rows.
 
-    `count` is dynamic, so that chunks of any length up to CHUNK_LIMIT share one compilation; and
-    so is the key of the seed.
+    It ends early at a generation that is not sound. `count` is dynamic, so that chunks of any
+    length up to CHUNK_LIMIT share one compilation; and so is the key of the seed. The state is
+    not donated: it is small, and whatever happens in a chunk, the host can save what was before.
     """
 
-    def body(i, carry):
-        state, rows = carry
+    def body(carry):
+        i, state, rows, _ = carry
         state, metrics = generation(training, key, state, done + i)
-        return state, jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
+        rows = jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
+        return i + 1, state, rows, metrics.sound
 
     _, shapes = jax.eval_shape(partial(generation, training), key, state, done)
-    rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape)), shapes)
-    return jax.lax.fori_loop(0, count, body, (state, rows))
+    rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape), row.dtype), shapes)
+    start = jnp.zeros_like(count), state, rows, jnp.asarray(True)
+    _, state, rows, _ = jax.lax.while_loop(lambda c: (c[0] < count) & c[3], body, start)
+    return state, rows
 
 
 def meta_train(
@@ -194,121 +195,105 @@ def meta_train(
     `start`, else from fresh meta-parameters.
 
     `probe` looks at the rule every `probe_every` generations; what it returns joins the metrics
-    row. `manifest` is stored with every checkpoint. SIGINT and SIGTERM end the training early,
-    with a checkpoint. Returns the rule and the number of generations done.
+    row, and the best rule by it is kept. `manifest` is stored with every checkpoint. SIGINT and
+    SIGTERM end the training early, with a checkpoint; so does whatever is raised. Returns the rule
+    and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
-    done, state = restore(training, run, start)
-    program, key = replace(training, seed=0), replicate(jax.random.key(training.seed))
-    state = replicate(state)  # as `advance` returns it, so that it is compiled only once
-
-    def rule() -> Rule:
-        params = jax.tree.map(jnp.copy, training.outer.params(state))  # state will be donated
-        return Rule(training.algorithm, params, manifest)
-
-    def save() -> None:
-        run.save(done, flatten(jax.device_get(state), "outer"), manifest, CHECKPOINTS_KEPT)
-
-    # Compiled before the clock starts: a chunk of no generations.
-    state, _ = jax.block_until_ready(advance(program, key, state, _int(done), _int(0)))
-    started = saved = time.monotonic()
-    before = max((row.get("seconds", 0.0) for row in run.metrics()), default=0.0)
-    kept = done  # generations in the newest checkpoint
-    pace = None  # seconds a generation
-    with stop_signal() as stopped:
-        while done < generations:
-            affordable = 1 if pace is None else max(1, min(CHUNK_LIMIT, int(CHUNK_SECONDS / pace)))
-            # Processes have clocks and signals of their own, but must do the same.
-            wishes = gather(affordable, stopped.is_set())
-            if wishes[:, 1].any():
-                break
-            count = min(int(wishes[0, 0]), probe_every - done % probe_every, generations - done)
-
-            begun = time.monotonic()
-            state, metrics = jax.block_until_ready(
-                advance(program, key, state, _int(done), _int(count))
-            )
-            metrics = jax.device_get(metrics)
-            now = time.monotonic()
-            pace = (now - begun) / count
-
-            rows = _rows(metrics, done, count)
-            if not math.isfinite(rows[-1]["params_norm"]):
-                raise DivergenceError(
-                    f"the meta-parameters left the finite numbers by generation {done + count}: "
-                    f"lower learning_rate or sigma. {run.path} keeps what was before"
-                )
-            done += count
-            if done % probe_every == 0 or done == generations:
-                rows[-1] |= probe(rule())
-            rows[-1]["seconds"] = round(before + time.monotonic() - started, 3)
-            run.append_metrics(rows)
-            if now - saved > CHECKPOINT_SECONDS:
-                save()
-                saved, kept = now, done
-            watch(Progress(done, generations, time.monotonic() - started, rows[-1]))
-        if done > kept:
-            save()
-    return rule(), done
+    hint = f"`symla resume {run.path}` continues from its newest checkpoint"
+    with run.locked(), stop_signal(hint) as stopped:
+        restored = restore(run, partial(init, training, start))
+        loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
+        loop.done, loop.state = restored.done, replicate(restored.state)
+        loop.compile()
+        try:
+            while loop.done < generations:
+                # Processes have clocks and signals of their own, but must do the same.
+                wishes = gather(loop.affordable(generations), stopped.is_set())
+                if wishes[:, 1].any():
+                    break
+                watch(loop.chunk(int(wishes[0, 0]), generations))
+        finally:
+            if loop.done > loop.saver.kept:
+                loop.saver.save(loop.done, loop.state)
+        return Rule(training.algorithm, training.outer.params(loop.state), manifest), loop.done
 
 
-def restore(training: Training, run: RunFolder, start: Params | None = None) -> tuple[int, State]:
-    """Generations done and the state: of the newest checkpoint in `run`, or a fresh start.
+class _Loop:
+    """Meta-training between two looks at the clock: a chunk on the device, then its bookkeeping."""
 
-    Metric rows past the checkpoint are dropped; they will be written again, the same.
-    """
-    state = init(training, start)
-    if not any(run.checkpoints()):
-        run.forget_metrics_after(0)
-        return 0, state
-    checkpoint = run.newest_checkpoint()
-    done = checkpoint.manifest.get("generation")
-    if not isinstance(done, int):
-        raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
-    arrays = unflatten(state, "outer", checkpoint.arrays, checkpoint.path)
-    run.forget_metrics_after(done)
-    return done, jax.tree.map(jnp.asarray, arrays)
+    def __init__(
+        self,
+        training: Training,
+        run: RunFolder,
+        saver: Saver,
+        probe: Callable[[Rule], dict[str, float]],
+        probe_every: int,
+    ):
+        self.training, self.run, self.saver = training, run, saver
+        # One compilation serves every seed.
+        bits = replicate(jax.random.key_data(jax.random.key(training.seed)))
+        key = jax.jit(jax.random.wrap_key_data)(bits)  # no key itself goes to other processes
+        self.advance = partial(advance, replace(training, seed=0), key)
+        self.probe, self.probe_every = probe, probe_every
+        self.done, self.state = 0, None
+        self.pace: float | None = None  # seconds a generation
+        self.not_finite = self.equal = 0
+
+    def compile(self) -> None:
+        """Before the clock starts: a chunk of no generations."""
+        jax.block_until_ready(self.advance(self.state, _int(self.done), _int(0)))
+        self.before = max((row.get("seconds", 0.0) for row in self.run.metrics()), default=0.0)
+        self.started = time.monotonic()
+
+    def affordable(self, generations: int) -> int:
+        """How many are to come in the next chunk."""
+        many = 1 if self.pace is None else max(1, min(CHUNK_LIMIT, int(CHUNK_SECONDS / self.pace)))
+        to_probe = self.probe_every - self.done % self.probe_every
+        to_save = self.saver.until_next(self.done) or many
+        return min(many, to_probe, to_save, generations - self.done)
+
+    def chunk(self, count: int, generations: int) -> Progress:
+        """Generations on the device, then their rows, a probe and a checkpoint if it is time."""
+        begun = time.monotonic()
+        state, metrics = jax.block_until_ready(
+            self.advance(self.state, _int(self.done), _int(count))
+        )
+        metrics = jax.device_get(metrics)
+        self.pace = (time.monotonic() - begun) / count
+        unsound = np.flatnonzero(~metrics.sound[:count])
+        made = int(unsound[0]) if unsound.size else count
+        if made:
+            self._keep(rows_of(metrics, self.done, made), state, generations)
+        if made < count:
+            self.saver.save(self.done, self.state)
+            raise divergence(metrics.returns[made], self.done + 1, self.run.path)
+        seconds = time.monotonic() - self.started
+        return Progress(self.done, generations, seconds, self.row, self.not_finite, self.equal)
+
+    def _keep(self, rows: list[dict[str, Any]], state: State, generations: int) -> None:
+        done, row = rows[-1]["generation"], rows[-1]
+        if done % self.probe_every == 0 or done == generations:
+            params = self.training.outer.params(state)
+            row |= self.probe(Rule(self.training.algorithm, params, self.saver.manifest))
+            self.saver.consider(done, row, state)
+        row["seconds"] = round(self.before + time.monotonic() - self.started, 3)
+        self.run.append_metrics(rows)
+        # Rows and state go on together: whatever was raised until here, both are as before.
+        self.done, self.state, self.row = done, state, row
+        self.not_finite += sum(row["not_finite"] for row in rows)
+        self.equal += sum(row["return_best"] == row["return_worst"] for row in rows)
+        if self.saver.due(done) or self.pace > LONG_SECONDS:
+            self.saver.save(done, state)
 
 
-@contextmanager
-def stop_signal() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets. The second does what it always did."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped  # only the main thread may handle signals
-        return
-
-    def restore_handlers():
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def handle(number, frame):
-        stopped.set()
-        restore_handlers()
-
-    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        restore_handlers()
+def _finite(tree: Any) -> Bool[Array, ""]:
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
 
 
 def _norm(tree: Params) -> Float[Array, ""]:
     return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))
-
-
-def _rows(metrics: Metrics, done: int, count: int) -> list[dict[str, Any]]:
-    """One a generation. Summed here, where the order does not depend on the devices."""
-    return [
-        {
-            "generation": done + i + 1,
-            "return_mean": float(np.mean(metrics.returns[i], dtype=np.float64)),
-            "return_best": float(np.max(metrics.returns[i])),
-            "update_norm": float(metrics.update_norm[i]),
-            "params_norm": float(metrics.params_norm[i]),
-        }
-        for i in range(count)
-    ]
 
 
 def _int(value: int) -> Int[Array, ""]:

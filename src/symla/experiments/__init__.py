@@ -7,7 +7,7 @@ until an experiment runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from symla.experiments.bandits import Bandits
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from symla.train import Progress
 
 
+@runtime_checkable
 class View(Protocol):
     """Whoever watches an experiment: the console, or nobody."""
 
@@ -28,6 +29,7 @@ class View(Protocol):
     def stop(self, generations_done: int, interrupted: bool) -> None: ...
 
 
+@runtime_checkable
 class Experiment(Protocol):
     """A frozen dataclass whose fields are the options of the command line."""
 

@@ -97,12 +97,18 @@ class EvolutionStrategies:
         )
 
     def gradient(self, candidates: Candidates, returns: Float[Array, " P"]) -> Params:
-        """Of the expected return: mean over pairs of epsilon (R+ - R-) / (2 sigma)."""
+        """Of the expected return: mean over pairs of epsilon (R+ - R-) / (2 sigma).
+
+        A return that is not finite says nothing: its pair is left out, both of the twins.
+        """
+        whole = jnp.all(jnp.isfinite(jnp.stack(jnp.split(returns, 2))), axis=0)  # pairs
+        returns = jnp.where(jnp.concatenate([whole, whole]), returns, jnp.inf)
         if self.shaping == "ranks":
             returns = centered_ranks(returns)
         noise, sigma = candidates.extra
         plus, minus = jnp.split(returns, 2)
-        weight = (plus - minus) / (2.0 * sigma * plus.size)
+        pairs = jnp.maximum(jnp.sum(whole), 1).astype(jnp.float32)
+        weight = jnp.where(whole, plus - minus, 0.0) / (2.0 * sigma * pairs)
         return jax.tree.map(
             lambda epsilon: jnp.tensordot(weight, epsilon, axes=1, precision=PRECISION),
             noise,
@@ -134,9 +140,11 @@ def _normal_like(key: PRNGKey, params: Params) -> Params:
 
 def centered_ranks(returns: Float[Array, " P"]) -> Float[Array, " P"]:
     """Ranks scaled to [-0.5, 0.5]. Equal returns share the mean of their ranks, so that returns
-    which are all equal give no gradient instead of a random one."""
+    which are all equal give no gradient instead of a random one. Those that are infinite come last,
+    and the others rank as if they were alone."""
+    others = jnp.maximum(jnp.sum(jnp.isfinite(returns)) - 1, 1).astype(jnp.float32)
     ordered = jnp.sort(returns)
     below = jnp.searchsorted(ordered, returns, side="left")
     upto = jnp.searchsorted(ordered, returns, side="right")
     rank = (below + upto - 1).astype(jnp.float32) / 2.0
-    return rank / (returns.size - 1) - 0.5
+    return rank / others - 0.5

@@ -1,0 +1,24 @@
+"""What to do about faults that others raise: jax, the operating system. Room: host."""
+
+
+def advice(error: Exception) -> tuple[str, int]:
+    """A message for the person, and the exit code: 2 if they can mend it, 1 if it is our fault."""
+    text = f"{error}"
+    if isinstance(error, MemoryError) or any(
+        words in text.lower() for words in ("resource_exhausted", "out of memory")
+    ):
+        return (
+            f"out of memory: {_first_line(text)}. Take a smaller --population or fewer "
+            "--lifetimes; a run keeps what it reached, and `symla resume RUN --allow-changes` "
+            "takes new numbers"
+        ), 2
+    if isinstance(error, OSError):  # a folder that cannot be read, an address that is not there
+        return text, 2
+    return (
+        f"a fault of symla itself: {type(error).__name__}: {_first_line(text)}. Please report it, "
+        "with what the same command shows with --debug"
+    ), 1
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n", 1)[0][:300].rstrip(".")

@@ -1,0 +1,47 @@
+"""The only room that touches the disk: run folders, checkpoints, metrics, results.
+
+Everything is written whole or not at all: to a temporary file, flushed, renamed; and a checkpoint's
+manifest, which holds the SHA-256 of its arrays and of itself, comes last. Arrays are safetensors,
+the rest is JSON; nothing is ever unpickled. No jax here, so that `report` can read without it.
+
+    RUN/config.json          experiment, settings, seed, command, hardware, revision
+        metrics.jsonl        a row a generation
+        checkpoints/         generation-000150.safetensors and .json, the manifest; best-*
+        results.json         regret per environment and algorithm
+        figures/*.png
+        lock                 host and process of whoever writes here now; empty when nobody does
+"""
+
+from symla.store.checkpoints import (
+    SCHEMA,
+    Arrays,
+    Checkpoint,
+    flatten,
+    load_checkpoint,
+    save_checkpoint,
+    unflatten,
+)
+from symla.store.files import read_json, read_object, write, write_json
+from symla.store.run import Keeping, RunFolder
+from symla.store.settings import describe, differences, fits, from_settings, rebuild
+
+__all__ = [
+    "SCHEMA",
+    "Arrays",
+    "Checkpoint",
+    "Keeping",
+    "RunFolder",
+    "describe",
+    "differences",
+    "fits",
+    "flatten",
+    "from_settings",
+    "load_checkpoint",
+    "read_json",
+    "read_object",
+    "rebuild",
+    "save_checkpoint",
+    "unflatten",
+    "write",
+    "write_json",
+]

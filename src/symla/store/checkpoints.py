@@ -1,0 +1,132 @@
+"""Checkpoints: arrays by name in a safetensors file, and a manifest that vouches for them."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from symla.errors import CheckpointError, SchemaError
+from symla.store.files import read_json, write, write_json
+
+SCHEMA = 2
+
+# Schema -> what makes its manifests those of the next. A schema that no longer has one is refused.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: lambda manifest: manifest,  # 2 adds the manifest's own SHA-256, which 1 cannot have
+}
+
+Arrays = dict[str, np.ndarray]
+
+
+class Checkpoint(NamedTuple):
+    arrays: Arrays  # by name, "params/recurrent"
+    manifest: dict[str, Any]
+    path: Path
+
+
+def flatten(tree: Any, name: str) -> Arrays:
+    """NamedTuples and tuples of arrays as one flat dictionary, "params/forward/weight" -> array."""
+    if isinstance(tree, tuple):
+        keys = getattr(tree, "_fields", range(len(tree)))
+        return {k: v for key, x in zip(keys, tree) for k, v in flatten(x, f"{name}/{key}").items()}
+    return {name: np.asarray(tree)}
+
+
+def unflatten(template: Any, name: str, arrays: Arrays, where: Path) -> Any:
+    """The tree whose arrays `flatten` named, checked against the template's shapes and types.
+
+    Raises CheckpointError that names the array which is missing or of another shape.
+    """
+    if isinstance(template, tuple):
+        keys = getattr(template, "_fields", range(len(template)))
+        parts = [unflatten(t, f"{name}/{k}", arrays, where) for k, t in zip(keys, template)]
+        return type(template)(*parts) if hasattr(template, "_fields") else tuple(parts)
+    if name not in arrays:
+        raise CheckpointError(
+            f"{where} holds no {name!r}, which its manifest's algorithm needs: it is a checkpoint "
+            f"of another algorithm, or damaged. It holds: {', '.join(sorted(arrays))}"
+        )
+    found, expected = arrays[name], (tuple(template.shape), np.dtype(template.dtype))
+    if (found.shape, found.dtype) != expected:
+        raise CheckpointError(
+            f"{where}: {name!r} is {found.dtype}{list(found.shape)}, but its manifest's algorithm "
+            f"needs {expected[1]}{list(expected[0])}: it is a checkpoint of another algorithm"
+        )
+    return found
+
+
+def save_checkpoint(path: Path, arrays: Arrays, manifest: Mapping[str, Any]) -> None:
+    """Write `path` (.safetensors), then its manifest (.json) with the SHA-256 of both."""
+    data = safetensors.numpy.save(arrays)
+    write(path, data)
+    digest = hashlib.sha256(data).hexdigest()
+    whole = {"schema": SCHEMA, "sha256": digest, **manifest}
+    write_json(path.with_suffix(".json"), {**whole, "manifest_sha256": manifest_digest(whole)})
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Raises CheckpointError if any of it is missing, damaged, or of another schema."""
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"{path} is not a checkpoint: name a .safetensors file")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror}") from error
+    manifest = load_manifest(path.with_suffix(".json"))
+    if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
+        raise CheckpointError(
+            f"{path} is damaged: its contents do not match the SHA-256 in its manifest, "
+            f"{path.stem}.json. Take an earlier checkpoint of the run"
+        )
+    try:
+        return Checkpoint(safetensors.numpy.load(data), manifest, path)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def load_manifest(path: Path) -> dict[str, Any]:
+    """Of today's schema, whatever it was written in.
+
+    Raises CheckpointError if it is damaged; SchemaError if it is of a newer
+    schema, or of one too old to migrate.
+    """
+    manifest = read_json(path)
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise CheckpointError(f"{path} is not the manifest of a checkpoint")
+    signed = schema >= 2
+    if signed and manifest.pop("manifest_sha256", None) != manifest_digest(manifest):
+        newer = f", or of a newer symla (schema {schema})" if schema > SCHEMA else ""
+        raise CheckpointError(
+            f"{path} is damaged: it does not match its own SHA-256{newer}. Take an earlier "
+            "checkpoint of the run"
+        )
+    check_schema(path, schema)
+    for step in range(schema, SCHEMA):
+        manifest = MIGRATIONS[step](manifest)
+    return manifest | {"schema": SCHEMA}
+
+
+def check_schema(path: Path, schema: int) -> None:
+    """Raises SchemaError for what this version cannot read, and says what can."""
+    if schema > SCHEMA:
+        raise SchemaError(
+            f"{path} was written by a newer symla (schema {schema}, this one reads up to "
+            f"{SCHEMA}): upgrade with `python -m pip install --upgrade symla`"
+        )
+    if any(step not in MIGRATIONS for step in range(schema, SCHEMA)):
+        raise SchemaError(
+            f"{path} has schema {schema}, from which this symla cannot migrate (it reads "
+            f"{min(MIGRATIONS, default=SCHEMA)} to {SCHEMA}): open it with the version that wrote "
+            "it"
+        )
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of what it says, whatever the order and the spaces."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

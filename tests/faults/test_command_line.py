@@ -1,0 +1,147 @@
+"""Bad input and faults through the real command line: what, where, and what to do."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from symla.store import RunFolder
+from tests.faults.test_damage import GOLDEN
+from tests.faults.trainer import WORDS, contents
+from tests.test_cli import command, symla
+
+
+@pytest.fixture
+def golden(tmp_path):
+    """A finished run, as the oldest version that had runs left it."""
+    return shutil.copytree(GOLDEN / "schema-1", tmp_path / "run")
+
+
+def refused(folder, *arguments, words, code=2, **environment):
+    """The words are said, the code is as documented, and nothing on disk is another."""
+    before = contents(folder)
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, timeout=300,
+        env=os.environ | environment,
+    )  # fmt: skip
+    said = " ".join(done.stderr.split())
+    assert done.returncode == code, said
+    for word in words:
+        assert word in said
+    assert "Traceback" not in said
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("golden_run", sorted(GOLDEN.iterdir()), ids=lambda p: p.name)
+def test_old_runs_resume(golden_run, tmp_path):
+    folder = shutil.copytree(golden_run, tmp_path / "run")
+    rows = RunFolder(folder).metrics()
+    done = symla("resume", folder, "--generations", 6)
+    assert done.returncode == 0, done.stderr
+    assert "changed: search.generations: 4 -> 6" in done.stdout
+    after = RunFolder(folder).metrics()
+    assert [row["generation"] for row in after] == [1, 2, 3, 4, 5, 6]
+    assert after[:4] == rows
+    config = RunFolder(folder).config()
+    assert config["settings"]["search"]["generations"] == 6
+    assert config["resumed"][0]["changes"] == ["search.generations: 4 -> 6"]
+
+
+def test_other_settings_are_shown_and_refused_until_allowed(golden):
+    changed = ("--sigma", "0.1", "--population", "8")
+    words = ("search.sigma: 0.4 -> 0.1", "search.population: 4 -> 8", "--allow-changes")
+    refused(golden, "resume", golden, *changed, words=words)
+    allowed = ("--allow-changes", "--generations", "5")
+    done = symla("resume", golden, *changed, *allowed)
+    assert done.returncode == 0, done.stderr
+    assert "changed: search.sigma: 0.4 -> 0.1" in done.stdout
+
+
+def test_a_configuration_that_its_checkpoints_do_not_know(golden):
+    config = json.loads((golden / "config.json").read_text())
+    config["seed"] = 1  # a bit flipped on the disk
+    (golden / "config.json").write_text(json.dumps(config))
+    refused(golden, "resume", golden, words=("seed: 0 -> 1", "--allow-changes"))
+
+
+def test_a_misspelt_option_of_resume_gets_the_nearest(golden):
+    refused(golden, "resume", golden, "--generatons", "9", words=("--generations",))
+
+
+def test_a_newer_schema_of_the_configuration(golden):
+    config = json.loads((golden / "config.json").read_text())
+    (golden / "config.json").write_text(json.dumps({**config, "schema": 99}))
+    refused(golden, "resume", golden, words=("newer symla", "--upgrade"))
+
+
+def test_other_random_numbers(golden):
+    done = symla("resume", golden, "--generations", 5)  # from here on it remembers them
+    assert done.returncode == 0, done.stderr
+    newest = next(RunFolder(golden).checkpoints()).read_bytes()
+    done = subprocess.run(
+        command("resume", golden, "--generations", 6), capture_output=True, text=True, check=False,
+        env=os.environ | {"JAX_DEFAULT_PRNG_IMPL": "rbg"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "threefry2x32" in done.stderr
+    assert "JAX_DEFAULT_PRNG_IMPL" in done.stderr
+    assert next(RunFolder(golden).checkpoints()).read_bytes() == newest
+
+
+def test_no_display(golden):
+    (golden / "figures").mkdir(exist_ok=True)
+    environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
+    done = subprocess.run(
+        command("report", golden), capture_output=True, text=True, check=False,
+        env=environment | {"MPLBACKEND": "TkAgg"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(list((golden / "figures").glob("*.png"))) == 2
+
+
+def test_no_gpu(tmp_path):
+    words = ("cannot use the devices", "JAX_PLATFORMS")
+    arguments = ("test", "random", "--environment", "bandit-easy", "--lifetimes", "2")
+    refused(tmp_path, *arguments, words=words, JAX_PLATFORMS="cuda")
+
+
+def test_out_of_memory(monkeypatch, capsys):
+    """What jax raises for more than any machine can promise."""
+    import jax.numpy as jnp
+
+    from symla import cli
+
+    monkeypatch.setitem(cli.COMMANDS, "list", lambda arguments: jnp.zeros(2**45).sum())
+    assert cli.run_command(["list"]) == 2
+    said = capsys.readouterr().err
+    assert "out of memory" in said
+    assert "Take a smaller --population or fewer --lifetimes" in said
+    assert "Traceback" not in said
+
+
+def test_checkpoints_as_often_as_never(tmp_path):
+    for option in ("--checkpoint-seconds", "--checkpoint-generations"):
+        words = (f"{option[2:].replace('-', '_')} must be",)
+        refused(tmp_path, "train", "bandits", *WORDS, option, "-1", words=words)
+
+
+def test_exit_codes_are_shown():
+    assert "130 stopped by a signal" in symla("--help").stdout
+
+
+def test_a_fault_of_ours_is_one_line_too(monkeypatch, capsys):
+    from symla import cli
+
+    def broken(arguments):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setitem(cli.COMMANDS, "list", broken)
+    assert cli.run_command(["list"]) == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "--debug" in said
+    assert "Traceback" not in said
+    assert cli.run_command(["list", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
