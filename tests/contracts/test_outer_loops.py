@@ -40,7 +40,9 @@ def test_keeps_structure_shapes_and_types(name, key):
     loop = OUTER_LOOPS[name]()
     state = loop.init(start())
     candidates = loop.ask(key, state)
-    after = loop.tell(state, candidates, jnp.arange(float(candidates.group.size)))
+    population = jax.tree.leaves(candidates.params)[0].shape[0]
+    assert population % candidates.group.size == 0
+    after = loop.tell(state, candidates, jnp.arange(float(population)))
     assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
     assert jax.tree.map(jnp.shape, loop.params(after)) == jax.tree.map(jnp.shape, start())
 
