@@ -174,11 +174,12 @@ class Ours:
 
     def __init__(self, training: Training):
         self.training, self.done, self.state = training, 0, replicate(init(training))
+        self.key = replicate(jax.random.key(training.seed))
 
     def advance(self, count: int) -> float:
         done, count_ = (replicate(jnp.asarray(x, jnp.int32)) for x in (self.done, count))
         begun = time.perf_counter()
-        state, _ = advance(self.training, self.state, done, count_)
+        state, _ = advance(self.training, self.key, self.state, done, count_)
         self.state = jax.block_until_ready(state)
         self.done += count
         return time.perf_counter() - begun
@@ -220,7 +221,9 @@ def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
 def time_to_regret(seed: int) -> dict[str, Any]:
     """Seconds of training, probes and compilation apart, until regret on two arms is TARGET."""
     settings = SearchSettings()
-    ours = Training(SymLA(), IndependentBandit(2), settings.build(), settings.lifetimes, 100, seed)
+    ours = Training(
+        SymLA(), (IndependentBandit(2),), settings.build(), settings.lifetimes, 100, seed
+    )
     theirs = SymLA(backend="plain")
     runs = {
         "symla": Ours(ours),

@@ -113,7 +113,7 @@ def test_a_shipped_rule_works_right_after_installing():
 
 def test_list_shows_everything():
     shown = symla("list").stdout
-    for name in ("bandit-arms-K", "bandit-hard", "thompson", "meta-rnn", "bandits"):
+    for name in ("bandit-arms-K", "bandit-hard", "thompson", "meta-rnn", "bandits", "gymnasium:ID"):
         assert name in shown
 
 

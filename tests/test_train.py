@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ MANIFEST = {
 def tiny(seed=0, **changes):
     settings = {
         "algorithm": SymLA(hidden_size=4),
-        "environment": make("bandit-arms-2"),
+        "environments": (make("bandit-arms-2"),),
         "outer": EvolutionStrategies(population=4),
         "lifetimes": 3,
         "length": 10,
@@ -75,9 +76,11 @@ def test_a_run_folder_is_a_rule(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, loaded.params, rule.params)
 
 
-def test_chunks_of_any_length_share_one_compilation(tmp_path):
+def test_chunks_of_any_length_and_any_seed_share_one_compilation(tmp_path):
     before = train.advance._cache_size()
-    meta_train(tiny(seed=77), 14, new_run(tmp_path / "run"), MANIFEST, probe_every=3)
+    for seed in (1, 2):
+        training = tiny(seed, length=11)  # as no other test has it
+        meta_train(training, 14, new_run(tmp_path / str(seed)), MANIFEST, probe_every=3)
     assert train.advance._cache_size() == before + 1
 
 
@@ -95,7 +98,9 @@ def test_twins_live_the_same_lifetimes():
     """With no perturbation to tell them apart, twins earn the same and other pairs do not."""
     training = tiny(outer=EvolutionStrategies(population=8, sigma=1e-30))
     candidates = training.outer.ask(jax.random.key(0), train.init(training))
-    returns = train.population_returns(training, candidates, jax.random.key(1))
+    returns = train.population_returns(
+        training, training.environments[0], candidates, jax.random.key(1)
+    )
     np.testing.assert_array_equal(returns[:4], returns[4:])
     assert jnp.unique(returns[:4]).size > 1
 
@@ -107,22 +112,21 @@ def test_any_assignment_to_groups(groups):
     asked = training.outer.ask(jax.random.key(0), train.init(training))
     key = jax.random.key(1)
     group = jnp.asarray(groups)
-    returns = train.population_returns(training, asked._replace(group=group), key)
+    live = partial(train.population_returns, training, *training.environments)
+    returns = live(asked._replace(group=group), key)
     for p in range(6):
         params = jax.tree.map(lambda x, p=p: x[p : p + 1], asked.params)
         alone = Candidates(params, group[p % group.size][None])
-        np.testing.assert_array_equal(
-            train.population_returns(training, alone, key), returns[p : p + 1]
-        )
+        np.testing.assert_array_equal(live(alone, key), returns[p : p + 1])
 
 
 def test_metrics_are_of_the_generation_they_name():
-    training = tiny()
+    training, key = tiny(), replicate(jax.random.key(0))
     state = train.init(training)
-    _, metrics = train.advance(training, replicate(state), train._int(0), train._int(2))
+    _, metrics = train.advance(training, key, replicate(state), train._int(0), train._int(2))
     state = train.init(training)
     for number in range(2):
-        state, one = train.generation(training, state, jnp.asarray(number))
+        state, one = train.generation(training, key, state, jnp.asarray(number))
         for name, column in metrics._asdict().items():
             np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
     assert jnp.all(metrics.returns[2:] == 0)
@@ -139,7 +143,7 @@ def test_settings_outside_their_range_are_refused(tmp_path):
 @pytest.mark.parametrize("algorithm", [SymLA(), MetaRNN(hidden_size=16)])
 def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
     training = Training(
-        algorithm, make("bandit-easy"), EvolutionStrategies(64, 0.1, 0.05), 16, 50, seed=0
+        algorithm, (make("bandit-easy"),), EvolutionStrategies(64, 0.1, 0.05), 16, 50, seed=0
     )
     rule, _ = meta_train(training, 60, new_run(tmp_path / "run"), {})
     regret = meta_test(rule, "bandit-easy", 1000, 50).regret
@@ -157,8 +161,9 @@ from symla.environments import make
 from symla.outer import Candidates, EvolutionStrategies
 from symla.train import Training, _int, advance, init
 assert len(jax.devices()) == int(sys.argv[1])
-training = Training(SymLA(), make("bandit-arms-3"), EvolutionStrategies(32), 5, 30, seed=0)
-state, metrics = advance(training, replicate(init(training)), _int(0), _int(12))
+training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)
+start = replicate(jax.random.key(0)), replicate(init(training))
+state, metrics = advance(training, *start, _int(0), _int(12))
 leaves = jax.tree.leaves(jax.device_get((state, metrics)))
 print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
 """

@@ -14,6 +14,8 @@ _HOMES = {
     "meta_test": "evaluate",
     "make": "environments",
     "Rule": "algorithms",
+    "Agent": "algorithms.agent",
+    "GymnasiumEnvironment": "bridge.environment",
     "SymLA": "algorithms",
     "MetaRNN": "algorithms",
     "EvolutionStrategies": "outer",

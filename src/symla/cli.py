@@ -10,25 +10,35 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from rich.console import Console
 
-from symla.console import TrainingView, complain, print_table
-from symla.errors import SettingError, SymlaError, UnknownNameError, require
+from symla.console import TrainingView, complain, print_table, print_test
+from symla.errors import (
+    FaultyEnvironmentError,
+    SettingError,
+    SymlaError,
+    UnknownNameError,
+    require,
+)
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
 from symla.options import (
     DoctorOptions,
     ExportOptions,
     ListOptions,
+    ReproduceOptions,
     ResumeOptions,
     RunOptions,
     TestOptions,
     TrainOptions,
 )
 from symla.store import RunFolder, from_settings, write_json
+
+if TYPE_CHECKING:
+    from symla.evaluate import Evaluation
 
 STOPPED = 130
 
@@ -123,8 +133,8 @@ def test(arguments: Sequence[str]) -> int:
     options = _parse(TestOptions, arguments, "test", TestOptions.__doc__)
     prepare_jax()
     from symla.algorithms import HAND_MADE
-    from symla.environments import make
-    from symla.evaluate import meta_test
+    from symla.bridge.environment import GymnasiumEnvironment
+    from symla.evaluate import find, meta_test
     from symla.rules import hand_made, load
 
     known = options.algorithm in HAND_MADE
@@ -132,18 +142,24 @@ def test(arguments: Sequence[str]) -> int:
     name = options.environment or (rule.card.get("trained_on") if rule else None)
     if not isinstance(name, str):
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
-    environment = make(name)
-    rule = rule or hand_made(options.algorithm, environment, options.length)
-    result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
-
-    report = {"algorithm": options.algorithm, "environment": name, **result.to_json()}
-    print(f"{options.algorithm} on {name}: {result.lifetimes} lifetimes of {result.length} steps")
-    print(f"  return {result.return_}   (mean and 95% confidence interval)")
-    if result.regret:
-        print(f"  regret {result.regret}")
-    if options.json:
-        _write_report(options.json, report)
+    environment = find(name, options.time_limit)
+    in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
+    rule = rule or hand_made(options.algorithm, in_jax, options.length)
+    try:
+        result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
+    except FaultyEnvironmentError as fault:
+        if fault.measured:
+            _tell_test(options, name, fault.measured, incomplete=True, reason=str(fault))
+        raise
+    _tell_test(options, name, result)
     return 0
+
+
+def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: Any) -> None:
+    print_test(options.algorithm, where, result)
+    if options.json:
+        about = {"algorithm": options.algorithm, "environment": where}
+        _write_report(options.json, {**about, **result.to_json(), **more})
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -155,6 +171,36 @@ def report(arguments: Sequence[str]) -> int:
     print_table(console, *regret_table(run.results()))
     for path in draw(run):
         print(path)
+    return 0
+
+
+def reproduce(arguments: Sequence[str]) -> int:
+    """Make a figure of the paper: symla reproduce figure3 | ... | figure7 | all"""
+    options = _parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
+    prepare_jax(MachineOptions(options.devices))
+    from symla.experiments.reproduce import figures, reproduce
+    from symla.report.reproduction import draw_figure, verdict_table
+
+    if options.figure not in (*figures(), "all"):
+        raise UnknownNameError("figure", options.figure, [*figures(), "all"])
+    results = options.results
+    if options.scale == "tiny":  # never in place of what was trained in earnest
+        results = results / "tiny"
+    for name in figures() if options.figure == "all" else (options.figure,):
+        view = TrainingView(console)
+        try:
+            found = reproduce(
+                name, options.scale, options.lifetimes, results, options.runs, view, options.only
+            )
+        finally:
+            view.close()
+        if found is None:
+            if options.only:
+                continue
+            view.say(f"continue with the same command: symla reproduce {name} --scale full")
+            return STOPPED
+        print_table(console, *verdict_table(found))
+        view.say(f"figure: {draw_figure(results / name)}\n")
     return 0
 
 
@@ -188,7 +234,8 @@ def list_(arguments: Sequence[str]) -> int:
     }
     cards = {name: read_json(path.with_suffix(".json")) for name, path in pretrained().items()}
     sections = {
-        "environments": {name: repr(e) for name, e in (ENVIRONMENTS | families).items()},
+        "environments": {name: repr(e) for name, e in (ENVIRONMENTS | families).items()}
+        | {"gymnasium:ID": "any of Gymnasium with Discrete actions, gymnasium:CartPole-v1 say"},
         "algorithms (hand-made ones can be tested at once)": {
             name: _first_line(kind) + (" (hand-made)" if name in HAND_MADE else "")
             for name, kind in ALGORITHMS.items()
@@ -237,6 +284,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": train,
     "resume": resume,
     "test": test,
+    "reproduce": reproduce,
     "report": report,
     "export": export,
     "list": list_,

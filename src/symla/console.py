@@ -12,6 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from symla import train
+    from symla.evaluate import Evaluation
 
 PLAIN_SECONDS = 10.0  # between the lines where there is no terminal
 
@@ -29,6 +30,17 @@ def print_table(console: Console, header: Sequence[str], rows: Sequence[Sequence
     widths = [max(map(len, column)) for column in zip(header, *rows)]
     for row in (header, *rows):
         print("   ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def print_test(algorithm: str, where: str, result: "Evaluation") -> None:
+    print(f"{algorithm} on {where}: {result.lifetimes} lifetimes of {result.length} steps")
+    print(f"  return {result.return_}   (mean and 95% confidence interval)")
+    if result.regret:
+        print(f"  regret {result.regret}")
+    if episodes := result.episodes:
+        print(f"  an episode's return: first {episodes.first_return}, last {episodes.last_return}")
+        print(f"  an episode's length: first {episodes.first_length}, last {episodes.last_length}")
+        print(f"  ({episodes.ended} ended; {episodes.lifetimes} lifetimes saw two or more)")
 
 
 class TrainingView:

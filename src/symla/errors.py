@@ -5,6 +5,7 @@ Room: base layer. Imports nothing of symla, and no jax, so that the command line
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class SymlaError(Exception):
@@ -37,6 +38,15 @@ class CheckpointError(SymlaError):
 
 class DivergenceError(SymlaError):
     """Training left the finite numbers."""
+
+
+class FaultyEnvironmentError(SymlaError):
+    """An environment that raised, hung, crashed, or broke its own promises.
+
+    `measured` is what a test measured before, an Evaluation; None if that was nothing.
+    """
+
+    measured: Any = None
 
 
 def require(holds: bool, message: str) -> None:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from symla.algorithms.base import LearningAlgorithm, new_percept, next_percept
+from symla.algorithms.base import LearningAlgorithm, lifetime_keys, new_percept, next_percept
 from symla.environments.base import Environment
 from symla.types import Params, Percept, PRNGKey, State, Task, Trace
 
@@ -39,7 +39,7 @@ def lifetime(
     noise, whatever their meta-parameters. Without a trace, memory is flat in `length`.
     """
     spec = environment.spec
-    task_key, reset_key, learner_key, action_key, step_key = jax.random.split(key, 5)
+    task_key, reset_key, learner_key, action_key, step_key = lifetime_keys(key)
     task = environment.sample_task(task_key)
     state, observation = environment.reset(reset_key, task)
     start = _Moment(

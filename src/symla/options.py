@@ -5,6 +5,7 @@ Room: host. No jax: `--help` must answer at once.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -30,15 +31,39 @@ class TestOptions:
     """A shipped rule, a run folder, a checkpoint (.safetensors), or random, ucb1, thompson,
     bayes-optimal."""
     environment: str | None = None
-    """Where it is tested: `symla list` shows the names. Default: where it was trained."""
+    """Where it is tested: `symla list` shows the names; gymnasium:ID is any environment of
+    Gymnasium, gymnasium:MODULE:ID one of yours. Default: where it was trained."""
     lifetimes: int = 1000
     """How many lifetimes it lives. At least 2."""
     length: int = 100
     """Steps in each lifetime. At least 1."""
     seed: int = 0
     """The same seed gives the same tasks to every rule."""
+    time_limit: float = 60.0
+    """gymnasium: seconds that one call of the environment may take."""
     json: Path | None = None
     """Also write the result to this file."""
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """Make a figure of the paper from our own rules, and say which of its claims hold."""
+
+    figure: tyro.conf.Positional[str]
+    """figure3, figure4, figure5, figure6, figure7, or all."""
+    scale: Literal["test", "full", "tiny"] = "test"
+    """test: the rules that come with the repository. full: train them first, for hours. tiny: only
+    to see that everything runs."""
+    lifetimes: int = 512
+    """Lifetimes of each rule in each test. At least 2."""
+    results: Path = Path("results")
+    """Where rules, results and figures are kept, a folder a figure."""
+    runs: Path = Path("runs")
+    """full: where training runs are kept, and continued from."""
+    only: str = ""
+    """full: train only the rules whose name contains this, and test nothing."""
+    devices: int | None = None
+    """Cores of a CPU to use. Default: all. The result is the same."""
 
 
 @dataclass(frozen=True)

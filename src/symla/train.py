@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -38,18 +38,20 @@ CHECKPOINTS_KEPT = 3
 class Training:
     """Everything a generation depends on but its state. Hashable: one compilation a Training.
 
-    `lifetimes` are lived by each candidate, each `length` steps long. Raises SettingError outside
-    ranges.
+    `lifetimes` are lived by each candidate, each `length` steps long. Generations go round the
+    `environments`, one each: they may differ in size where the algorithm can take any. Raises
+    SettingError outside ranges.
     """
 
     algorithm: LearningAlgorithm
-    environment: Environment
+    environments: tuple[Environment, ...]
     outer: OuterLoop
     lifetimes: int
     length: int
     seed: int
 
     def __post_init__(self):
+        require(len(self.environments) >= 1, "there must be an environment to train on")
         require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
         require(self.length >= 1, f"length must be at least 1 step, got {self.length}")
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
@@ -72,18 +74,27 @@ class Progress(NamedTuple):
     row: dict[str, float]  # metrics of the last generation, and of the probe where there is one
 
 
-def init(training: Training) -> State:
-    """The outer loop's state before the first generation."""
+def init(training: Training, start: Params | None = None) -> State:
+    """The outer loop's state before the first generation, from `start` or fresh meta-parameters."""
+    if start is not None:
+        return training.outer.init(start)
     key = jax.random.fold_in(jax.random.key(training.seed), 0xFFFFFFFF)
-    return training.outer.init(training.algorithm.init_params(key, training.environment.spec))
+    return training.outer.init(training.algorithm.init_params(key, training.environments[0].spec))
 
 
-def generation(training: Training, state: State, number: Int[Array, ""]) -> tuple[State, Metrics]:
-    """Ask, live, tell. All its randomness follows from (seed, number)."""
-    key = jax.random.fold_in(jax.random.key(training.seed), number)
+def generation(
+    training: Training, key: PRNGKey, state: State, number: Int[Array, ""]
+) -> tuple[State, Metrics]:
+    """Ask, live, tell. All its randomness follows from (key, number)."""
+    key = jax.random.fold_in(key, number)
     noise_key, lifetimes_key = jax.random.split(key)
     candidates = everywhere(training.outer.ask)(noise_key, state)
-    returns = population_returns(training, candidates, lifetimes_key)
+    returns = jax.lax.switch(
+        number % len(training.environments),
+        [partial(population_returns, training, e) for e in training.environments],
+        candidates,
+        lifetimes_key,
+    )
 
     def learn(state, candidates, returns):
         after = training.outer.tell(state, candidates, returns)
@@ -95,7 +106,11 @@ def generation(training: Training, state: State, number: Int[Array, ""]) -> tupl
 
 
 def population_returns(
-    training: Training, candidates: Candidates, key: PRNGKey, over_devices: Callable = spread
+    training: Training,
+    environment: Environment,
+    candidates: Candidates,
+    key: PRNGKey,
+    over_devices: Callable[..., Any] = spread,
 ) -> Float[Array, " P"]:
     """The mean return of each candidate over its lifetimes, spread over all devices.
 
@@ -108,12 +123,15 @@ def population_returns(
         return x.reshape(population // groups, groups, *x.shape[1:]).swapaxes(0, 1)
 
     members = jax.tree.map(by_group, candidates.params)
-    live = over_devices(jax.vmap(partial(group_returns, training), (0, None)))
+    live = over_devices(jax.vmap(partial(group_returns, training, environment), (0, None)))
     return live((members, candidates.group), key).T.reshape(population)
 
 
 def group_returns(
-    training: Training, group: tuple[Params, Int[Array, ""]], key: PRNGKey
+    training: Training,
+    environment: Environment,
+    group: tuple[Params, Int[Array, ""]],
+    key: PRNGKey,
 ) -> Float[Array, " K"]:
     """The mean return of each of the K members of a group.
 
@@ -127,7 +145,7 @@ def group_returns(
 
     def member_return(params):
         def one(key):
-            arguments = training.algorithm, training.environment, params, key
+            arguments = training.algorithm, environment, params, key
             return lifetime(*arguments, training.length, record=False)[0]
 
         return jnp.mean(jax.vmap(one)(keys))
@@ -137,19 +155,20 @@ def group_returns(
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
 def advance(
-    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
 ) -> tuple[State, Metrics]:
     """`count` generations after the first `done`; metrics of each, in the first `count` rows.
 
-    `count` is dynamic, so that chunks of any length up to CHUNK_LIMIT share one compilation.
+    `count` is dynamic, so that chunks of any length up to CHUNK_LIMIT share one compilation; and
+    so is the key of the seed.
     """
 
     def body(i, carry):
         state, rows = carry
-        state, metrics = generation(training, state, done + i)
+        state, metrics = generation(training, key, state, done + i)
         return state, jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
 
-    _, shapes = jax.eval_shape(partial(generation, training), state, done)
+    _, shapes = jax.eval_shape(partial(generation, training), key, state, done)
     rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape)), shapes)
     return jax.lax.fori_loop(0, count, body, (state, rows))
 
@@ -160,18 +179,21 @@ def meta_train(
     run: RunFolder,
     manifest: dict[str, Any],
     *,
+    start: Params | None = None,
     probe: Callable[[Rule], dict[str, float]] = lambda rule: {},
     probe_every: int = 10,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Rule, int]:
-    """Train up to `generations`, from the newest checkpoint in `run` if there is one.
+    """Train up to `generations`, from the newest checkpoint in `run` if there is one, else from
+    `start`, else from fresh meta-parameters.
 
     `probe` looks at the rule every `probe_every` generations; what it returns joins the metrics
     row. `manifest` is stored with every checkpoint. SIGINT and SIGTERM end the training early,
     with a checkpoint. Returns the rule and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
-    done, state = restore(training, run)
+    done, state = restore(training, run, start)
+    program, key = replace(training, seed=0), replicate(jax.random.key(training.seed))
     state = replicate(state)  # as `advance` returns it, so that it is compiled only once
 
     def rule() -> Rule:
@@ -182,7 +204,7 @@ def meta_train(
         run.save(done, flatten(jax.device_get(state), "outer"), manifest, CHECKPOINTS_KEPT)
 
     # Compiled before the clock starts: a chunk of no generations.
-    state, _ = jax.block_until_ready(advance(training, state, _int(done), _int(0)))
+    state, _ = jax.block_until_ready(advance(program, key, state, _int(done), _int(0)))
     started = saved = time.monotonic()
     before = max((row.get("seconds", 0.0) for row in run.metrics()), default=0.0)
     kept = done  # generations in the newest checkpoint
@@ -198,7 +220,7 @@ def meta_train(
 
             begun = time.monotonic()
             state, metrics = jax.block_until_ready(
-                advance(training, state, _int(done), _int(count))
+                advance(program, key, state, _int(done), _int(count))
             )
             metrics = jax.device_get(metrics)
             now = time.monotonic()
@@ -224,12 +246,12 @@ def meta_train(
     return rule(), done
 
 
-def restore(training: Training, run: RunFolder) -> tuple[int, State]:
+def restore(training: Training, run: RunFolder, start: Params | None = None) -> tuple[int, State]:
     """Generations done and the state: of the newest checkpoint in `run`, or a fresh start.
 
     Metric rows past the checkpoint are dropped; they will be written again, the same.
     """
-    state = init(training)
+    state = init(training, start)
     if not any(run.checkpoints()):
         run.forget_metrics_after(0)
         return 0, state

@@ -4,7 +4,7 @@ Room: algorithms. They never import environments: all they know of one is its `S
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,9 @@ from jaxtyping import Array, Float
 
 from symla.networks import dot
 from symla.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State
+
+if TYPE_CHECKING:
+    from symla.algorithms.agent import Agent
 
 
 @runtime_checkable
@@ -47,6 +50,21 @@ def sample_action(key: PRNGKey, logits: Float[Array, " B"]) -> Action:
     return jnp.sum(cumulative[:-1] <= threshold, dtype=jnp.int32)
 
 
+class LifetimeKeys(NamedTuple):
+    """One for each thing that is random in a lifetime."""
+
+    task: PRNGKey
+    reset: PRNGKey
+    learner: PRNGKey  # for `init_state`
+    action: PRNGKey  # with the step folded in, for `step`
+    step: PRNGKey
+
+
+def lifetime_keys(key: PRNGKey) -> LifetimeKeys:
+    """What a lifetime's key becomes, whether its environment is here or on the host."""
+    return LifetimeKeys(*jax.random.split(key, 5))
+
+
 def new_percept(observation: Float[Array, " A"], spec: Spec) -> Percept:
     """The first percept of a lifetime: nothing was done, earned or ended yet."""
     return Percept(observation, jnp.zeros(spec.action_size), jnp.zeros(()), jnp.zeros(()))
@@ -64,7 +82,8 @@ def next_percept(
 class Rule:
     """A learning algorithm with its meta-parameters: what ships, and what `symla.load` returns.
 
-    Meta-test it with `symla.meta_test(rule, "bandit-arms-10")`, or step it by hand, in any program:
+    Meta-test it with `symla.meta_test(rule, "bandit-arms-10")`, let it live in your own Gymnasium
+    loop with `rule.agent(env)`, or step it by hand, in any program:
 
         import jax, symla
         from symla.types import Spec
@@ -86,6 +105,12 @@ class Rule:
     algorithm: LearningAlgorithm
     params: Params
     card: dict[str, Any] = field(default_factory=dict)
+
+    def agent(self, environment: Any, *, seed: int = 0) -> "Agent":
+        """It, living one lifetime in a gymnasium.Env, or anything of its two spaces."""
+        from symla.algorithms.agent import Agent  # late: it needs a Rule, and brings Gymnasium
+
+        return Agent(self, environment, seed)
 
     def init_state(self, key: PRNGKey, spec: Spec) -> State:
         """What one lifetime starts from. Raises SizeError if the rule cannot take `spec`."""

@@ -22,7 +22,7 @@ from symla.devices import replicate
 from symla.environments import Environment
 from symla.outer import Candidates, EvolutionStrategies
 from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
-from symla.types import PRECISION, State
+from symla.types import PRECISION, PRNGKey, State
 
 SECONDS = 0.2  # that a timing lasts at least: the clock and the dispatch must not show
 PEAK_SIZE = 2048
@@ -44,7 +44,7 @@ def training(
 ) -> Training:
     environment = environment or environment_of(shape.observations, shape.actions)
     outer = EvolutionStrategies(shape.population)
-    return Training(algorithm, environment, outer, shape.lifetimes, shape.length, seed=0)
+    return Training(algorithm, (environment,), outer, shape.lifetimes, shape.length, seed=0)
 
 
 def updates(training: Training) -> "Stopwatch":
@@ -62,15 +62,16 @@ def one_program(training: Training) -> "Stopwatch":
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
 def advance_vmapped(
-    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
 ) -> tuple[State, None]:
     """As `advance`, but nothing is spread over devices by us."""
 
     def body(i, state):
-        key = jax.random.fold_in(jax.random.key(training.seed), done + i)
-        noise_key, lifetimes_key = jax.random.split(key)
+        noise_key, lifetimes_key = jax.random.split(jax.random.fold_in(key, done + i))
         candidates = training.outer.ask(noise_key, state)
-        returns = population_returns(training, candidates, lifetimes_key, lambda live: live)
+        returns = population_returns(
+            training, training.environments[0], candidates, lifetimes_key, lambda live: live
+        )
         return training.outer.tell(state, candidates, returns)
 
     return jax.lax.fori_loop(0, count, body, state), None
@@ -83,7 +84,7 @@ def on_one_device(state: State) -> State:
 def lifetimes(training: Training) -> "Stopwatch":
     """Of the lifetimes of one population alone: nothing is asked, nothing told."""
     population = training.outer.population
-    params = training.algorithm.init_params(jax.random.key(0), training.environment.spec)
+    params = training.algorithm.init_params(jax.random.key(0), training.environments[0].spec)
     stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (population, *x.shape)), params)
     candidates = Candidates(stacked, group=jnp.arange(population // 2))  # twins, as in ES
     return Stopwatch(training, live, (candidates, jnp.zeros(population)))
@@ -91,14 +92,14 @@ def lifetimes(training: Training) -> "Stopwatch":
 
 @partial(jax.jit, static_argnames="training", donate_argnames="state")
 def live(
-    training: Training, state: State, done: Int[Array, ""], count: Int[Array, ""]
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
 ) -> tuple[State, None]:
     """As `advance`, but the candidates stay the same."""
     candidates, returns = state
 
     def body(i, _):
-        key = jax.random.fold_in(jax.random.key(training.seed), done + i)
-        return population_returns(training, candidates, key)
+        own_key = jax.random.fold_in(key, done + i)
+        return population_returns(training, training.environments[0], candidates, own_key)
 
     return (candidates, jax.lax.fori_loop(0, count, body, returns)), None
 
@@ -116,9 +117,12 @@ class Stopwatch:
 
     def __post_init__(self):
         self._state, self._done = self.place(self.state), 0
+        self._key = self.place(jax.random.key(self.training.seed))
         begun = time.perf_counter()
         counts = self._count(0), self._count(1)
-        self._advance = self.function.lower(self.training, self._state, *counts).compile()
+        self._advance = self.function.lower(
+            self.training, self._key, self._state, *counts
+        ).compile()
         self.compile_seconds = time.perf_counter() - begun
         self._run(1)  # touches the memory
         self._updates = min(CHUNK_LIMIT, math.ceil(SECONDS / self._run(1)))
@@ -128,7 +132,8 @@ class Stopwatch:
 
     def _run(self, updates: int) -> float:
         begun = time.perf_counter()
-        state, _ = self._advance(self._state, self._count(self._done), self._count(updates))
+        counts = self._count(self._done), self._count(updates)
+        state, _ = self._advance(self._key, self._state, *counts)
         self._state = jax.block_until_ready(state)
         self._done += updates
         return (time.perf_counter() - begun) / updates

@@ -28,7 +28,8 @@ LAST_TICK = "the last micro tick of a step"
 
 def without_parts(shape: Shape, whole: Training) -> dict[str, Stopwatch]:
     """By the name of what is missing, besides all that is missing in those before it."""
-    calm, still = SameNumbers(whole.environment), Still(whole.environment)
+    (environment,) = whole.environments
+    calm, still = SameNumbers(environment), Still(environment)
     idle, fewer = Repeat(NoTick(shape.hidden)), replace(whole.algorithm, micro_ticks=TICKS - 1)
     return {
         "ES arithmetic": lifetimes(whole),

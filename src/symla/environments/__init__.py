@@ -3,8 +3,13 @@
 import re
 from collections.abc import Callable
 
+from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
-from symla.environments.base import Environment, KnowsRegret
+from symla.environments.base import Environment, KnowsRegret, knows_regret
+from symla.environments.control import Balance, Control
+from symla.environments.grid_worlds import Hearts, Target
+from symla.environments.gymnax_adapter import Gymnax
+from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 from symla.errors import SettingError, UnknownNameError
 
 ENVIRONMENTS: dict[str, Environment] = {
@@ -13,6 +18,13 @@ ENVIRONMENTS: dict[str, Environment] = {
     "bandit-easy": DependentBandit(0.1),
     "bandit-medium": DependentBandit(0.25),
     "bandit-hard": DependentBandit(0.4),
+    "associations": Associations(),
+    "cartpole": Control("CartPole-v1"),
+    "acrobot": Control("Acrobot-v1"),
+    "mountain-car": Control("MountainCar-v0"),
+    "balance": Balance(),
+    "hearts": Hearts(),
+    "target": Target(),
 }
 
 
@@ -25,6 +37,7 @@ def _arms(text: str) -> Environment:
 # By prefix: what stands behind it, an example, and what makes the environment from that rest.
 FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
     "bandit-arms-": ("K", "5", _arms),
+    "gymnax:": ("ID", "CartPole-v1", Gymnax),
 }
 
 
@@ -35,6 +48,8 @@ def make(name: str) -> Environment:
     for prefix, (_, _, build) in FAMILIES.items():
         if name.startswith(prefix):
             return build(name.removeprefix(prefix))
+    if name.startswith("gymnasium:"):
+        raise SettingError(f"{name} is not in JAX: it is for `symla test` and agents, not training")
     families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]
     raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
 
@@ -42,9 +57,20 @@ def make(name: str) -> Environment:
 __all__ = [
     "ENVIRONMENTS",
     "FAMILIES",
+    "Associations",
+    "Balance",
+    "Control",
     "DependentBandit",
     "Environment",
+    "Gymnax",
+    "Hearts",
     "IndependentBandit",
     "KnowsRegret",
+    "MoreActions",
+    "Permuted",
+    "Projected",
+    "Rewards",
+    "Target",
+    "knows_regret",
     "make",
 ]

@@ -39,3 +39,9 @@ class KnowsRegret(Protocol):
     def regret(self, task: Task, action: Int[Array, " L"]) -> Float[Array, " L"]:
         """Expected reward of the best action minus that of each action taken."""
         ...
+
+
+def knows_regret(environment: Environment) -> bool:
+    """Whether it, and any environment it transforms, can say what an action cost."""
+    inside = getattr(environment, "environment", None)
+    return isinstance(environment, KnowsRegret) and (inside is None or knows_regret(inside))

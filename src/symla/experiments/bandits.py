@@ -50,7 +50,7 @@ class Bandits:
         )
         return Training(
             algorithm=self.learner.build(),
-            environment=IndependentBandit(self.arms),
+            environments=(IndependentBandit(self.arms),),
             outer=self.search.build(),
             lifetimes=self.search.lifetimes,
             length=self.length,
@@ -94,7 +94,7 @@ class Bandits:
         return {
             "algorithm": describe(training.algorithm, ALGORITHMS),
             "outer": describe(training.outer, OUTER_LOOPS),
-            "spec": asdict(training.environment.spec),
+            "spec": asdict(training.environments[0].spec),
             "trained_on": trained_on,
             "training": {"experiment": "bandits", "seed": training.seed, **asdict(self)},
             "devices": describe_devices(),

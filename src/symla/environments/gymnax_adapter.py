@@ -1,0 +1,110 @@
+"""Every gymnax environment with discrete actions, as `gymnax:ID`.
+
+Room: environments. Observations are flattened to float32 (a discrete one becomes one-hot), and
+otherwise left as gymnax gives them. Episodes end here, and are reset by `lifetime`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from symla.errors import SettingError, UnknownNameError
+from symla.types import Action, Observation, PRNGKey, Spec, Timestep
+
+
+@dataclass(frozen=True)
+class Gymnax:
+    """The gymnax environment of that ID, with its default parameters.
+
+    Raises UnknownNameError for an unknown ID, SettingError where actions are not discrete.
+    """
+
+    name: str
+
+    def __post_init__(self):
+        _load(self.name)
+
+    @property
+    def spec(self) -> Spec:
+        environment, params = _load(self.name)
+        space = environment.observation_space(params)
+        size = getattr(space, "n", None) or int(jnp.zeros(space.shape).size)
+        actions = int(environment.action_space(params).n)
+        return Spec(int(size), actions, int(params.max_steps_in_episode))
+
+    def sample_task(self, key: PRNGKey) -> tuple[()]:
+        return ()
+
+    def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[Any, Observation]:
+        environment, params = _load(self.name)
+        with _own_habits():
+            observation, state = environment.reset_env(key, params)
+            return _settled(state), self._flat(observation)
+
+    def step(self, key: PRNGKey, task: tuple[()], state: Any, action: Action) -> Timestep:
+        environment, params = _load(self.name)
+        with _own_habits():
+            observation, after, reward, terminated, _ = environment.step_env(
+                key, state, action, params
+            )
+            truncated = environment.is_truncated(after, params)
+            after = jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), after, state)
+            terminated = jnp.asarray(terminated, bool)
+            return Timestep(
+                after,
+                self._flat(observation),
+                jnp.asarray(reward, jnp.float32).reshape(()),
+                terminated,
+                jnp.asarray(truncated, bool) & ~terminated,
+            )
+
+    def _flat(self, observation: Any) -> Observation:
+        environment, params = _load(self.name)
+        count = getattr(environment.observation_space(params), "n", None)
+        if count is not None:
+            return jax.nn.one_hot(observation, int(count), dtype=jnp.float32)
+        return jnp.ravel(jnp.asarray(observation, jnp.float32))
+
+
+@cache
+def _load(name: str) -> tuple[Any, Any]:
+    """The environment and its parameters, checked. gymnax is slow to import: only when needed."""
+    import gymnax
+    from gymnax.environments import spaces
+
+    if name not in gymnax.registered_envs:
+        raise UnknownNameError("gymnax environment", name, gymnax.registered_envs)
+    try:
+        with jax.ensure_compile_time_eval():  # whoever asks first may be tracing
+            environment, params = gymnax.make(name)
+    except Exception as error:  # some need data that has to be fetched
+        raise SettingError(f"gymnax cannot make {name}: {error}") from error
+    actions, observations = environment.action_space(params), environment.observation_space(params)
+    if not isinstance(actions, spaces.Discrete):
+        raise SettingError(
+            f"gymnax:{name} has continuous actions ({type(actions).__name__}); "
+            "symla's learning algorithms choose among discrete ones"
+        )
+    if not isinstance(observations, (spaces.Box, spaces.Discrete)):
+        raise SettingError(
+            f"gymnax:{name} shows {type(observations).__name__} observations; "
+            "symla reads arrays (Box) and whole numbers (Discrete)"
+        )
+    return environment, params
+
+
+@contextmanager
+def _own_habits() -> Iterator[None]:
+    """gymnax mixes types and ranks where our own tests are strict."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+def _settled(state: Any) -> Any:
+    """Python numbers become arrays of a fixed type, as a scan needs them."""
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.asarray(x).dtype), state)

@@ -1,0 +1,92 @@
+"""The figures of the paper, from the stored results of `symla reproduce`, and their verdicts."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display needed
+import matplotlib.pyplot as plt
+import numpy as np
+
+from symla.report.figures import STYLE
+from symla.report.names import COLOURS
+from symla.store import read_json
+
+FALLBACK = "#5c6770"
+
+
+def verdict_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """A row a claim: what was claimed, what was measured, whether it holds."""
+    header = [results["figure"], "measured", "holds"]
+    rows = [
+        [verdict["claim"], verdict["measured"], "yes" if verdict["holds"] else "NO"]
+        for verdict in results["verdicts"]
+    ]
+    return header, rows
+
+
+def draw_figure(folder: Path) -> Path:
+    """Draw the figure of that results folder. Returns where it is."""
+    results = read_json(folder / "results.json")
+    path = folder / f"{folder.name}.png"
+    with plt.rc_context(STYLE):
+        figure = _matrices(results) if results["kind"] == "matrix" else _curves(results)
+        figure.suptitle(results["title"], x=0.01, ha="left", fontsize=11)
+        figure.savefig(path)
+        plt.close(figure)
+    return path
+
+
+def _matrices(results: dict[str, Any]) -> plt.Figure:
+    """Heat maps, trained x tested, a map a learner; the paper's numbers in brackets."""
+    matrices = results["matrix"]
+    first = next(iter(matrices.values()))
+    columns = len(next(iter(first.values())))
+    figure, axes = plt.subplots(
+        1, len(matrices), squeeze=False, figsize=(1.2 + (1.0 * columns + 1.4) * len(matrices), 4.6)
+    )
+    highest = max(c["mean"] for m in matrices.values() for row in m.values() for c in row.values())
+    for axis, (learner, matrix) in zip(axes[0], matrices.items()):
+        trained, tested = list(matrix), list(next(iter(matrix.values())))
+        means = np.array([[matrix[row][column]["mean"] for column in tested] for row in trained])
+        axis.imshow(means, cmap="YlOrRd", vmin=0, vmax=1.2 * highest, aspect="auto")
+        for i, row in enumerate(trained):
+            for j, column in enumerate(tested):
+                cell = matrix[row][column]
+                text = f"{cell['mean']:.2f}\n±{cell['ci95']:.2f}"
+                theirs = results.get("paper", {}).get(row, {}).get(column)
+                text += f"\n[{theirs:g}]" if theirs is not None else ""
+                axis.text(j, i, text, ha="center", va="center", fontsize=8)
+        axis.set_xticks(range(len(tested)), tested, rotation=30, ha="right")
+        axis.set_yticks(range(len(trained)), trained)
+        axis.set(title=learner, xlabel="tested on", ylabel="trained on")
+        axis.spines[:].set_visible(False)
+    return figure
+
+
+def _curves(results: dict[str, Any]) -> plt.Figure:
+    """Reward a step over the lifetime with 95% bands, a panel a task; long lifetimes below."""
+    panels = results["panels"]
+    figure, axes = plt.subplots(2, len(panels), squeeze=False, figsize=(1 + 3.6 * len(panels), 6.4))
+    for column, (task, lines) in zip(axes.T, panels.items()):
+        for who, line in lines.items():
+            long = line["length"] > results["length"]
+            axis = column[1] if long else column[0]
+            mean, ci95 = np.array(line["mean"]), np.array(line["ci95"])
+            steps = (np.arange(mean.size) + 0.5) * line["length"] / mean.size
+            learner, _, condition = who.partition(", ")
+            style = "-" if not condition or long else "--"
+            colour = COLOURS.get(learner, FALLBACK)
+            axis.plot(steps, mean, style, color=colour, lw=1.8, label=who)
+            axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.18, lw=0)
+        column[0].set_title(task)
+        for axis in column:
+            if axis.lines:
+                axis.axhline(0.0, color="#d0d4d8", lw=0.8, zorder=0)
+                axis.set(xlabel="step of the lifetime")
+                axis.legend(fontsize=7)
+            else:
+                axis.set_visible(False)
+    axes[0][0].set_ylabel("reward a step")
+    return figure

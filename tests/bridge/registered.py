@@ -1,0 +1,232 @@
+"""Environments of Gymnasium that misbehave, each in one way, and some that do not.
+
+They fail at step FAILING_STEP of the lifetime, whatever episodes there were before.
+"""
+
+import os
+import re
+import signal
+import sys
+import time
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete, Sequence, Text, Tuple
+
+FAILING_STEP = 7
+EPISODE = 3  # steps: the failing one is in the third episode
+
+
+class Counting(gymnasium.Env):
+    """Observes (episode, step of the episode); terminates after EPISODE steps, pays the step."""
+
+    observation_space = Box(-np.inf, np.inf, (2,), np.float32)
+    action_space = Discrete(2)
+
+    def __init__(self):
+        self.episode, self.lived = -1, 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.seed = seed if seed is not None else self.seed
+        self.episode, self.step_ = self.episode + 1, 0
+        return self.see(), {}
+
+    def see(self):
+        return np.array([self.episode, self.step_], np.float32)
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        self.step_ += 1
+        self.lived += 1
+        answer = [self.see(), float(self.step_), self.step_ >= EPISODE, False, {}]
+        return tuple(self.spoil(answer) if self.lived == FAILING_STEP else answer)
+
+    def spoil(self, answer):
+        return answer
+
+
+class Raises(Counting):
+    def spoil(self, answer):
+        raise RuntimeError("the motor\nis on fire")
+
+
+class RaisesOnce(Counting):
+    """In the lifetime with the unlucky seed alone."""
+
+    def spoil(self, answer):
+        if str(self.seed) == os.environ["UNLUCKY_SEED"]:
+            raise RuntimeError("of all lifetimes, this one")
+        return answer
+
+
+class ResetRaises(Counting):
+    def reset(self, **keywords):
+        raise RuntimeError("no map was found")
+
+
+class ConstructorRaises(Counting):
+    def __init__(self):
+        raise OSError("the simulator has no licence")
+
+
+class NeedsPackage(Counting):
+    def __init__(self):
+        import no_such_package  # noqa: F401
+
+
+class Truncates(Counting):
+    def step(self, action):
+        observation, reward, ends, _, info = super().step(action)
+        return observation, reward, False, ends, info
+
+
+class NaNReward(Counting):
+    def spoil(self, answer):
+        return [answer[0], float("nan"), *answer[2:]]
+
+
+class InfiniteReward(Counting):
+    def spoil(self, answer):
+        return [answer[0], -np.float64("inf"), *answer[2:]]
+
+
+class NoReward(Counting):
+    def spoil(self, answer):
+        return [answer[0], None, *answer[2:]]
+
+
+class NaNObservation(Counting):
+    def spoil(self, answer):
+        return [np.array([0, np.nan], np.float32), *answer[1:]]
+
+
+class HugeObservation(Counting):
+    def spoil(self, answer):
+        return [np.array([1e300, 0]), *answer[1:]]
+
+
+class WrongShape(Counting):
+    def spoil(self, answer):
+        return [np.zeros(3, np.float32), *answer[1:]]
+
+
+class WrongType(Counting):
+    def spoil(self, answer):
+        return [{"position": 0.0}, *answer[1:]]
+
+
+class OutOfRange(Counting):
+    observation_space = Discrete(9)
+
+    def see(self):
+        return self.lived
+
+    def spoil(self, answer):
+        return [9, *answer[1:]]
+
+
+class OldStep(Counting):
+    def spoil(self, answer):
+        return [answer[0], answer[1], answer[2], answer[4]]
+
+
+class OldReset(Counting):
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)[0]
+
+
+class OldSeed(Counting):
+    def reset(self):
+        return super().reset()[0]
+
+
+class Hangs(Counting):
+    def spoil(self, answer):
+        while True:
+            time.sleep(1)
+
+
+class HangsInC(Counting):
+    """Never gives Python control back: no signal and no thread can end it."""
+
+    def spoil(self, answer):
+        return re.match("(a+)+$", "a" * 100 + "b")
+
+
+class HangsInReset(Counting):
+    def reset(self, **keywords):
+        time.sleep(1000)
+
+
+class Crashes(Counting):
+    def spoil(self, answer):
+        os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(10)
+
+
+class Exits(Counting):
+    def spoil(self, answer):
+        sys.exit("bye")
+
+
+class Prints(Counting):
+    def spoil(self, answer):
+        print("hello from the environment")
+        return answer
+
+
+class DictSpace(Counting):
+    observation_space = Dict({"position": Box(0, 1, (2,))})
+
+
+class TupleSpace(Counting):
+    observation_space = Tuple([Discrete(2), Discrete(3)])
+
+
+class SequenceSpace(Counting):
+    observation_space = Sequence(Discrete(2))
+
+
+class TextSpace(Counting):
+    observation_space = Text(5)
+
+
+class Image(Counting):
+    observation_space = Box(0, 255, (210, 160, 3), np.uint8)
+
+
+class Torques(Counting):
+    action_space = Box(-1, 1, (3,))
+
+
+class Shifted(Counting):
+    """Discrete spaces that do not start at 0."""
+
+    observation_space = Discrete(4, start=-1)
+    action_space = Discrete(3, start=5)
+
+    def see(self):
+        return self.step_ - 1
+
+
+class Corridor(gymnasium.Env):
+    """`tests.probes.environments.Corridor` of three cells."""
+
+    observation_space = Discrete(3)
+    action_space = Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        self.cell = 0
+        return self.cell, {}
+
+    def step(self, action):
+        self.cell = max(self.cell + 2 * int(action) - 1, 0)
+        return self.cell, float(self.cell >= 2), self.cell >= 2, False, {}
+
+
+for kind in list(globals().values()):
+    if isinstance(kind, type) and issubclass(kind, gymnasium.Env):
+        gymnasium.register(f"{kind.__name__}-v0", kind)
+gymnasium.register("OldStepLimited-v0", OldStep, max_episode_steps=100)
+gymnasium.register("NoEntryPoint-v0", "no_such_package.envs:Missing")

@@ -1,0 +1,84 @@
+"""Rewards and observations of control against hand-computed values."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symla.algorithms import Random
+from symla.environments import Balance, Control, Gymnax
+from symla.lifetime import lifetime
+
+
+def test_a_fall_costs_one_and_nothing_else_does(key):
+    total, _, trace = lifetime(Random(), Control("CartPole-v1"), (), key, 300)
+    np.testing.assert_array_equal(trace.reward, -trace.terminated.astype(np.float32))
+    assert total == -trace.terminated.astype(np.float32).sum()
+    assert total < -5
+
+
+def test_arriving_pays_one(key):
+    environment = Control("MountainCar-v0")
+    (state, potential), _ = environment.reset(key, ())
+    at_the_goal = state.replace(position=jnp.float32(0.499), velocity=jnp.float32(0.05))
+    timestep = environment.step(key, (), (at_the_goal, potential), jnp.asarray(2, jnp.int32))
+    assert timestep.terminated
+    assert timestep.reward == 1.0
+
+
+@pytest.mark.parametrize("name", ["Acrobot-v1", "MountainCar-v0"])
+def test_shaping_pays_the_change_of_the_potential(name, key):
+    plain, shaped = Control(name), Control(name, shaping=2.0)
+    state, _ = shaped.reset(key, ())
+    timestep = shaped.step(key, (), state, jnp.asarray(0, jnp.int32))
+    unshaped = plain.step(key, (), state, jnp.asarray(0, jnp.int32))
+    expected = 2.0 * (timestep.state[1] - state[1])
+    np.testing.assert_allclose(timestep.reward - unshaped.reward, expected, rtol=1e-5)
+    assert expected != 0.0
+
+
+def test_the_potential_of_the_car_is_its_energy():
+    """It is conserved, but for rounding and Euler's steps, where the engine is off."""
+    environment, key = Control("MountainCar-v0", shaping=1.0), jax.random.key(0)
+    state, _ = environment.reset(key, ())
+    before = state[1]
+    for _ in range(50):
+        state = environment.step(key, (), state, jnp.asarray(1, jnp.int32)).state
+    np.testing.assert_allclose(state[1], before, atol=0.01)
+
+
+def test_observations_are_of_order_one(key):
+    for name in ("CartPole-v1", "Acrobot-v1", "MountainCar-v0"):
+        environment = Control(name)
+        keys = jax.random.split(key, 64)
+        _, observation = jax.vmap(lambda k, e=environment: e.reset(k, ()))(keys)
+        assert jnp.abs(observation).max() <= 1.0
+
+
+def test_balance_pays_for_upright_and_centred(key):
+    environment = Balance()
+    state, _ = environment.reset(key, ())
+
+    def reward(x, theta):
+        start = state.replace(x=jnp.float32(x), theta=jnp.float32(theta))
+        still = start.replace(x_dot=jnp.float32(0.0), theta_dot=jnp.float32(0.0))
+        return float(environment.step(key, (), still, jnp.asarray(1, jnp.int32)).reward)
+
+    assert reward(0.0, 0.0) == pytest.approx(1.0)
+    assert reward(2.0, 0.0) == pytest.approx((1 + 0.1) / 2)
+    assert reward(0.0, np.pi) == pytest.approx(0.0, abs=1e-6)
+    assert reward(0.0, np.pi / 2) == pytest.approx(0.5)
+
+
+def test_balance_ends_by_time_alone(key):
+    _, _, trace = lifetime(Random(), Balance(), (), key, 450)
+    assert not trace.terminated.any()
+    assert np.flatnonzero(trace.truncated).tolist() == [199, 399]
+
+
+def test_dynamics_are_those_of_gymnax(key):
+    ours, plain = Control("Acrobot-v1"), Gymnax("Acrobot-v1")
+    _, observation = ours.reset(key, ())
+    np.testing.assert_allclose(
+        observation * jnp.array([1, 1, 1, 1, 6.0, 12.0]), plain.reset(key, ())[1], rtol=1e-6
+    )

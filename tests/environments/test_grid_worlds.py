@@ -1,0 +1,86 @@
+"""Grid worlds against hand-computed cases."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symla.environments import Hearts, Target
+from symla.environments.grid_worlds import Hunt, Walk, distinct_cells, walk
+from symla.errors import SettingError
+
+UP, DOWN, LEFT, RIGHT = (jnp.asarray(a, jnp.int32) for a in range(4))
+
+
+def cell(row, column, size):
+    return jnp.asarray(row * size + column, jnp.int32)
+
+
+def zero():
+    return jnp.zeros((), jnp.int32)
+
+
+@pytest.mark.parametrize(
+    ("action", "row", "column"), [(UP, 0, 1), (DOWN, 2, 1), (LEFT, 1, 0), (RIGHT, 1, 2)]
+)
+def test_actions_go_where_their_names_say(action, row, column):
+    assert walk(cell(1, 1, 3), action, 3) == cell(row, column, 3)
+
+
+def test_walls_hold():
+    assert walk(cell(0, 0, 3), UP, 3) == walk(cell(0, 0, 3), LEFT, 3) == cell(0, 0, 3)
+    assert walk(cell(2, 2, 3), DOWN, 3) == walk(cell(2, 2, 3), RIGHT, 3) == cell(2, 2, 3)
+
+
+def test_cells_are_distinct_and_uniform():
+    drawn = jax.vmap(lambda key: jnp.stack(distinct_cells(key, 9, 4)))
+    cells = np.asarray(drawn(jax.random.split(jax.random.key(0), 9000)))
+    assert all(len(set(row)) == 4 for row in cells)
+    for column in cells.T:
+        counts = np.bincount(column, minlength=9)
+        assert np.all(np.abs(counts - 1000) < 5 * np.sqrt(1000))
+
+
+def test_the_heart_pays_and_the_trap_costs(key):
+    environment = Hearts(size=3)
+    state = Hunt(cell(1, 1, 3), heart=cell(1, 2, 3), trap=cell(0, 1, 3), step=zero())
+    found = environment.step(key, (), state, RIGHT)
+    fell = environment.step(key, (), state, UP)
+    walked = environment.step(key, (), state, DOWN)
+    assert [float(t.reward) for t in (found, fell, walked)] == [1.0, -1.0, 0.0]
+    assert [bool(t.terminated) for t in (found, fell, walked)] == [True, True, False]
+
+
+def test_channels_show_agent_heart_and_trap(key):
+    state = Hunt(cell(1, 1, 3), heart=cell(1, 2, 3), trap=cell(0, 1, 3), step=zero())
+    observation = Hearts(size=3).step(key, (), state, DOWN).observation
+    assert np.flatnonzero(observation).tolist() == [7, 9 + 5, 18 + 1]
+
+
+def test_coming_closer_pays_and_obstacles_block(key):
+    environment = Target(size=3, obstacles=1)
+    stone = (jnp.arange(9) == 4).astype(jnp.float32)  # in the middle
+    state = Walk(cell(1, 0, 3), target=cell(2, 2, 3), obstacles=stone, step=zero())
+    down, up, right = (environment.step(key, (), state, a) for a in (DOWN, UP, RIGHT))
+    assert [float(t.reward) for t in (down, up, right)] == [1.0, -1.0, 0.0]
+    assert right.state.agent == state.agent
+    arrived = environment.step(key, (), state._replace(agent=cell(2, 1, 3)), RIGHT)
+    assert arrived.terminated
+    assert arrived.reward == 1.0
+
+
+@pytest.mark.parametrize("environment", [Hearts(size=3), Target(size=4, obstacles=3)])
+def test_an_episode_is_cut_at_its_limit(environment, key):
+    state, _ = environment.reset(key, ())
+    state = state._replace(step=jnp.asarray(environment.episode_length - 1, jnp.int32))
+    state = state._replace(agent=cell(0, 0, environment.size))
+    timestep = environment.step(key, (), state, UP)
+    assert timestep.truncated | timestep.terminated
+    assert not (timestep.truncated & timestep.terminated)
+
+
+def test_grids_that_cannot_be_are_refused():
+    with pytest.raises(SettingError, match="room for 0 to 7 obstacles"):
+        Target(size=3, obstacles=8)
+    with pytest.raises(SettingError, match="size must be at least 2"):
+        Hearts(size=1)

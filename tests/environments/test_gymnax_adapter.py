@@ -1,0 +1,72 @@
+"""Dynamics are Gymnasium's, step by step."""
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symla.environments import Gymnax, make
+from symla.errors import SettingError, UnknownNameError
+
+
+def set_state(theirs, name, state):
+    """Put Gymnasium's environment where gymnax's is."""
+    if name == "CartPole-v1":
+        theirs.state = np.array([state.x, state.x_dot, state.theta, state.theta_dot], np.float64)
+    elif name == "Acrobot-v1":
+        angles = [state.joint_angle1, state.joint_angle2, state.velocity_1, state.velocity_2]
+        theirs.state = np.array(angles, np.float64)
+    else:
+        theirs.state = np.array([state.position, state.velocity], np.float64)
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"])
+def test_steps_as_gymnasium_does(name, key):
+    ours, theirs = Gymnax(name), gymnasium.make(name).unwrapped
+    theirs.reset(seed=0)
+    task = ours.sample_task(key)
+    state, _ = ours.reset(key, task)
+    step = jax.jit(lambda key, state, action: ours.step(key, task, state, action))
+    actions = np.random.default_rng(0).integers(0, ours.spec.action_size, 200)
+    ends = 0
+    for t, action in enumerate(actions):
+        set_state(theirs, name, state)  # from the same place each step: rounding does not add up
+        timestep = step(jax.random.fold_in(key, t), state, jnp.asarray(action, jnp.int32))
+        observation, reward, terminated, _, _ = theirs.step(int(action))
+        np.testing.assert_allclose(timestep.observation, observation, rtol=2e-4, atol=2e-5)
+        assert bool(timestep.terminated) == terminated
+        assert float(timestep.reward) == reward
+        ends += terminated
+        theirs.reset(seed=t)
+        state = ours.reset(jax.random.fold_in(key, t), task)[0] if terminated else timestep.state
+    assert ends > 0 or name != "CartPole-v1"
+
+
+def test_an_episode_is_cut_at_its_limit_and_not_called_terminated(key):
+    environment = Gymnax("MountainCar-v0")
+    state, _ = environment.reset(key, ())
+    cut = []
+    step = jax.jit(lambda state: environment.step(key, (), state, jnp.asarray(1, jnp.int32)))
+    for _ in range(environment.spec.episode_length):
+        timestep = step(state)
+        state = timestep.state
+        cut.append(bool(timestep.truncated))
+        assert not timestep.terminated
+    assert cut == [False] * 199 + [True]
+
+
+def test_images_are_flattened(key):
+    environment = make("gymnax:Catch-bsuite")
+    _, observation = environment.reset(key, ())
+    assert observation.shape == (environment.spec.observation_size,) == (50,)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="CartPole-v1"):
+        make("gymnax:Cartpole-v1")
+
+
+def test_continuous_actions_are_refused():
+    with pytest.raises(SettingError, match="continuous actions"):
+        make("gymnax:Pendulum-v1")
