@@ -25,7 +25,7 @@ BANDIT, LENGTH = IndependentBandit(2), 100
 
 @dataclass(frozen=True)
 class Settings:
-    """The best of the seven tried on seed 0; see docs/performance.md."""
+    """The best of six tried on seed 0; see docs/performance.md."""
 
     hidden: int = 64
     batch: int = 128  # lifetimes an update
