@@ -4,7 +4,8 @@
 
 Theirs is the loop their users write: Open_ES asks, gymnax resets itself, every candidate lives the
 same lifetimes, Open_ES is told; the learning rule inside is our SymLA in plain JAX. It runs as one
-jitted program, as usual, and also with the population spread over the cores as ours is.
+jitted program, as usual, and also with the population spread over the cores as ours is. Time to a
+regret is also that of RL^2 by policy gradient (rl2.py).
 """
 
 # ruff: noqa: E402
@@ -27,6 +28,7 @@ jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # the peers compu
 import jax.numpy as jnp
 import numpy as np
 import optax
+from rl2 import PolicyGradient
 
 from symla.algorithms import Rule, SymLA
 from symla.algorithms.base import new_percept, next_percept
@@ -118,8 +120,9 @@ class Evosax:
         rollout: Callable[..., Any],
         length: int,
         sharded: bool,
+        seed: int = 0,
     ):
-        params = algorithm.init_params(jax.random.key(0), Spec(1, 2))
+        params = algorithm.init_params(jax.random.key(3 * seed), Spec(1, 2))
 
         def annealed(value):  # to a quarter, as ours
             if not settings.annealing:
@@ -152,27 +155,29 @@ class Evosax:
 
             return jax.lax.fori_loop(0, count, body, state)
 
-        state = search.init(jax.random.key(1), params, search.default_params)
+        state = search.init(jax.random.key(3 * seed + 1), params, search.default_params)
         state = jax.tree.map(jnp.asarray, state)
         self.state = replicate(state) if sharded else state
-        self.done, self._run, self._search = 0, run, search
+        self.done, self._run, self._search, self._seed = 0, run, search, seed
+        self.limit = settings.generations
 
     def advance(self, count: int) -> float:
         """Seconds that `count` generations took."""
-        key = jax.random.fold_in(jax.random.key(2), self.done)
+        key = jax.random.fold_in(jax.random.key(3 * self._seed + 2), self.done)
         begun = time.perf_counter()
         self.state = jax.block_until_ready(self._run(self.state, key, count))
         self.done += count
         return time.perf_counter() - begun
 
-    def params(self):
-        return self._search.get_mean(self.state)
+    def rule(self) -> Rule:
+        return Rule(SymLA(), jax.device_get(self._search.get_mean(self.state)))
 
 
 class Ours:
     """The same face on `symla.train`."""
 
-    def __init__(self, training: Training):
+    def __init__(self, training: Training, limit: int = 0):
+        self.limit = limit
         self.training, self.done, self.state = training, 0, replicate(init(training))
         self.key = replicate(jax.random.key(training.seed))
 
@@ -184,8 +189,8 @@ class Ours:
         self.done += count
         return time.perf_counter() - begun
 
-    def params(self):
-        return jax.tree.map(jnp.copy, self.training.outer.params(self.state))
+    def rule(self) -> Rule:
+        return Rule(SymLA(), jax.device_get(self.training.outer.params(self.state)))
 
 
 def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
@@ -226,15 +231,16 @@ def time_to_regret(seed: int) -> dict[str, Any]:
     )
     theirs = SymLA(backend="plain")
     runs = {
-        "symla": Ours(ours),
-        "evosax, spread": Evosax(settings, theirs, bandit_rollout, 100, sharded=True),
+        "symla": Ours(ours, settings.generations),
+        "evosax, spread": Evosax(settings, theirs, bandit_rollout, 100, sharded=True, seed=seed),
+        "RL^2, policy gradient": PolicyGradient(seed),
     }
     results = {name: Result(run.advance(0)) for name, run in runs.items()}
     learning = dict(runs)
-    while learning:  # in turns, so that what disturbs one disturbs both
+    while learning:  # in turns, so that what disturbs one disturbs all
         for name, run in list(learning.items()):
             results[name].after(run)
-            if results[name].reached or run.done >= settings.generations:
+            if results[name].reached or run.done >= run.limit:
                 del learning[name]
     return {name: asdict(result) for name, result in results.items()}
 
@@ -249,12 +255,11 @@ class Result:
     regret: float = math.inf
     reached: bool = False
 
-    def after(self, run: Ours | Evosax) -> None:
+    def after(self, run: Ours | Evosax | PolicyGradient) -> None:
         """Some more generations, and a look at the rule, which does not count as time."""
         self.seconds += run.advance(PROBE_EVERY)
         self.generations = run.done
-        rule = Rule(SymLA(), jax.device_get(run.params()))
-        probe = meta_test(rule, "bandit-arms-2", PROBE_LIFETIMES, 100, PROBE_SEED)
+        probe = meta_test(run.rule(), "bandit-arms-2", PROBE_LIFETIMES, 100, PROBE_SEED)
         self.regret = probe.regret.mean
         self.reached = self.regret <= TARGET
 
@@ -263,7 +268,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--only", choices=("steps", "regret"))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0, help="of the training of ours")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the trainings")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     report: dict[str, Any] = {**provenance(), "load": os.getloadavg()[0]}
@@ -276,11 +281,14 @@ def main() -> None:
             print(f"{name:<26}{rate:.3g} env-steps/s ({low:.3g} .. {high:.3g}), "
                   f"compiling {compiling:.1f} s")  # fmt: skip
     if options.only != "steps":
-        report["regret"] = time_to_regret(options.seed)
-        for name, row in report["regret"].items():
-            found = "reached" if row["reached"] else "not reached, regret"
-            print(f"{name:<26}{found} {row['regret']:.2f} after {row['generations']} generations, "
-                  f"{row['seconds']:.1f} s, compiling {row['compile_seconds']:.1f} s")  # fmt: skip
+        report["regret"] = {}
+        for seed in options.seeds:
+            report["regret"][seed] = time_to_regret(seed)
+            for name, row in report["regret"][seed].items():
+                found = "reached" if row["reached"] else "not reached, regret"
+                print(f"seed {seed}: {name:<24}{found} {row['regret']:.2f} after "
+                      f"{row['generations']} generations, {row['seconds']:.1f} s, "
+                      f"compiling {row['compile_seconds']:.1f} s", flush=True)  # fmt: skip
     if options.json:
         write_json(options.json, report)
 

@@ -1,7 +1,9 @@
 """Several real processes that train together give what one gives, bit for bit."""
 
+import os
 import socket
 import subprocess
+import sys
 
 from tests.test_cli import SMALL, command, symla
 
@@ -51,3 +53,46 @@ def test_a_wrong_address_is_one_clear_message():
     assert done.returncode == 2
     assert "--process-id" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+UNDER_SLURM = """
+from symla.machine import MachineOptions, is_writer, prepare_jax
+prepare_jax(MachineOptions(devices=1, distributed=True))
+import jax
+from symla.devices import gather
+print(jax.process_index(), jax.process_count(), jax.device_count(), is_writer(),
+      gather(jax.process_index()).ravel().tolist())
+"""
+
+
+def job_of_a_free_port():
+    """The coordinator listens at 61440 + the job's number modulo 4096."""
+    for job in range(1000, 5096):
+        with socket.socket() as free:
+            try:
+                free.bind(("localhost", 61440 + job % 4096))
+            except OSError:
+                continue
+            return job
+
+
+def test_under_slurm_processes_find_each_other():
+    """`--distributed` alone: SLURM says who they are and where the first one is."""
+    job = {
+        "SLURM_JOB_ID": str(job_of_a_free_port()),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_NUM_NODES": "1",
+        "SLURM_NTASKS": "2",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", UNDER_SLURM],
+            env={**os.environ, **job, "SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=300) for process in processes]
+    # The last lines: Gloo, by which they talk, prints some of its own.
+    assert said[0][0].strip().splitlines()[-1] == "0 2 2 True [0, 1]", said
+    assert said[1][0].strip().splitlines()[-1] == "1 2 2 False [0, 1]", said

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from symla.devices import replicate
 from symla.environments import make
 from symla.errors import DivergenceError, SettingError
 from symla.evaluate import meta_test
-from symla.outer import EvolutionStrategies
+from symla.outer import Candidates, EvolutionStrategies
 from symla.rules import load
 from symla.store import RunFolder, flatten
 from symla.train import Training, meta_train
@@ -104,6 +105,21 @@ def test_twins_live_the_same_lifetimes():
     assert jnp.unique(returns[:4]).size > 1
 
 
+@pytest.mark.parametrize("groups", [[0, 1, 2], [0, 1, 2] * 2, [5, 0, 0, 7, 2, 0], [4]], ids=str)
+def test_any_assignment_to_groups(groups):
+    """Candidate p lives the lifetimes of group[p % G], however many share them."""
+    training = tiny(outer=EvolutionStrategies(population=6))
+    asked = training.outer.ask(jax.random.key(0), train.init(training))
+    key = jax.random.key(1)
+    group = jnp.asarray(groups)
+    live = partial(train.population_returns, training, *training.environments)
+    returns = live(asked._replace(group=group), key)
+    for p in range(6):
+        params = jax.tree.map(lambda x, p=p: x[p : p + 1], asked.params)
+        alone = Candidates(params, group[p % group.size][None])
+        np.testing.assert_array_equal(live(alone, key), returns[p : p + 1])
+
+
 def test_metrics_are_of_the_generation_they_name():
     training, key = tiny(), replicate(jax.random.key(0))
     state = train.init(training)
@@ -142,7 +158,7 @@ jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
 from symla.algorithms import SymLA
 from symla.devices import replicate
 from symla.environments import make
-from symla.outer import EvolutionStrategies
+from symla.outer import Candidates, EvolutionStrategies
 from symla.train import Training, _int, advance, init
 assert len(jax.devices()) == int(sys.argv[1])
 training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)

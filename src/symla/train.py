@@ -133,27 +133,51 @@ def lessons(
 
 
 def population_returns(
-    training: Training, environment: Environment, candidates: Candidates, key: PRNGKey
+    training: Training,
+    environment: Environment,
+    candidates: Candidates,
+    key: PRNGKey,
+    over_devices: Callable[..., Any] = spread,
 ) -> Float[Array, " P"]:
     """The mean return of each candidate over its lifetimes, spread over all devices.
 
     Lifetime e of group g follows from (key, g, e) alone, and the returns are gathered before
     anything is summed: so the number of devices does not change a bit of the result.
     """
+    groups, population = candidates.group.size, jax.tree.leaves(candidates.params)[0].shape[0]
 
-    def candidate_return(candidate, key):
-        params, group = candidate
-        group_key = jax.random.fold_in(key, group)
+    def by_group(x):
+        return x.reshape(population // groups, groups, *x.shape[1:]).swapaxes(0, 1)
 
-        def one(number):
-            own_key = jax.random.fold_in(group_key, number)
-            arguments = training.algorithm, environment, params, own_key
+    members = jax.tree.map(by_group, candidates.params)
+    live = over_devices(jax.vmap(partial(group_returns, training, environment), (0, None)))
+    return live((members, candidates.group), key).T.reshape(population)
+
+
+def group_returns(
+    training: Training,
+    environment: Environment,
+    group: tuple[Params, Int[Array, ""]],
+    key: PRNGKey,
+) -> Float[Array, " K"]:
+    """The mean return of each of the K members of a group.
+
+    They share the keys of their lifetimes, not only in value but as one array without an axis for
+    the members: whatever is random is drawn once for all of them.
+    """
+    members, number = group
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(key, number)))(
+        jnp.arange(training.lifetimes)
+    )
+
+    def member_return(params):
+        def one(key):
+            arguments = training.algorithm, environment, params, key
             return lifetime(*arguments, training.length, record=False)[0]
 
-        return jnp.mean(jax.vmap(one)(jnp.arange(training.lifetimes)))
+        return jnp.mean(jax.vmap(one)(keys))
 
-    over_devices = spread(jax.vmap(candidate_return, (0, None)))
-    return over_devices((candidates.params, candidates.group), key)
+    return jax.vmap(member_return)(members)
 
 
 @partial(jax.jit, static_argnames="training")

@@ -19,14 +19,23 @@ def test_bench_measures_three_formulations(tmp_path):
     done = symla("bench", "--shapes", "1x2", "--repeats", 1, *TINY, "--json", out)
     assert done.returncode == 0, done.stderr
     rows = json.loads(out.read_text())
-    assert [row["formulation"] for row in rows] == ["ours", "factored", "literal"]
+    assert [row["formulation"] for row in rows] == ["ours", "factored", "literal", "literal"]
+    assert [row["sharded"] for row in rows] == [True, True, False, True]
     for row in rows:
         assert set(row) >= KEYS
         assert (row["shape"], row["hidden"], row["population"]) == ("1x2", 4, 8)
         assert row["env_steps_per_second"] * row["seconds_per_update"] == pytest.approx(80)
     parts = rows[0]["seconds_of_parts"]
     assert sum(parts.values()) == pytest.approx(rows[0]["seconds_per_update"])
-    for words in ("x literal", "of peak", "tick", "random numbers", "environment"):
+    for words in (
+        "x literal",
+        "x sharded",
+        "of peak",
+        "tick",
+        "input projections",
+        "random numbers",
+        "environment",
+    ):
         assert words in done.stdout
 
 

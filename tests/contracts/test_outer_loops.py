@@ -50,8 +50,10 @@ def test_keeps_structure_shapes_and_types(name, key):
     loop = OUTER_LOOPS[name]()
     state = loop.init(start())
     candidates = loop.ask(key, state)
+    population = jax.tree.leaves(candidates.params)[0].shape[0]
+    assert population % candidates.group.size == 0
     candidates, _ = tried(loop, candidates)
-    after = loop.tell(state, candidates, jnp.arange(float(candidates.group.size)))
+    after = loop.tell(state, candidates, jnp.arange(float(population)))
     assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
     assert jax.tree.map(jnp.shape, loop.params(after)) == jax.tree.map(jnp.shape, start())
 

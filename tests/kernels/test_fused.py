@@ -255,7 +255,8 @@ def test_the_gradient_of_evolution_strategies_is_the_same(key, environment):
         def fitness(params, key):
             return lifetime(algorithm, environment, params, key, 50, record=False)[0]
 
-        keys = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 4))(candidates.group)
+        groups = jnp.tile(candidates.group, 2)
+        keys = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 4))(groups)
         returns = jax.vmap(jax.vmap(fitness, (None, 0)))(candidates.params, keys)
         leaves = jax.tree.leaves(search.gradient(candidates, returns.mean(axis=1)))
         return jnp.concatenate([leaf.ravel() for leaf in leaves])

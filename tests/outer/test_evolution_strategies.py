@@ -77,7 +77,7 @@ def test_twins_mirror_each_other_and_share_a_group(key):
     candidates = search.ask(key, state)
     plus, minus = jnp.split(jax.vmap(flat)(candidates.params), 2)
     np.testing.assert_allclose((plus + minus) / 2, jnp.tile(flat(state.params), (5, 1)), atol=1e-6)
-    assert candidates.group.tolist() == [0, 1, 2, 3, 4] * 2
+    assert candidates.group.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_noise_of_a_pair_does_not_depend_on_the_population(key):

@@ -8,7 +8,17 @@ import jax
 from rich.console import Console
 
 from symla.benchmark import operations
-from symla.benchmark.measure import OURS, Peak, Stopwatch, formulations, measure, updates
+from symla.benchmark.measure import (
+    LITERAL,
+    OURS,
+    SHARDED,
+    Peak,
+    Stopwatch,
+    formulations,
+    measure,
+    one_program,
+    updates,
+)
 from symla.benchmark.parts import split, without_parts
 from symla.benchmark.settings import Shape
 from symla.console import print_table
@@ -19,7 +29,7 @@ Row = dict[str, Any]
 
 HEADER = (
     *("formulation", "env-steps/s", "slowest .. fastest", "LSTM ticks/s", "GFLOP/s"),
-    *("of peak", "x literal", "compiling"),
+    *("of peak", "x literal", "x sharded", "compiling"),
 )
 
 
@@ -30,7 +40,7 @@ def bench(shapes: Sequence[Shape], repeats: int, console: Console) -> list[Row]:
     print(f"revision {where['revision']}")
     rows, peak = [], Peak()
     for shape in shapes:
-        watches = {name: updates(training) for name, training in formulations(shape).items()}
+        watches = stopwatches(shape)
         without = without_parts(shape, watches[OURS].training)
         measure([peak, *watches.values(), *without.values()], repeats)
         own = [row(shape, name, watches, peak.flops) for name in watches]
@@ -40,11 +50,20 @@ def bench(shapes: Sequence[Shape], repeats: int, console: Console) -> list[Row]:
     return rows
 
 
+def stopwatches(shape: Shape) -> dict[str, Stopwatch]:
+    """The literal formulation twice: `vmap` and `jit` alone, and spread over devices as ours is."""
+    trainings = formulations(shape)
+    watches = {name: updates(training) for name, training in trainings.items() if name != LITERAL}
+    literal = trainings[LITERAL]
+    return watches | {LITERAL: one_program(literal), SHARDED: updates(literal)}
+
+
 def row(shape: Shape, name: str, watches: dict[str, Stopwatch], highest: float) -> Row:
     """One formulation of one shape. Rates are per second, sizes as in `Shape`."""
     watch = watches[name]
     fused = name == OURS and kernel_report()["backend"] == "fused"
-    count = operations.literal if name == "literal" else operations.factored
+    literal = name in (LITERAL, SHARDED)
+    count = operations.literal if literal else operations.factored
     rate = shape.steps / watch.seconds
     flops = rate * count(shape)
     return {
@@ -53,7 +72,8 @@ def row(shape: Shape, name: str, watches: dict[str, Stopwatch], highest: float) 
         "population": shape.population,
         "lifetimes": shape.lifetimes,
         "length": shape.length,
-        "formulation": name,
+        "formulation": LITERAL if literal else name,
+        "sharded": name != LITERAL,
         "backend": "fused" if fused else "plain",
         "env_steps_per_second": rate,
         "seconds_per_update": watch.seconds,
@@ -62,7 +82,8 @@ def row(shape: Shape, name: str, watches: dict[str, Stopwatch], highest: float) 
         "lstm_ticks_per_second": rate * operations.lstm_ticks(shape),
         "flops_per_second": flops,
         "peak_flops_per_second": highest,
-        "ratio_to_literal": watches["literal"].seconds / watch.seconds,
+        "ratio_to_literal": watches[LITERAL].seconds / watch.seconds,
+        "ratio_to_sharded_literal": watches[SHARDED].seconds / watch.seconds,
         "compile_seconds": watch.compile_seconds,
         "repeats": len(watch.timings),
         "devices": len(jax.devices()),
@@ -85,13 +106,14 @@ def show(shape: Shape, rows: Sequence[Row], highest: float, console: Console) ->
 def _cells(row: Row) -> list[str]:
     slowest, fastest = row["spread"]
     return [
-        f"{row['formulation']} ({row['backend']})",
+        f"{row['formulation']} ({row['backend']}{'' if row['sharded'] else ', one program'})",
         f"{row['env_steps_per_second']:.3g}",
         f"{slowest:.3g} .. {fastest:.3g}",
         f"{row['lstm_ticks_per_second']:.3g}",
         f"{row['flops_per_second'] / 1e9:.1f}",
         f"{row['share_of_peak']:.1%}",
         f"{row['ratio_to_literal']:.2f}",
+        f"{row['ratio_to_sharded_literal']:.2f}",
         f"{row['compile_seconds']:.1f} s",
     ]
 

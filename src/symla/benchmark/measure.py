@@ -26,7 +26,7 @@ from symla.types import PRECISION, PRNGKey, State
 
 SECONDS = 0.2  # that a timing lasts at least: the clock and the dispatch must not show
 PEAK_SIZE = 2048
-OURS = "ours"
+OURS, LITERAL, SHARDED = "ours", "literal", "literal, sharded"
 
 
 def formulations(shape: Shape) -> dict[str, Training]:
@@ -34,7 +34,7 @@ def formulations(shape: Shape) -> dict[str, Training]:
     algorithms = {
         OURS: SymLA(shape.hidden),
         "factored": SymLA(shape.hidden, backend="plain"),
-        "literal": LiteralSymLA(shape.hidden),
+        LITERAL: LiteralSymLA(shape.hidden),
     }
     return {name: training(shape, algorithm) for name, algorithm in algorithms.items()}
 
@@ -52,12 +52,41 @@ def updates(training: Training) -> "Stopwatch":
     return Stopwatch(training, advance, init(training))
 
 
+def one_program(training: Training) -> "Stopwatch":
+    """Of whole updates as `vmap` and `jit` alone make them: one program on one device.
+
+    That device has all cores, and XLA shares its operations out among them as it sees fit.
+    """
+    return Stopwatch(training, advance_vmapped, init(training), on_one_device)
+
+
+@partial(jax.jit, static_argnames="training", donate_argnames="state")
+def advance_vmapped(
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
+) -> tuple[State, None]:
+    """As `advance`, but nothing is spread over devices by us."""
+
+    def body(i, state):
+        noise_key, lifetimes_key = jax.random.split(jax.random.fold_in(key, done + i))
+        candidates = training.outer.ask(noise_key, state)
+        returns = population_returns(
+            training, training.environments[0], candidates, lifetimes_key, lambda live: live
+        )
+        return training.outer.tell(state, candidates, returns)
+
+    return jax.lax.fori_loop(0, count, body, state), None
+
+
+def on_one_device(state: State) -> State:
+    return jax.device_put(state, jax.local_devices()[0])
+
+
 def lifetimes(training: Training) -> "Stopwatch":
     """Of the lifetimes of one population alone: nothing is asked, nothing told."""
     population = training.outer.population
     params = training.algorithm.init_params(jax.random.key(0), training.environments[0].spec)
     stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (population, *x.shape)), params)
-    candidates = Candidates(stacked, group=jnp.arange(population))
+    candidates = Candidates(stacked, group=jnp.arange(population // 2))  # twins, as in ES
     return Stopwatch(training, live, (candidates, jnp.zeros(population)))
 
 
@@ -82,14 +111,15 @@ class Stopwatch:
     training: Training
     function: Callable[..., Any]  # as train.advance
     state: State
+    place: Callable[[State], State] = replicate  # on the devices
     compile_seconds: float = field(init=False)
     timings: list[float] = field(init=False, default_factory=list)  # seconds an update
 
     def __post_init__(self):
-        self._state, self._done = replicate(self.state), 0
-        self._key = replicate(jax.random.key(self.training.seed))
+        self._state, self._done = self.place(self.state), 0
+        self._key = self.place(jax.random.key(self.training.seed))
         begun = time.perf_counter()
-        counts = _count(0), _count(1)
+        counts = self._count(0), self._count(1)
         self._advance = self.function.lower(
             self.training, self._key, self._state, *counts
         ).compile()
@@ -102,10 +132,14 @@ class Stopwatch:
 
     def _run(self, updates: int) -> float:
         begun = time.perf_counter()
-        state, _ = self._advance(self._key, self._state, _count(self._done), _count(updates))
+        counts = self._count(self._done), self._count(updates)
+        state, _ = self._advance(self._key, self._state, *counts)
         self._state = jax.block_until_ready(state)
         self._done += updates
         return (time.perf_counter() - begun) / updates
+
+    def _count(self, value: int) -> jax.Array:
+        return self.place(jnp.asarray(value, jnp.int32))
 
     @property
     def seconds(self) -> float:
@@ -144,7 +178,3 @@ def measure(watches: Iterable[Stopwatch | Peak], repeats: int) -> None:
     for _ in range(repeats):
         for watch in watches:
             watch.time()
-
-
-def _count(value: int) -> jax.Array:
-    return replicate(jnp.asarray(value, jnp.int32))

@@ -1,7 +1,9 @@
 """Where the time of an update goes: parts of it are removed one after the other, and timed again.
 
 What an update gets faster by when a part is removed is that part's time. Hence the parts sum to
-the whole, and what XLA had fused into a part is counted with it. The rest is what remains of a
+the whole, and what XLA had fused into a part is counted with it. The ticks take as many times what
+the last one of a step does; the remainder of the layer update is done once a step: the input
+projections, and with them messages and moving the state. The rest is what remains of a
 lifetime: choosing actions, adding up rewards, the loop itself.
 """
 
@@ -15,20 +17,25 @@ from jaxtyping import Array, Float
 from symla.algorithms import SymLA
 from symla.algorithms.base import LearningAlgorithm, sample_action
 from symla.benchmark.measure import Stopwatch, lifetimes, training
+from symla.benchmark.operations import TICKS
 from symla.benchmark.settings import Shape
 from symla.environments import Environment
 from symla.train import Training
 from symla.types import Action, Params, Percept, PRNGKey, Spec, State, Task, Timestep
 
+LAST_TICK = "the last micro tick of a step"
+
 
 def without_parts(shape: Shape, whole: Training) -> dict[str, Stopwatch]:
     """By the name of what is missing, besides all that is missing in those before it."""
-    calm, still = SameNumbers(whole.environment), Still(whole.environment)
-    idle = Repeat(NoTick(shape.hidden))
+    (environment,) = whole.environments
+    calm, still = SameNumbers(environment), Still(environment)
+    idle, fewer = Repeat(NoTick(shape.hidden)), replace(whole.algorithm, micro_ticks=TICKS - 1)
     return {
         "ES arithmetic": lifetimes(whole),
         "random numbers": lifetimes(training(shape, Repeat(whole.algorithm), calm)),
-        "tick": lifetimes(training(shape, idle, calm)),
+        LAST_TICK: lifetimes(training(shape, Repeat(fewer), calm)),
+        "input projections": lifetimes(training(shape, idle, calm)),
         "environment": lifetimes(training(shape, idle, still)),
     }
 
@@ -37,7 +44,9 @@ def split(whole: Stopwatch, without: Mapping[str, Stopwatch]) -> dict[str, float
     """Seconds of an update that each part takes."""
     seconds = [watch.seconds for watch in (whole, *without.values())]
     parts = {name: before - after for name, before, after in zip(without, seconds, seconds[1:])}
-    return parts | {"rest": seconds[-1]}
+    tick = TICKS * parts.pop(LAST_TICK)
+    parts["input projections"] -= tick - tick / TICKS
+    return {"tick": tick} | parts | {"rest": seconds[-1]}
 
 
 @dataclass(frozen=True)

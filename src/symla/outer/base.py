@@ -11,10 +11,14 @@ from symla.types import Params, PRNGKey, State
 
 
 class Candidates(NamedTuple):
-    """What is to be tried. Candidates of one group live the same lifetimes, noise and all."""
+    """What is to be tried. Candidates of one group live the same lifetimes, noise and all.
+
+    Candidate p is of group `group[p % G]`. G divides P: antithetic twins have G = P / 2, and where
+    nothing is shared, or groups are irregular, G = P. What is drawn once serves P / G candidates.
+    """
 
     params: Params  # stacked on a leading axis P
-    group: Int[Array, " P"]
+    group: Int[Array, " G"]
     extra: Any = ()  # whatever `tell` wants to see again
 
 

@@ -92,7 +92,7 @@ class EvolutionStrategies:
 
         return Candidates(
             params=jax.tree.map(twins, state.params, noise),
-            group=jnp.concatenate([pairs, pairs]),
+            group=pairs,
             extra=Perturbation(noise, sigma),
         )
 

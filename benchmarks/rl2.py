@@ -1,0 +1,151 @@
+"""RL^2 by policy gradient on the two-armed bandit: what evolution strategies are timed against.
+
+The MetaRNN of the package, a value beside its readout, A2C with generalised advantages and Adam,
+the batch spread over all cores. `python benchmarks/rl2.py --seed 0 [--learning-rate ...]` tries
+settings alone; `peers.py` times it beside the others.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from symla.algorithms import MetaRNN, Rule
+from symla.algorithms.base import new_percept, next_percept, sample_action
+from symla.devices import replicate, spread
+from symla.environments import IndependentBandit
+from symla.networks import init_linear, linear
+
+BANDIT, LENGTH = IndependentBandit(2), 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The best of six tried on seed 0; see docs/performance.md."""
+
+    hidden: int = 64
+    batch: int = 128  # lifetimes an update
+    learning_rate: float = 4e-3
+    discount: float = 0.8
+    trace: float = 0.95  # lambda of the advantages
+    entropy: float = 0.1  # its weight at first; falls linearly to 0 over `updates`
+    value: float = 0.25  # weight of the critic's squared error
+    updates: int = 1000
+
+
+def live(model: MetaRNN, params, key):
+    """One lifetime: the logarithm of each action's probability, entropy, value, reward."""
+    actor, critic = params
+    task_key, action_key, step_key = jax.random.split(key, 3)
+    task = BANDIT.sample_task(task_key)
+
+    def step(carry, t):
+        state, percept = carry
+        logits, state = model.update(actor, state, percept)
+        action = sample_action(jax.random.fold_in(action_key, t), logits)
+        answer = BANDIT.step(jax.random.fold_in(step_key, t), task, (), action)
+        logs = jax.nn.log_softmax(logits)
+        percept = next_percept(
+            answer.observation, action, answer.reward, answer.terminated, BANDIT.spec
+        )
+        seen = (
+            jnp.sum(logs * (jnp.arange(2) == action)),
+            -jnp.sum(jnp.exp(logs) * logs),
+            linear(critic, state.hidden)[0],
+            answer.reward,
+        )
+        return (state, percept), seen
+
+    start = model.init_state(actor, key, BANDIT.spec), new_percept(jnp.ones(1), BANDIT.spec)
+    return jax.lax.scan(step, start, jnp.arange(LENGTH))[1]
+
+
+def loss(settings: Settings, model: MetaRNN, params, keys, entropy_weight):
+    log, entropy, value, reward = jax.vmap(partial(live, model, params))(keys)
+    following = jnp.concatenate([value[:, 1:], jnp.zeros((len(keys), 1))], axis=1)
+    surprise = jax.lax.stop_gradient(reward + settings.discount * following - value)
+
+    def backwards(later, now):
+        advantage = now + settings.discount * settings.trace * later
+        return advantage, advantage
+
+    advantage = jax.lax.scan(backwards, jnp.zeros(len(keys)), surprise.T, reverse=True)[1].T
+    target = advantage + jax.lax.stop_gradient(value)
+    scaled = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+    return (
+        -jnp.mean(log * scaled)
+        - entropy_weight * jnp.mean(entropy)
+        + settings.value * jnp.mean((value - target) ** 2)
+    )
+
+
+class PolicyGradient:
+    """The same face as the other contestants: `advance`, `rule`, `done`."""
+
+    def __init__(self, seed: int, settings: Settings = Settings()):
+        self.model, self.done, self.limit = MetaRNN(settings.hidden), 0, settings.updates
+        optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(settings.learning_rate))
+        devices = len(jax.devices())
+        of_part = jax.grad(partial(loss, settings, self.model))
+        over_devices = spread(
+            lambda keys, params, weight: jax.vmap(of_part, (None, 0, None))(params, keys, weight)
+        )
+
+        @partial(jax.jit, donate_argnums=0)
+        def run(state, key, done, count):
+            def body(i, state):
+                params, memory = state
+                keys = jax.random.split(jax.random.fold_in(key, i), settings.batch)
+                weight = settings.entropy * jnp.maximum(0.0, 1.0 - i / settings.updates)
+                parts = over_devices(keys.reshape(devices, -1), params, weight)
+                gradient = jax.tree.map(lambda x: jnp.mean(x, axis=0), parts)
+                with jax.numpy_dtype_promotion("standard"):
+                    step, memory = optimizer.update(gradient, memory, params)
+                return optax.apply_updates(params, step), memory
+
+            return jax.lax.fori_loop(done, done + count, body, state)
+
+        init_key, value_key = jax.random.split(jax.random.key(seed))
+        actor = self.model.init_params(init_key, BANDIT.spec)
+        params = actor, init_linear(value_key, settings.hidden, 1)
+        self._state = replicate((params, optimizer.init(params)))
+        self._key, self._run = replicate(jax.random.key(seed + 1000)), run
+
+    def advance(self, count: int) -> float:
+        """Seconds that `count` updates took."""
+        done, many = (replicate(jnp.asarray(x, jnp.int32)) for x in (self.done, count))
+        begun = time.perf_counter()
+        self._state = jax.block_until_ready(self._run(self._state, self._key, done, many))
+        self.done += count
+        return time.perf_counter() - begun
+
+    def rule(self) -> Rule:
+        return Rule(self.model, jax.device_get(self._state[0][0]))
+
+
+def main() -> None:
+    from symla.evaluate import meta_test
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seed", type=int, default=0)
+    names = {"batch": int, "learning_rate": float, "discount": float, "entropy": float}
+    for name, kind in (names | {"hidden": int, "updates": int, "trace": float}).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    options = vars(parser.parse_args())
+    seed = options.pop("seed")
+    run = PolicyGradient(seed, Settings(**{k: v for k, v in options.items() if v is not None}))
+    run.advance(0)
+    seconds = 0.0
+    while run.done < run.limit:
+        seconds += run.advance(50)
+        regret = meta_test(run.rule(), "bandit-arms-2", 1000, LENGTH, 2**31).regret.mean
+        print(f"{run.done:>5} updates {seconds:6.1f} s, regret {regret:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_num_cpu_devices", 2)
+    main()
