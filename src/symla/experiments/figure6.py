@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from symla.algorithms import MetaRNN, Rule, SymLA
-from symla.environments import Associations, Hearts, Rewards
+from symla.environments import Associations, Environment, Hearts, Rewards
 from symla.experiments.measures import above, curve, show
 from symla.experiments.recipes import LEARNERS, SEEDS, Recipe, Verdict
 from symla.outer import PolicyGradient
@@ -16,13 +16,27 @@ from symla.rules import hand_made
 LENGTH = 2000
 LONG = 10
 SWAPPED = Rewards(Hearts(), swap=1.0)
-LIFETIMES = 16  # of each of 8 candidates
-# Name, environment, outer loop, length, generations.
+
+
+class Stage(NamedTuple):
+    """Of the curriculum that leads SymLA to the grid."""
+
+    name: str
+    environment: Environment
+    outer: PolicyGradient
+    lifetimes: int
+    length: int
+    generations: int
+
+
+AT_ONCE = PolicyGradient(8, 1e-3, discount=0.0, entropy=0.0, horizon=24)
+LATER = PolicyGradient(8, 1e-3, discount=0.7, horizon=24)
 CURRICULUM = (
-    ("pairs", Associations(2, 2), PolicyGradient(8, 3e-3, discount=0.0, entropy=0.0), 50, 500),
-    ("noise", Associations(3, 3, 2), PolicyGradient(8, 1e-3, discount=0.0, entropy=0.0), 60, 500),
-    ("small", Hearts(2, 10), PolicyGradient(8, 1e-3, discount=0.7), 80, 600),
-    ("hearts", Hearts(), PolicyGradient(8, 1e-3, discount=0.8), 150, 500),
+    Stage("pairs", Associations(2, 2), replace(AT_ONCE, learning_rate=3e-3), 16, 50, 300),
+    Stage("noise", Associations(3, 3, 2), AT_ONCE, 16, 60, 300),
+    Stage("delay", Rewards(Associations(3, 3, 1), delay=2), LATER, 16, 72, 300),
+    Stage("small", Hearts(2, 10), LATER, 16, 96, 500),
+    Stage("hearts", Hearts(), LATER, 8, 120, 300),
 )
 
 
@@ -33,21 +47,21 @@ class Figure6:
     title = "hearts and traps: reward over the lifetime, plain and swapped"
 
     def recipes(self) -> dict[str, Recipe]:
-        """SymLA comes to the grid over three smaller tasks: from what it sees to what to do, with
-        things to see that mean nothing, and a grid of 2 x 2. Rules have no sizes, so each starts
-        from the one before. MetaRNN, bound to its sizes, spends the same budget on the grid."""
+        """SymLA comes to the grid over four smaller tasks, each rule starting from the one before:
+        what to do depends on what it sees; things to see that mean nothing; rewards that come
+        later; a grid of 2 x 2. MetaRNN, bound to its sizes, spends the whole budget on the grid."""
         found: dict[str, Recipe] = {}
+        budget = sum(s.lifetimes * s.length * s.generations for s in CURRICULUM)
+        grid = CURRICULUM[-1]
         for seed in SEEDS:
-            for stage, (name, environment, outer, length, generations) in enumerate(CURRICULUM):
-                start = f"symla-{CURRICULUM[stage - 1][0]}-{seed}" if stage else ""
-                found[f"symla-{name}-{seed}"] = Recipe(
-                    SymLA(), (environment,), outer, LIFETIMES, length, generations, seed, start
-                )
-            steps = sum(length * generations for *_, length, generations in CURRICULUM)
-            _, environment, outer, length, _ = CURRICULUM[-1]
-            found[f"meta-rnn-hearts-{seed}"] = Recipe(
-                MetaRNN(64), (environment,), outer, LIFETIMES, length, steps // length, seed
-            )
+            start = ""
+            for stage in CURRICULUM:
+                name = f"symla-{stage.name}-{seed}"
+                found[name] = Recipe(SymLA(), (stage.environment,), *stage[2:], seed, start)
+                start = name
+            generations = budget // (grid.lifetimes * grid.length)
+            settings = grid.outer, grid.lifetimes, grid.length, generations, seed
+            found[f"meta-rnn-hearts-{seed}"] = Recipe(MetaRNN(64), (grid.environment,), *settings)
         return found
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
