@@ -117,6 +117,25 @@ def test_list_shows_everything():
         assert name in shown
 
 
+def test_list_pretrained_says_where_a_rule_comes_from():
+    shown = symla("list", "pretrained").stdout
+    assert "trained on bandit-arms-2" in shown
+    assert "hearts" not in shown
+
+
+def test_transforms_are_options_of_test(tmp_path):
+    arguments = ("test", "random", "--lifetimes", 4, "--length", 20, "--environment")
+    report = tmp_path / "report.json"
+    changes = ("--permute", "--project", 16, "--swap-rewards", "--json", report)
+    done = symla(*arguments, "target", *changes)
+    assert done.returncode == 0, done.stderr
+    assert "target, permuted, projected to 16 numbers, rewards swapped" in done.stdout
+    assert json.loads(report.read_text())["environment"].startswith("target, permuted")
+    refused = symla(*arguments, "gymnasium:CartPole-v1", "--permute")
+    assert refused.returncode == 2
+    assert "gymnasium.wrappers" in refused.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("--help",), ("train", "--help"), ("train", "bandits", "--help"), ("test", "--help")],
