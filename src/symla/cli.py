@@ -117,7 +117,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     options = parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
     prepare_jax(MachineOptions(options.devices))
     from symla.experiments.reproduce import figures, reproduce
-    from symla.report.reproduction import draw_figure, verdict_table
+    from symla.report.reproduction import draw_figure, draw_films, verdict_table
 
     if options.figure not in (*figures(), "all"):
         raise UnknownNameError("figure", options.figure, [*figures(), "all"])
@@ -138,7 +138,8 @@ def reproduce(arguments: Sequence[str]) -> int:
             view.say(f"continue with the same command: symla reproduce {name} --scale full")
             return STOPPED
         print_table(console, *verdict_table(found))
-        view.say(f"figure: {draw_figure(results / name)}\n")
+        drawn = [draw_figure(results / name), *draw_films(results / name)]
+        view.say(f"figures: {', '.join(map(str, drawn))}\n")
     return 0
 
 

@@ -92,7 +92,7 @@ def lesson(
     )
     remembering = _Remembering(algorithm.differentiable(), outer.horizon)
 
-    def look(lived: Trace, learner: _Acted) -> tuple[Scalar, Scalar, Scalar]:
+    def look(lived: Trace, learner: _Acted, world: State) -> tuple[Scalar, Scalar, Scalar]:
         return lived.reward, learner.log_probability, learner.entropy
 
     def one(params: Params, key: PRNGKey) -> tuple[Scalar, tuple[Scalar, ...]]:

@@ -33,11 +33,12 @@ def lifetime(
     length: int,
     *,
     record: bool = True,
-    look: Callable[[Trace, State], Any] = lambda lived, learner: lived,
+    look: Callable[[Trace, State, State], Any] = lambda lived, learner, world: lived,
 ) -> tuple[Float[Array, ""], Task, Any]:
     """Live `length` steps. Returns the sum of rewards, the task, and the trace if `record`.
 
-    `look` says what of each step enters the trace, from what happened and the learner's state.
+    `look` says what of each step enters the trace: from what happened, the learner's state and
+    the environment's, as the action left it.
 
     Everything random follows from `key`: lifetimes with one key share their task and all their
     noise, whatever their meta-parameters. Without a trace, memory is flat in `length`.
@@ -70,7 +71,7 @@ def lifetime(
         percept = next_percept(observation, action, timestep.reward, done, spec)
         after = _Moment(state, learner, percept, now.total + timestep.reward, t + 1)
         lived = Trace(action, timestep.reward, timestep.terminated, timestep.truncated)
-        return after, look(lived, learner) if record else None
+        return after, look(lived, learner, timestep.state) if record else None
 
     end, trace = jax.lax.scan(step, start, length=length)
     return end.total, task, trace

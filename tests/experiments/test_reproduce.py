@@ -1,34 +1,41 @@
 """Every figure of the paper at a tiny scale, through the real command line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from symla.cli import run_command
-from symla.experiments.reproduce import figures
+NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7")
 
 
-@pytest.mark.parametrize("name", figures())
-def test_a_tiny_figure_ends_in_a_picture_and_a_verdict(name, tmp_path, capsys):
-    folders = ["--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs")]
-    arguments = ["reproduce", name, "--scale", "tiny", "--lifetimes", "2", *folders]
-    assert run_command(arguments) == 0
+def reproduce(*arguments):
+    command = [sys.executable, "-m", "symla", "reproduce", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tiny_figure_ends_in_a_picture_and_a_verdict(name, tmp_path):
+    folders = ("--results", tmp_path / "results", "--runs", tmp_path / "runs")
+    done = reproduce(name, "--scale", "tiny", "--lifetimes", 2, "--devices", 1, *folders)
+    assert done.returncode == 0, done.stderr
     folder = tmp_path / "results" / "tiny" / name
     report = json.loads((folder / "results.json").read_text())
     assert report["verdicts"]
     assert {"command", "revision", "hardware", "seconds_of_testing"} <= report.keys()
     assert (folder / f"{name}.png").stat().st_size > 10_000
-    printed = capsys.readouterr().out
-    assert all(verdict["claim"][:20] in printed for verdict in report["verdicts"])
+    assert len(list(folder.glob("*.gif"))) == len(report.get("films", []))
+    assert all(verdict["claim"][:20] in done.stdout for verdict in report["verdicts"])
 
 
-def test_an_unknown_figure_is_answered_with_the_nearest(capsys):
-    assert run_command(["reproduce", "figure33"]) == 2
-    assert "figure3" in capsys.readouterr().err
+def test_an_unknown_figure_is_answered_with_the_nearest():
+    done = reproduce("figure33")
+    assert done.returncode == 2
+    assert "figure3" in done.stderr
 
 
-def test_rules_that_are_not_there_are_missed_by_name(tmp_path, capsys):
-    assert run_command(["reproduce", "figure7", "--results", str(tmp_path)]) == 2
-    said = capsys.readouterr().err
-    assert "symla-target-0.safetensors" in said
-    assert "--scale full" in said
+def test_rules_that_are_not_there_are_missed_by_name(tmp_path):
+    done = reproduce("figure7", "--results", tmp_path)
+    assert done.returncode == 2
+    assert "symla-target-0.safetensors" in done.stderr
+    assert "--scale full" in done.stderr

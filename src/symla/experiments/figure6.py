@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+
 from symla.algorithms import MetaRNN, Rule, SymLA
 from symla.environments import Associations, Environment, Hearts, Rewards
-from symla.experiments.measures import above, curve, show
+from symla.experiments.measures import TEST_SEED, above, curve, show
 from symla.experiments.recipes import SEEDS, Recipe, Verdict
+from symla.lifetime import lifetime
 from symla.outer import PolicyGradient
 from symla.rules import hand_made
 
 LENGTH = 2000
 LONG = 10
+FILM = 24  # steps shown, early and late
 GRID = Hearts(size=2, episode_length=10)
 LARGER = Hearts(size=3, episode_length=20)
 SWAPPED = Rewards(GRID, swap=1.0)
@@ -82,7 +87,8 @@ class Figure6:
             "random": curve([hand_made("random", LARGER)], LARGER, lifetimes, length),
         }
         panels = {"hearts": lines, "3 x 3, never seen": larger}
-        return {"kind": "curves", "length": length, "panels": panels}
+        film = [film_of(rule, length) for rule in ours]
+        return {"kind": "curves", "length": length, "panels": panels, "films": film}
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         lines = measured["panels"]["hearts"]
@@ -121,3 +127,21 @@ class Figure6:
                 reached >= 0.5,
             ),
         ]
+
+
+def film_of(rule: Rule, length: int) -> dict[str, Any]:
+    """Where everything stood in the first and last steps of a lifetime, and what was earned."""
+    key = jax.random.key(TEST_SEED)
+    watched = jax.jit(
+        lambda params: lifetime(
+            rule.algorithm,
+            GRID,
+            params,
+            key,
+            length,
+            look=lambda lived, learner, world: (world.agent, world.heart, world.trap, lived.reward),
+        )[2]
+    )(rule.params)
+    steps = np.stack([np.asarray(column, np.float64) for column in watched], axis=1)
+    shown = min(FILM, length)
+    return {"size": GRID.size, "early": steps[:shown].tolist(), "late": steps[-shown:].tolist()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from symla.algorithms import LearningAlgorithm, Rule
@@ -85,6 +85,7 @@ class Verdict(NamedTuple):
     holds: bool
 
 
+@runtime_checkable
 class Figure(Protocol):
     """A figure of the paper: what is trained, what is tested, what must come out."""
 
@@ -102,11 +103,3 @@ class Figure(Protocol):
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """The claims of the paper, judged from what `measure` returned."""
         ...
-
-
-def families(recipes: Mapping[str, Recipe]) -> dict[str, list[str]]:
-    """Names that differ only by their seed, together: "symla-easy" -> [..., "symla-easy-2"]."""
-    groups: dict[str, list[str]] = {}
-    for name in recipes:
-        groups.setdefault(name.rpartition("-")[0], []).append(name)
-    return groups

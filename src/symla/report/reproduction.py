@@ -8,6 +8,7 @@ import matplotlib
 matplotlib.use("Agg")  # no display needed
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.animation import FuncAnimation, PillowWriter
 
 from symla.report.figures import STYLE
 from symla.report.names import COLOURS
@@ -36,6 +37,44 @@ def draw_figure(folder: Path) -> Path:
         figure.savefig(path)
         plt.close(figure)
     return path
+
+
+def draw_films(folder: Path) -> list[Path]:
+    """A GIF of each lifetime that was filmed: its first steps beside its last ones."""
+    films = read_json(folder / "results.json").get("films", [])
+    paths = [folder / f"lifetime-{i}.gif" for i in range(len(films))]
+    with plt.rc_context(STYLE):
+        for film, path in zip(films, paths):
+            _draw_film(film, path)
+    return paths
+
+
+def _draw_film(film: dict[str, Any], path: Path) -> None:
+    size, parts = film["size"], {"first steps": film["early"], "last steps": film["late"]}
+    figure, axes = plt.subplots(1, 2, figsize=(5.2, 3.0))
+    artists = []
+    for axis, title in zip(axes, parts):
+        axis.set(
+            title=title, xticks=[], yticks=[], xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5)
+        )
+        axis.spines[:].set_visible(True)
+        axis.set_aspect("equal")
+        marks = [("o", "#2e86ab", 26), ("$\\heartsuit$", "#d1495b", 22), ("X", "#4a4e54", 18)]
+        things = [axis.plot([], [], marker=m, color=c, ms=s)[0] for m, c, s in marks]
+        artists.append((axis, things))
+
+    def frame(t: int) -> None:
+        for (axis, things), steps in zip(artists, parts.values()):
+            *cells, reward = steps[t]
+            for thing, cell in zip(things, cells):
+                thing.set_data([cell % size], [cell // size])
+            earned = sum(step[3] for step in steps[: t + 1])
+            axis.set_xlabel(f"step {t + 1}: earned {earned:+.0f}")
+            axis.set_facecolor({1.0: "#dff0df", -1.0: "#f6dcdc"}.get(reward, "white"))
+
+    animation = FuncAnimation(figure, frame, frames=len(film["early"]), interval=400)
+    animation.save(path, writer=PillowWriter(fps=2.5), dpi=70)
+    plt.close(figure)
 
 
 def _matrices(results: dict[str, Any]) -> plt.Figure:
