@@ -58,7 +58,8 @@ class TrainingView:
     def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
         self.measure = measure
         beside = " · ".join(f"{name} {value:.2f}" for name, value in references.items())
-        self.say(f"{measure} to beat: {beside}")
+        if beside:
+            self.say(f"{measure} to beat: {beside}")
         self.say(f"meta-training {title}")
         if self.console.is_terminal and not self.console.quiet:
             columns = (

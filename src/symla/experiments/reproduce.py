@@ -102,6 +102,8 @@ def train(
     if not run.config_path.exists():
         config = {"experiment": who, "seed": recipe.seed, "settings": recipe.card()["training"]}
         run.create({**config, **provenance()})
+    else:
+        run.note_resume(provenance())
     view.start(who, "test_return", {})
     rule, done = meta_train(
         recipe.training(),
