@@ -24,6 +24,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     "mountain-car": Control("MountainCar-v0"),
     "balance": Balance(),
     "hearts": Hearts(),
+    "hearts-2x2": Hearts(size=2, episode_length=10),
     "target": Target(),
 }
 
