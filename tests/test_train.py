@@ -124,9 +124,9 @@ def test_metrics_are_of_the_generation_they_name():
     training, key = tiny(), replicate(jax.random.key(0))
     state = train.init(training)
     _, metrics = train.advance(training, key, replicate(state), train._int(0), train._int(2))
-    state = train.init(training)
+    state, generation = train.init(training), jax.jit(partial(train.generation, training))
     for number in range(2):
-        state, one = train.generation(training, key, state, jnp.asarray(number))
+        state, one = generation(key, state, jnp.asarray(number))
         for name, column in metrics._asdict().items():
             np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
     assert jnp.all(metrics.returns[2:] == 0)

@@ -4,7 +4,9 @@ Room: base layer. With several processes every one of them runs the same program
 and `jax.devices()` are the devices of all: nothing else in the project knows how many there are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -17,6 +19,7 @@ from jaxtyping import Int
 from symla.types import State
 
 AXIS = "batch"
+_chosen: ContextVar[tuple[jax.Device, ...]] = ContextVar("devices", default=())  # none: all
 
 
 def spread(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,7 +29,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     are dropped. What is returned is gathered on every device, so that whatever is summed
     afterwards is summed in one order, however many devices there are.
     """
-    mesh = _all_devices()
+    mesh = _mesh()
     split, whole = PartitionSpec(AXIS), PartitionSpec()
 
     def run(batched, *shared):
@@ -34,13 +37,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
         missing = -size % mesh.size
         if missing:
             batched = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), batched)
-        parts = jax.shard_map(
-            function,
-            mesh=mesh,
-            in_specs=(split, *(whole for _ in shared)),
-            out_specs=split,
-            check_vma=False,  # a lifetime starts from constants, which are not marked as varying
-        )(batched, *shared)
+        parts = _sharded(function, mesh, (split, *(whole for _ in shared)), split)(batched, *shared)
         gathered = jax.lax.with_sharding_constraint(parts, NamedSharding(mesh, whole))
         return jax.tree.map(lambda x: x[:size], gathered)
 
@@ -53,13 +50,13 @@ def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
     Split between devices its sums are taken in another order, and even elementwise operations are
     fused, and so rounded, in another way. Whole, it has the same bits however many there are.
     """
-    mesh, whole = _all_devices(), PartitionSpec()
-    return jax.shard_map(function, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False)
+    mesh, whole = _mesh(), PartitionSpec()
+    return _sharded(function, mesh, whole, whole)
 
 
 def replicate(state: State) -> State:
     """A copy on every device."""
-    return jax.device_put(state, NamedSharding(_all_devices(), PartitionSpec()))
+    return jax.device_put(state, NamedSharding(_mesh(), PartitionSpec()))
 
 
 def gather(*values: int) -> Int[np.ndarray, "processes values"]:
@@ -69,11 +66,29 @@ def gather(*values: int) -> Int[np.ndarray, "processes values"]:
     return np.asarray(multihost_utils.process_allgather(np.array(values, np.int32)))
 
 
+@contextmanager
+def only(devices: Sequence[jax.Device]) -> Iterator[None]:
+    """What is traced inside is spread over these devices instead of all."""
+    token = _chosen.set(tuple(devices))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
 def describe() -> str:
     """The devices of all processes, in words."""
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].device_kind} in {jax.process_count()} process(es)"
 
 
-def _all_devices() -> Mesh:
-    return Mesh(np.array(jax.devices()), (AXIS,))
+def _sharded(function: Callable[..., Any], mesh: Mesh, into: Any, out: Any) -> Callable[..., Any]:
+    # Varying values are not checked: a lifetime starts from constants, which are not marked so.
+    # Outside of another jit one of its own, or every operation would be compiled by itself.
+    return jax.jit(
+        jax.shard_map(function, mesh=mesh, in_specs=into, out_specs=out, check_vma=False)
+    )
+
+
+def _mesh() -> Mesh:
+    return Mesh(np.array(_chosen.get() or jax.devices()), (AXIS,))

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm, lifetime_keys, new_percept, next_percept
 from symla.environments.base import Environment
+from symla.kernels import fast_key
 from symla.types import Params, Percept, PRNGKey, State, Task, Trace
 
 
@@ -44,7 +45,7 @@ def lifetime(
     noise, whatever their meta-parameters. Without a trace, memory is flat in `length`.
     """
     spec = environment.spec
-    task_key, reset_key, learner_key, action_key, step_key = lifetime_keys(key)
+    task_key, reset_key, learner_key, action_key, step_key = lifetime_keys(fast_key(key))
     task = environment.sample_task(task_key)
     state, observation = environment.reset(reset_key, task)
     start = _Moment(

@@ -85,7 +85,7 @@ def generation(
     """
     key = jax.random.fold_in(key, number)
     noise_key, lifetimes_key = jax.random.split(key)
-    candidates = everywhere(training.outer.ask)(noise_key, state)
+    candidates = training.outer.ask(noise_key, state)
     live = lessons if isinstance(training.outer, PolicyGradient) else trials
     candidates, returns = jax.lax.switch(
         number % len(training.environments),
@@ -137,7 +137,6 @@ def population_returns(
     environment: Environment,
     candidates: Candidates,
     key: PRNGKey,
-    over_devices: Callable[..., Any] = spread,
 ) -> Float[Array, " P"]:
     """The mean return of each candidate over its lifetimes, spread over all devices.
 
@@ -150,7 +149,7 @@ def population_returns(
         return x.reshape(population // groups, groups, *x.shape[1:]).swapaxes(0, 1)
 
     members = jax.tree.map(by_group, candidates.params)
-    live = over_devices(jax.vmap(partial(group_returns, training, environment), (0, None)))
+    live = spread(jax.vmap(partial(group_returns, training, environment), (0, None)))
     return live((members, candidates.group), key).T.reshape(population)
 
 

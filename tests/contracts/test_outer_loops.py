@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from symla.devices import replicate
 from symla.outer import OUTER_LOOPS, PolicyGradient
 from symla.outer.policy_gradient import Lesson
 from symla.store import describe, rebuild
@@ -39,7 +40,7 @@ def test_climbs_a_quadratic_and_compiles_once(name, key):
         candidates = loop.ask(key, state)
         return loop.tell(state, *tried(loop, candidates))
 
-    state = loop.init(start())
+    state = replicate(loop.init(start()))  # as the host loop does
     for k in jax.random.split(key, 200):
         state = generation(state, k)
     assert quadratic(loop.params(state)) > 0.02 * quadratic(start())

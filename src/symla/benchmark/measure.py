@@ -18,7 +18,7 @@ from symla.algorithms.base import LearningAlgorithm
 from symla.benchmark.environments import environment_of
 from symla.benchmark.literal import LiteralSymLA
 from symla.benchmark.settings import Shape
-from symla.devices import replicate
+from symla.devices import only, replicate
 from symla.environments import Environment
 from symla.outer import Candidates, EvolutionStrategies
 from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
@@ -57,28 +57,17 @@ def one_program(training: Training) -> "Stopwatch":
 
     That device has all cores, and XLA shares its operations out among them as it sees fit.
     """
-    return Stopwatch(training, advance_vmapped, init(training), on_one_device)
+    one = jax.local_devices()[:1]
 
+    def vmapped(training, *arguments):  # a function of its own: jit must trace it anew
+        with only(one):
+            return advance.__wrapped__(training, *arguments)
 
-@partial(jax.jit, static_argnames="training", donate_argnames="state")
-def advance_vmapped(
-    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
-) -> tuple[State, None]:
-    """As `advance`, but nothing is spread over devices by us."""
+    def place(state):
+        with only(one):
+            return replicate(state)
 
-    def body(i, state):
-        noise_key, lifetimes_key = jax.random.split(jax.random.fold_in(key, done + i))
-        candidates = training.outer.ask(noise_key, state)
-        returns = population_returns(
-            training, training.environments[0], candidates, lifetimes_key, lambda live: live
-        )
-        return training.outer.tell(state, candidates, returns)
-
-    return jax.lax.fori_loop(0, count, body, state), None
-
-
-def on_one_device(state: State) -> State:
-    return jax.device_put(state, jax.local_devices()[0])
+    return Stopwatch(training, jax.jit(vmapped, static_argnums=0), init(training), place)
 
 
 def lifetimes(training: Training) -> "Stopwatch":

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "batch.h"
 #include "fused_layer.h"
-#include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
 
@@ -19,55 +19,26 @@ namespace symla {
 namespace {
 
 using Floats = ffi::Buffer<ffi::F32>;
-using Dims = std::vector<int64_t>;
-
-// An operand under vmap: its leading axes are those of the result, or 1 where it is shared.
-struct Operand {
-  float* data;
-  Dims stride;  // in elements, a leading axis each; 0 where shared
-
-  template <typename Buffer>
-  Operand(Buffer& buffer, const Dims& batch) : data(buffer.typed_data()) {
-    const auto dims = buffer.dimensions();
-    int64_t step = 1;
-    for (size_t i = batch.size(); i < dims.size(); ++i) step *= dims[i];
-    stride.resize(batch.size());
-    for (size_t i = batch.size(); i-- > 0; step *= dims[i]) stride[i] = dims[i] == 1 ? 0 : step;
-  }
-
-  float* at(const Dims& place) const {
-    int64_t offset = 0;
-    for (size_t i = 0; i < place.size(); ++i) offset += place[i] * stride[i];
-    return data + offset;
-  }
-};
-
-void advance(Dims& place, const Dims& batch) {
-  for (size_t i = batch.size(); i-- > 0; place[i] = 0)
-    if (++place[i] < batch[i]) return;
-}
+using Operands = std::vector<Operand<float>>;
 
 // In the order of fused.py.
-enum In { kHidden, kCell, kWeights, kBelow = kWeights + 9, kAbove, kShared, kIn };
+enum In { kHidden, kCell, kPacked, kBelow, kAbove, kShared, kIn };
 enum Out { kNewHidden, kNewCell, kForward, kBackward, kOut };
 
 template <int kFixed>
-void run(const Sizes<kFixed>& sizes, const Dims& batch, const std::vector<Operand>& in,
-         const std::vector<Operand>& out) {
-  int64_t total = 1, shared = 1;
-  for (int64_t size : batch) total *= size;
-  // The lifetimes of one candidate: the trailing axes along which no weight changes.
-  for (size_t i = batch.size(); i-- > 0; shared *= batch[i]) {
-    bool changes = false;
-    for (int w = kWeights; w < kBelow; ++w) changes |= in[w].stride[i] != 0;
-    if (changes) break;
-  }
+void run(const Sizes<kFixed>& sizes, const Dims& batch, const Operands& in,
+         const Operands& out) {
+  const int64_t total = product(batch);
+  int64_t shared = 1;
+  // The lifetimes of one candidate: the trailing axes along which its weights do not change.
+  for (size_t i = batch.size(); i-- > 0 && in[kPacked].stride[i] == 0;) shared *= batch[i];
+  const int size = Packing(sizes.units(), sizes.I, sizes.M).size;
   Candidate<kFixed> candidate(sizes, shared);
   std::vector<Lifetime> lifetimes(candidate.chunk());
   Dims place(batch.size());
   for (int64_t first = 0; first < total; first += shared) {
-    auto w = [&](int i) { return in[kWeights + i].at(place); };
-    candidate.pack({w(0), w(1), w(2), w(3), w(4), w(5), w(6), w(7), w(8)});
+    const float* packed = in[kPacked].at(place);
+    candidate.be(packed, packed + size);
     for (int64_t begin = first; begin < first + shared; begin += candidate.chunk()) {
       const int count = std::min<int64_t>(candidate.chunk(), first + shared - begin);
       for (int e = 0; e < count; ++e, advance(place, batch)) {
@@ -81,27 +52,43 @@ void run(const Sizes<kFixed>& sizes, const Dims& batch, const std::vector<Operan
   }
 }
 
-ffi::Error update_layer(ffi::RemainingArgs arguments, ffi::RemainingRets results, int64_t ticks,
+template <typename Buffers>
+Operands operands(Buffers& buffers, const Dims& batch) {
+  Operands found;
+  for (Floats& buffer : buffers) found.emplace_back(buffer, batch);
+  return found;
+}
+
+ffi::Error pack_weights(Floats below, Floats above, Floats shared, Floats recurrent, Floats bias,
+                        Floats forward_weight, Floats forward_bias, Floats backward_weight,
+                        Floats backward_bias, ffi::Result<Floats> packed) {
+  const int units = recurrent.dimensions()[recurrent.dimensions().size() - 2];
+  const int inputs = below.dimensions()[below.dimensions().size() - 2];
+  const int M = forward_bias.dimensions().back();
+  const Dims batch = batch_of(*packed, 1);
+  Floats all[] = {below,          above,        shared,          recurrent,    bias,
+                  forward_weight, forward_bias, backward_weight, backward_bias};
+  const Operands in = operands(all, batch);
+  const Operand<float> out(*packed, batch);
+  Dims place(batch.size());
+  for (int64_t i = 0; i < product(batch); ++i, advance(place, batch)) {
+    auto w = [&](int k) { return in[k].at(place); };
+    pack({w(0), w(1), w(2), w(3), w(4), w(5), w(6), w(7), w(8)}, units, inputs, M, out.at(place));
+  }
+  return ffi::Error::Success();
+}
+
+ffi::Error update_layer(Floats hidden, Floats cell, Floats packed, Floats below, Floats above,
+                        Floats shared, ffi::Result<Floats> new_hidden, ffi::Result<Floats> new_cell,
+                        ffi::Result<Floats> forward, ffi::Result<Floats> backward, int64_t ticks,
                         bool sum) {
-  std::vector<Floats> in_buffers, out_buffers;
-  for (int i = 0; i < kIn; ++i) {
-    auto buffer = arguments.get<Floats>(i);
-    if (buffer.has_error()) return buffer.error();
-    in_buffers.push_back(*buffer);
-  }
-  for (int i = 0; i < kOut; ++i) {
-    auto buffer = results.get<Floats>(i);
-    if (buffer.has_error()) return buffer.error();
-    out_buffers.push_back(**buffer);
-  }
-  const auto dims = out_buffers[kNewHidden].dimensions();
-  const Dims batch(dims.begin(), dims.end() - 3);
-  std::vector<Operand> in, out;
-  for (Floats& buffer : in_buffers) in.emplace_back(buffer, batch);
-  for (Floats& buffer : out_buffers) out.emplace_back(buffer, batch);
-  const int A = dims[batch.size()], B = dims[batch.size() + 1], N = dims[batch.size() + 2];
-  const int M = out_buffers[kForward].dimensions().back(), t = ticks;
-  const int I = in_buffers[kBelow].dimensions().back();
+  const Dims batch = batch_of(*new_hidden, 3);
+  Floats inputs[] = {hidden, cell, packed, below, above, shared};
+  Floats results[] = {*new_hidden, *new_cell, *forward, *backward};
+  const Operands in = operands(inputs, batch), out = operands(results, batch);
+  const auto sizes = new_hidden->dimensions().last(3);
+  const int A = sizes[0], B = sizes[1], N = sizes[2], t = ticks;
+  const int M = forward->dimensions().back(), I = below.dimensions().back();
   if (N == 16) run<16>({A, B, M, I, N, t, sum}, batch, in, out);
   else if (N == 64) run<64>({A, B, M, I, N, t, sum}, batch, in, out);
   else run<0>({A, B, M, I, N, t, sum}, batch, in, out);
@@ -111,11 +98,39 @@ ffi::Error update_layer(ffi::RemainingArgs arguments, ffi::RemainingRets results
 }  // namespace
 }  // namespace symla
 
+using symla::Floats;
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(symla_pack_weights, symla::pack_weights,
+                              ffi::Ffi::Bind()
+                                  .Arg<Floats>()   // below
+                                  .Arg<Floats>()   // above
+                                  .Arg<Floats>()   // shared
+                                  .Arg<Floats>()   // recurrent
+                                  .Arg<Floats>()   // bias
+                                  .Arg<Floats>()   // forward weight
+                                  .Arg<Floats>()   // forward bias
+                                  .Arg<Floats>()   // backward weight
+                                  .Arg<Floats>()   // backward bias
+                                  .Ret<Floats>());  // packed
+
 XLA_FFI_DEFINE_HANDLER_SYMBOL(symla_update_layer, symla::update_layer,
                               ffi::Ffi::Bind()
-                                  .RemainingArgs()
-                                  .RemainingRets()
+                                  .Arg<Floats>()  // hidden
+                                  .Arg<Floats>()  // cell
+                                  .Arg<Floats>()  // packed weights
+                                  .Arg<Floats>()  // below
+                                  .Arg<Floats>()  // above
+                                  .Arg<Floats>()  // shared
+                                  .Ret<Floats>()  // hidden
+                                  .Ret<Floats>()  // cell
+                                  .Ret<Floats>()  // forward
+                                  .Ret<Floats>()  // backward
                                   .Attr<int64_t>("micro_ticks")
                                   .Attr<bool>("sum"));
 
 extern "C" int symla_vector_bits() { return 32 * symla::kLanes; }
+
+// Of one candidate's packed weights, in numbers.
+extern "C" int symla_packed_size(int units, int inputs, int message) {
+  return symla::Packing(units, inputs, message).size;
+}

@@ -4,6 +4,7 @@ Room: kernels. CPU only, float32, and one thread a call: the population is shard
 The library is compiled and loaded by `load`, which must have succeeded before anything is traced.
 """
 
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,21 +18,22 @@ from symla.kernels import plain
 from symla.kernels.base import Aggregation, Layer, Weights
 from symla.kernels.compiler import load as load_library
 
-_TARGET = "symla_update_layer"
+_PACK, _UPDATE = "symla_pack_weights", "symla_update_layer"
 
 
 class Library(NamedTuple):
     path: Path
     vector_bits: int  # of the processor's registers that it was compiled for
+    packed_size: Callable[[int, int, int], int]  # of units, inputs and message: in numbers
 
 
 @cache
 def load() -> Library:
     """Compile or find the library and make it known to JAX, once. Raises CompilerError."""
     library, path = load_library(Path(__file__).with_name("fused.cc"))
-    capsule = jax.ffi.pycapsule(library.symla_update_layer)
-    jax.ffi.register_ffi_target(_TARGET, capsule, platform="cpu")
-    return Library(path, library.symla_vector_bits())
+    for target in (_PACK, _UPDATE):
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(library[target]), platform="cpu")
+    return Library(path, library.symla_vector_bits(), library.symla_packed_size)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(5, 6))
@@ -52,16 +54,24 @@ def update_layer(
         partial(plain.update_layer, micro_ticks=micro_ticks, aggregation=aggregation),
         *(weights, layer, below, above, shared),
     )
-    inputs = (*jax.tree.leaves(weights), below, above, shared)
+    inputs = (pack(weights), below, above, shared)
     hidden, cell = _batched_like((layer.hidden, layer.cell), inputs)
     call = jax.ffi.ffi_call(
-        _TARGET,
+        _UPDATE,
         tuple(shapes),
         vmap_method="expand_dims",
         input_output_aliases={0: 0, 1: 1},  # in place, or every step of a scan copies the state
     )
     new = call(hidden, cell, *inputs, micro_ticks=np.int64(micro_ticks), sum=aggregation == "sum")
     return Layer(*new)
+
+
+def pack(weights: Weights) -> Float[Array, " packed"]:
+    """The weights in the order in which the kernel reads them, padded to whole vectors."""
+    inputs, units = weights.below.shape[0], weights.recurrent.shape[0]
+    size = load().packed_size(units, inputs, weights.forward.bias.size)
+    shape = jax.ShapeDtypeStruct((size,), jnp.float32)
+    return jax.ffi.ffi_call(_PACK, shape, vmap_method="expand_dims")(*jax.tree.leaves(weights))
 
 
 @jax.custom_batching.custom_vmap

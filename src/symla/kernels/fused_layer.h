@@ -1,4 +1,4 @@
-// One candidate's rule, packed for the processor, and the update of its lifetimes with it.
+// One candidate's weights, packed for the processor, and the update of its lifetimes with them.
 
 #pragma once
 
@@ -13,6 +13,7 @@
 
 namespace symla {
 
+constexpr int kFetch = 24;  // cache lines ahead of their time, every kRows LSTM ticks
 constexpr int kTile = 32;  // LSTMs that live all their micro ticks in the first-level cache
 
 // A units count known at compile time (kFixed; 0: any) lets loops unroll. The arithmetic is the
@@ -28,6 +29,27 @@ struct Sizes {
   int message() const { return round_up(M, kLanes); }
 };
 
+// Where each part of one candidate's packed weights starts, and how long they are, in numbers.
+struct Packing {
+  int below, above, shared, recurrent, bias;
+  int forward_weight, forward_bias, backward_weight, backward_bias;
+  int size;
+
+  Packing(int units, int inputs, int M) {
+    const int gates = kGates * round_up(units, kLanes), message = round_up(M, kLanes);
+    below = 0;
+    above = below + inputs * gates;
+    shared = above + inputs * gates;
+    recurrent = shared + 2 * gates;
+    bias = recurrent + units * gates;
+    forward_weight = bias + gates;
+    forward_bias = forward_weight + units * message;
+    backward_weight = forward_bias + message;
+    backward_bias = backward_weight + units * message;
+    size = backward_bias + message;
+  }
+};
+
 // One candidate's weights, as JAX holds them.
 struct Pointers {
   const float *below, *above, *shared, *recurrent, *bias;
@@ -41,13 +63,12 @@ struct Lifetime {
 };
 
 // rows x 4N -> for each block of lanes a panel of rows x 4 vectors.
-template <int kFixed>
-void pack_gates(const Sizes<kFixed>& s, const float* from, int rows, float* to) {
-  for (int k = 0; k < s.blocks(); ++k)
+inline void pack_gates(const float* from, int rows, int units, float* to) {
+  for (int k = 0; k < units; k += kLanes)
     for (int j = 0; j < rows; ++j)
       for (int g = 0; g < kGates; ++g, to += kLanes) {
-        const float* source = from + (j * kGates + g) * s.units() + k * kLanes;
-        const int count = s.units() - k * kLanes;
+        const float* source = from + (j * kGates + g) * units + k;
+        const int count = units - k;
         if (count < kLanes) copy_padded(to, source, count);
         store(to, load(count < kLanes ? to : source) * kGateScale[g]);
       }
@@ -57,6 +78,19 @@ void pack_gates(const Sizes<kFixed>& s, const float* from, int rows, float* to) 
 inline void pack_messenger(const float* from, int rows, int M, float* to) {
   for (int k = 0; k < M; k += kLanes)
     for (int j = 0; j < rows; ++j, to += kLanes) copy_padded(to, from + j * M + k, M - k);
+}
+
+inline void pack(const Pointers& w, int units, int inputs, int M, float* to) {
+  const Packing at(units, inputs, M);
+  pack_gates(w.below, inputs, units, to + at.below);
+  pack_gates(w.above, inputs, units, to + at.above);
+  pack_gates(w.shared, 2, units, to + at.shared);
+  pack_gates(w.recurrent, units, units, to + at.recurrent);
+  pack_gates(w.bias, 1, units, to + at.bias);
+  pack_messenger(w.forward_weight, units, M, to + at.forward_weight);
+  pack_messenger(w.forward_bias, 1, M, to + at.forward_bias);
+  pack_messenger(w.backward_weight, units, M, to + at.backward_weight);
+  pack_messenger(w.backward_bias, 1, M, to + at.backward_bias);
 }
 
 // Kept by the thread from call to call: fresh memory would fault in page by page.
@@ -74,7 +108,7 @@ inline float* workspace(size_t count) {
   return memory.get();
 }
 
-// All of one candidate: its packed weights, and scratch for a chunk of its lifetimes.
+// The lifetimes of one candidate: its packed weights, and scratch for a chunk of them.
 template <int kFixed>
 class Candidate {
  public:
@@ -91,15 +125,6 @@ class Candidate {
       parts.push_back({part, size});
       size += count;
     };
-    plan(&below_weight_, s.I * g);
-    plan(&above_weight_, s.I * g);
-    plan(&shared_weight_, 2 * g);
-    plan(&recurrent_, s.units() * g);
-    plan(&bias_, g);
-    plan(&forward_weight_, s.units() * m);
-    plan(&forward_bias_, m);
-    plan(&backward_weight_, s.units() * m);
-    plan(&backward_bias_, m);
     plan(&from_below_, below_rows * g);
     plan(&from_above_, above_rows * g);
     plan(&hidden_, all * n);
@@ -107,7 +132,7 @@ class Candidate {
     plan(&tile_cell_, kTile * n);
     plan(&mean_forward_, above_rows * n);
     plan(&mean_backward_, below_rows * n);
-    plan(&sent_, kRows * m);
+    plan(&sent_, 2 * kRows * m);
     float* base = workspace(size);
     for (auto& [part, offset] : parts) *part = base + offset;
 
@@ -121,16 +146,19 @@ class Candidate {
 
   int chunk() const { return chunk_; }
 
-  void pack(const Pointers& w) {
-    pack_gates(s, w.below, s.I, below_weight_);
-    pack_gates(s, w.above, s.I, above_weight_);
-    pack_gates(s, w.shared, 2, shared_weight_);
-    pack_gates(s, w.recurrent, s.units(), recurrent_);
-    pack_gates(s, w.bias, 1, bias_);
-    pack_messenger(w.forward_weight, s.units(), s.M, forward_weight_);
-    pack_messenger(w.forward_bias, 1, s.M, forward_bias_);
-    pack_messenger(w.backward_weight, s.units(), s.M, backward_weight_);
-    pack_messenger(w.backward_bias, 1, s.M, backward_bias_);
+  // From now on it is this candidate, and `next` comes after it.
+  void be(const float* packed, const float* next) {
+    next_ = next, next_end_ = next + Packing(s.units(), s.I, s.M).size;
+    const Packing at(s.units(), s.I, s.M);
+    below_weight_ = packed + at.below;
+    above_weight_ = packed + at.above;
+    shared_weight_ = packed + at.shared;
+    recurrent_ = packed + at.recurrent;
+    bias_ = packed + at.bias;
+    forward_weight_ = packed + at.forward_weight;
+    forward_bias_ = packed + at.forward_bias;
+    backward_weight_ = packed + at.backward_weight;
+    backward_bias_ = packed + at.backward_bias;
   }
 
   // At most chunk() lifetimes.
@@ -201,13 +229,22 @@ class Candidate {
     });
     for (int tick = 0; tick < s.ticks; ++tick, std::swap(from, to))
       for (int k = 0; k < s.blocks(); ++k)
-        for (int t = 0; t < rounded; t += kRows)
+        for (int t = 0; t < rounded; t += kRows) {
+          fetch_next();
           this->tick(&lstm_below_[begin + t], &lstm_above_[begin + t], k, from + t * n,
                      tile_cell_ + t * n + k * kLanes, to + t * n + k * kLanes);
+        }
     for_each_lstm(begin, end, [&](int t, int e, int at) {
       copy(lifetimes[e].new_hidden + at, hidden_ + (begin + t) * n, s.units());
       copy(lifetimes[e].new_cell + at, tile_cell_ + t * n, s.units());
     });
+  }
+
+  // A population's weights are more than the second-level cache holds: the next candidate's come
+  // from the third while this one computes.
+  void fetch_next() {
+    for (int line = 0; line < kFetch && next_ < next_end_; ++line, next_ += 16)
+      __builtin_prefetch(next_, 0, 2);
   }
 
   // f(place in the tile, lifetime, where its state starts)
@@ -267,24 +304,36 @@ class Candidate {
   void send(const float* means, const float* weight, const float* bias, int count, int each_sends,
             float times, To to) {
     const int all = count * each_sends, m = s.message();
-    for (int begin = 0; begin < all; begin += kRows) {
-      const float* rows[kRows];
-      for (int r = 0; r < kRows; ++r) rows[r] = means + std::min(begin + r, all - 1) * s.padded();
+    constexpr int kMany = 2 * kRows;  // chains of additions, or their latency would set the pace
+    for (int begin = 0; begin < all; begin += kMany) {
+      const float* rows[kMany];
+      for (int r = 0; r < kMany; ++r) rows[r] = means + std::min(begin + r, all - 1) * s.padded();
       for (int k = 0; k < m; k += kLanes) {
-        Rows sum[1] = {each([&](int) { return load(bias + k); })};
-        accumulate<1>(sum, rows, weight + k * s.units(), s.units());
-        for (int r = 0; r < kRows; ++r) store(sent_ + r * m + k, sum[0].row[r] * times);
+        const Rows start = each([&](int) { return load(bias + k); });
+        Rows sum[2] = {start, start};
+        const float* panel = weight + k * s.units();
+        for (int j = 0; j < s.units(); ++j, panel += kLanes) {
+          const Vector w = in_register(load(panel));
+          UNROLL
+          for (int half = 0; half < 2; ++half)
+            sum[half] = each([&](int r) {
+              return sum[half].row[r] + broadcast(rows[half * kRows + r][j]) * w;
+            });
+        }
+        for (int r = 0; r < kMany; ++r)
+          store(sent_ + r * m + k, sum[r / kRows].row[r % kRows] * times);
       }
-      for (int row = begin; row < std::min(begin + kRows, all); ++row)
+      for (int row = begin; row < std::min(begin + kMany, all); ++row)
         copy(to(row / each_sends) + row % each_sends * s.M, sent_ + (row - begin) * m, s.M);
     }
   }
 
   Sizes<kFixed> s;
   int chunk_;
+  const float *next_, *next_end_;
   std::vector<const float*> lstm_below_, lstm_above_;  // an LSTM's two projected inputs
-  float *below_weight_, *above_weight_, *shared_weight_, *recurrent_, *bias_;
-  float *forward_weight_, *forward_bias_, *backward_weight_, *backward_bias_;
+  const float *below_weight_, *above_weight_, *shared_weight_, *recurrent_, *bias_;
+  const float *forward_weight_, *forward_bias_, *backward_weight_, *backward_bias_;
   float *from_below_, *from_above_, *hidden_, *tile_hidden_, *tile_cell_;
   float *mean_forward_, *mean_backward_, *sent_;
 };

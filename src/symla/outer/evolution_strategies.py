@@ -10,7 +10,9 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from symla.devices import everywhere, spread
 from symla.errors import require
+from symla.kernels import fast_key
 from symla.outer.base import Candidates
 from symla.types import PRECISION, Params, PRNGKey
 
@@ -81,17 +83,23 @@ class EvolutionStrategies:
         size of the population nor the number of devices changes it.
         """
         pairs = jnp.arange(self.population // 2)
-        noise = jax.vmap(lambda pair: _normal_like(jax.random.fold_in(key, pair), state.params))(
-            pairs
-        )
+        flat, unravel = ravel_pytree(state.params)
+
+        def draw(pair, key):
+            """One vector, cut in pieces later: an array each would take seconds to compile."""
+            return jax.random.normal(jax.random.fold_in(fast_key(key), pair), flat.shape)
+
+        # Drawing takes ten times as long as all that follows: devices share it out.
+        noise = jax.vmap(unravel)(spread(jax.vmap(draw, (0, None)))(pairs, key))
         sigma = self.sigma * self._scale(state)
 
-        def twins(center, epsilon):
-            offset = sigma * epsilon
-            return jnp.concatenate([center[None] + offset, center[None] - offset])
+        def twins(center, noise, sigma):
+            offset = jax.tree.map(lambda epsilon: sigma * epsilon, noise)
+            return jax.tree.map(lambda c, o: jnp.concatenate([c + o, c - o]), center, offset)
 
+        center = jax.tree.map(lambda x: x[None], state.params)
         return Candidates(
-            params=jax.tree.map(twins, state.params, noise),
+            params=everywhere(twins)(center, noise, sigma),
             group=pairs,
             extra=Perturbation(noise, sigma),
         )
@@ -130,12 +138,6 @@ class EvolutionStrategies:
             return jnp.ones(())
         progress = state.generation.astype(jnp.float32) / self.annealing
         return 0.25 ** jnp.minimum(progress, 1.0)
-
-
-def _normal_like(key: PRNGKey, params: Params) -> Params:
-    """One vector, cut in pieces: an array each would take seconds to compile."""
-    flat, unravel = ravel_pytree(params)
-    return unravel(jax.random.normal(key, flat.shape))
 
 
 def centered_ranks(returns: Float[Array, " P"]) -> Float[Array, " P"]:
