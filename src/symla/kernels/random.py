@@ -10,7 +10,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.extend.random import define_prng_impl
 from jaxtyping import Array, UInt32
 
