@@ -18,11 +18,13 @@ from contextlib import suppress
 from typing import Any
 
 from symla.errors import ProcessError, require
+from symla.witness import Witness
 
 BEAT_SECONDS = 1.0
 SILENCE_SECONDS = 8.0  # without a beat
 ANSWER_SECONDS = 4.0  # to a first word
 EXIT_CODE = 2
+GONE = "is gone: it was killed, or its machine or network failed"
 
 Message = dict[str, Any]
 
@@ -58,6 +60,7 @@ class Group:
         self.lines: dict[int, Line] = {}  # of 0 to all others, of the others to 0
         self.changed = threading.Condition()
         self.verdict = ""  # why it ended
+        self.witness: Witness | None = None
         self.started = self.parted = False
 
     def end(self, verdict: str) -> None:
@@ -71,11 +74,19 @@ class Group:
 
     def lost(self, verdict: str) -> None:
         """End all, this one too, wherever its main thread is. Before the start, that can speak."""
-        self.end(verdict)
-        if self.started and not self.parted:
+        self.verdict = self.verdict or verdict
+        speaks = self.started and not self.parted
+        if speaks:  # first of all: jax may end this process at any moment
             with suppress(OSError):
                 print(f"symla: {self.verdict}", file=sys.stderr, flush=True)
+            self.dismiss_witness()
+        self.end(self.verdict)
+        if speaks:
             os._exit(EXIT_CODE)
+
+    def dismiss_witness(self) -> None:
+        if self.witness is not None:
+            self.witness.dismiss()
 
     def listen(self, number: int, line: Line) -> None:
         """To one of them, until it parts. Any message is a beat."""
@@ -86,7 +97,7 @@ class Group:
                 self.lines.pop(number, None)
                 return None
         if not self.parted:
-            self.lost(f"process {number} is gone: it was killed, or its machine or network failed")
+            self.lost(f"process {number} {GONE}")
         return None
 
     def beat(self) -> None:
@@ -226,6 +237,7 @@ def _join(group: Group, host: str, port: int, wait: float) -> int:
     line.connection.settimeout(wait + ANSWER_SECONDS)
     _answer(line, host, port)
     line.connection.settimeout(None)
+    group.witness = Witness(host, port, f"symla: process 0 {GONE}")
     threading.Thread(target=group.listen, args=(0, line), daemon=True).start()
     return free
 
@@ -266,6 +278,7 @@ def part(reason: str = "", code: int = EXIT_CODE) -> None:
     if _group is None or _group.parted:
         return
     _group.parted = True
+    _group.dismiss_witness()
     if not reason:
         for line in list(_group.lines.values()):
             line.send({"parted": True})
