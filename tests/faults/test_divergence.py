@@ -11,7 +11,8 @@ from symla.algorithms import MetaRNN
 from symla.console import TrainingView, console
 from symla.environments import IndependentBandit
 from symla.errors import DivergenceError
-from symla.outer import EvolutionStrategies
+from symla.outer import EvolutionStrategies, PolicyGradient
+from symla.outer.policy_gradient import Lesson
 from symla.store import RunFolder
 from symla.train import Progress, Training, meta_train
 from tests.test_train import MANIFEST, new_run
@@ -61,6 +62,30 @@ def test_a_pair_left_out_counts_as_if_it_had_not_been(key, shaping):
     fewer = candidates._replace(extra=type(candidates.extra)({"x": noise["x"][kept]}, sigma))
     expected = search.gradient(fewer, jnp.delete(returns, jnp.array([1, 5])))
     np.testing.assert_allclose(found["x"], expected["x"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("where", ["return", "gradient", "baseline"])
+def test_a_lesson_left_out_counts_as_if_it_had_not_been(where):
+    """What 4 candidates teach, one of which fell over, is what the other 3 teach."""
+    search, start = PolicyGradient(population=4), {"x": jnp.zeros(5)}
+    gradient = jax.random.normal(jax.random.key(0), (4, 5))
+    told = Lesson({"x": gradient}, jnp.arange(4.0), jnp.ones(4))
+    broken = {
+        "gradient": told._replace(gradient={"x": gradient.at[1, 2].set(jnp.nan)}),
+        "baseline": told._replace(square=told.square.at[1].set(jnp.inf)),
+    }.get(where, told)
+    returns = jnp.array([1.0, jnp.nan if where == "return" else 2.0, 3.0, 4.0])
+
+    def after(lesson, returns):
+        state = search.init(start)
+        candidates = search.ask(jax.random.key(1), state)._replace(extra=lesson)
+        return search.tell(state, candidates, returns)
+
+    others = jnp.array([0, 2, 3])
+    expected = after(jax.tree.map(lambda x: x[others], told), returns[others])
+    found = after(broken, returns)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), found, expected)
+    assert jnp.abs(found.params["x"]).max() > 0
 
 
 def test_no_finite_return_at_all_stops_the_run_and_is_named(tmp_path):

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from symla.errors import require
 from symla.outer.base import Candidates
@@ -106,12 +106,22 @@ class PolicyGradient:
         return climbed, (jnp.mean(discounted), jnp.mean(surprise**2))
 
     def tell(self, state: PGState, candidates: Candidates, returns: Float[Array, " P"]) -> PGState:
-        """One step of Adam along the mean of the lessons, which `candidates.extra` holds."""
+        """One step of Adam along the mean of the lessons, which `candidates.extra` holds.
+
+        A candidate whose return or lesson is not finite says nothing, and is left out.
+        """
         # Gradients of long lifetimes explode now and then: one candidate must not drown the others.
         clipped = candidates.extra._replace(
             gradient=jax.vmap(self._clipped)(candidates.extra.gradient)
         )
-        lesson = jax.tree.map(lambda x: jnp.mean(x, axis=0), clipped)
+        whole = jax.vmap(_finite)((clipped, returns))
+        count = jnp.maximum(jnp.sum(whole), 1).astype(jnp.float32)
+
+        def mean(x):
+            kept = whole.reshape(-1, *[1] * (x.ndim - 1))
+            return jnp.sum(jnp.where(kept, x, 0.0), axis=0) / count
+
+        lesson = jax.tree.map(mean, clipped)
         descent = jax.tree.map(jnp.negative, lesson.gradient)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes int and float in Adam's count
             updates, optimizer = self._optimizer.update(descent, state.optimizer, state.params)
@@ -122,3 +132,7 @@ class PolicyGradient:
     def _clipped(self, gradient: Params) -> Params:
         norm = optax.tree.norm(gradient)
         return jax.tree.map(lambda x: x * jnp.minimum(1.0, self.clip / (norm + 1e-6)), gradient)
+
+
+def _finite(tree: Any) -> Bool[Array, ""]:
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
