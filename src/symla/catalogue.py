@@ -40,10 +40,11 @@ def cards() -> dict[str, list[str]]:
 
 def _lines(card: dict[str, Any]) -> list[str]:
     steps = card.get("environment_steps")
+    trained_on = card.get("mixture", [card["trained_on"]] if "trained_on" in card else [])
     return [
         *(f"good: {text}" for text in card.get("good", [])),
         *(f"not good: {text}" for text in card.get("not_good", [])),
-        *([f"trained on {card['trained_on']}"] if "trained_on" in card else []),
+        *([f"trained on {', '.join(trained_on)}"] if trained_on else []),
         *([f"budget: {steps:.1e} environment steps"] if steps else []),
     ]
 

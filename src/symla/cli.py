@@ -6,7 +6,7 @@ jax is imported late: `--help` and a misspelt word answer at once.
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,8 @@ def test(arguments: Sequence[str]) -> int:
 
     known = options.algorithm in HAND_MADE
     rule = None if known else load(options.algorithm)
-    name = options.environment or (rule.card.get("trained_on") if rule else None)
-    if not isinstance(name, str):
+    name = options.environment or (_trained_on(rule.card) if rule else None)
+    if name is None:
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
     environment = _transformed(find(name, options.time_limit), options)
     where = ", ".join(filter(None, (name, *_changes(options))))
@@ -66,6 +66,17 @@ def test(arguments: Sequence[str]) -> int:
         raise
     _tell_test(options, where, result)
     return 0
+
+
+def _trained_on(card: Mapping[str, Any]) -> str | None:
+    """The environment that the card names, if it is one that a person could name."""
+    from symla.environments import make
+
+    try:
+        make(card["trained_on"])
+    except (KeyError, TypeError, AttributeError, SymlaError):
+        return None
+    return card["trained_on"]
 
 
 def _transformed(environment: Any, options: TestOptions) -> Any:

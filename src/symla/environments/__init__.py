@@ -55,6 +55,15 @@ def make(name: str) -> Environment:
     raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
 
 
+def name_of(environment: Environment) -> str | None:
+    """The name a person types for it, if it has one."""
+    if isinstance(environment, IndependentBandit):
+        return f"bandit-arms-{environment.arms}"
+    if isinstance(environment, Gymnax):
+        return f"gymnax:{environment.name}"
+    return next((name for name, known in ENVIRONMENTS.items() if known == environment), None)
+
+
 __all__ = [
     "ENVIRONMENTS",
     "FAMILIES",
@@ -74,4 +83,5 @@ __all__ = [
     "Target",
     "knows_regret",
     "make",
+    "name_of",
 ]

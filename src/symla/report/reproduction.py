@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 
 from symla.report.figures import STYLE
-from symla.report.names import COLOURS
+from symla.report.names import COLOURS, NAMES
 from symla.store import read_json
 
 FALLBACK = "#5c6770"
@@ -78,30 +78,46 @@ def _draw_film(film: dict[str, Any], path: Path) -> None:
 
 
 def _matrices(results: dict[str, Any]) -> plt.Figure:
-    """Heat maps, trained x tested, a map a learner; the paper's numbers in brackets."""
+    """Heat maps, trained x tested, a map a learner; the paper's numbers in brackets. Rows of the
+    algorithms that people made stand apart below."""
     matrices = results["matrix"]
     first = next(iter(matrices.values()))
-    columns = len(next(iter(first.values())))
-    figure, axes = plt.subplots(
-        1, len(matrices), squeeze=False, figsize=(1.2 + (1.0 * columns + 1.4) * len(matrices), 4.6)
-    )
+    trained, tested = list(first), list(next(iter(first.values())))
+    made = _hand_made(results, tested)
+    wide, high = 1.2 + (len(tested) + 1.4) * len(matrices), 1.4 + 0.62 * (len(trained) + len(made))
+    figure, axes = plt.subplots(1, len(matrices), squeeze=False, figsize=(wide, high))
     highest = max(c["mean"] for m in matrices.values() for row in m.values() for c in row.values())
+    paper = results.get("paper", {})
     for axis, (learner, matrix) in zip(axes[0], matrices.items()):
-        trained, tested = list(matrix), list(next(iter(matrix.values())))
-        means = np.array([[matrix[row][column]["mean"] for column in tested] for row in trained])
+        rows = {**matrix, **made}
+        means = [[row[column]["mean"] if column in row else np.nan for column in tested]
+                 for row in rows.values()]  # fmt: skip
         axis.imshow(means, cmap="YlOrRd", vmin=0, vmax=1.2 * highest, aspect="auto")
-        for i, row in enumerate(trained):
+        for i, (name, row) in enumerate(rows.items()):
             for j, column in enumerate(tested):
-                cell = matrix[row][column]
-                text = f"{cell['mean']:.2f}\n±{cell['ci95']:.2f}"
-                theirs = results.get("paper", {}).get(row, {}).get(column)
-                text += f"\n[{theirs:g}]" if theirs is not None else ""
-                axis.text(j, i, text, ha="center", va="center", fontsize=8)
+                if column in row:
+                    text = f"{row[column]['mean']:.2f}\n±{row[column]['ci95']:.2f}"
+                    theirs = paper.get(name, {}).get(column)
+                    text += f"\n[{theirs:g}]" if theirs is not None else ""
+                    axis.text(j, i, text, ha="center", va="center", fontsize=8)
+        axis.axhline(len(trained) - 0.5, color="white", lw=8)
         axis.set_xticks(range(len(tested)), tested, rotation=30, ha="right")
-        axis.set_yticks(range(len(trained)), trained)
-        axis.set(title=learner, xlabel="tested on", ylabel="trained on")
+        axis.set_yticks(range(len(rows)), rows)
+        note = ", in brackets the paper" if paper else ""
+        axis.set(title=NAMES.get(learner, learner) + note, xlabel="tested on", ylabel="trained on")
         axis.spines[:].set_visible(False)
     return figure
+
+
+def _hand_made(results: dict[str, Any], tested: list[str]) -> dict[str, dict[str, Any]]:
+    """By the name of the algorithm, then by where it was tested."""
+    found: dict[str, dict[str, Any]] = {}
+    for environment, algorithms in results["references"].items():
+        column = environment.removeprefix("bandit-").removeprefix("arms-")
+        for name, regret in algorithms.items():
+            if name != "random" and column in tested:
+                found.setdefault(NAMES[name], {})[column] = regret
+    return found
 
 
 def _curves(results: dict[str, Any]) -> plt.Figure:
