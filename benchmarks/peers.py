@@ -38,10 +38,11 @@ from symla.devices import replicate, spread
 from symla.environments import Environment, IndependentBandit
 from symla.evaluate import meta_test
 from symla.experiments.settings import SearchSettings
+from symla.generation import Training, init
 from symla.lifetime import lifetime
 from symla.provenance import provenance
 from symla.store import write_json
-from symla.train import Training, advance, init
+from symla.train import advance
 from symla.types import Spec, Timestep
 
 try:

@@ -14,7 +14,16 @@ ROOT = Path(symla.__file__).parent
 # Room -> the rooms it may import from.
 BASE = {"errors", "types", "networks", "devices", "caches", "spaces"}
 INNER = BASE | {"environments", "algorithms", "lifetime", "bridge", "host_lifetime"}
-HOST = INNER | {"outer", "gradients", "store", "provenance", "saving", "signals", "metrics"}
+HOST = INNER | {
+    "outer",
+    "gradients",
+    "generation",
+    "store",
+    "provenance",
+    "saving",
+    "signals",
+    "metrics",
+}
 ALLOWED = {
     "errors": set(),
     "caches": set(),
@@ -37,6 +46,7 @@ ALLOWED = {
     "saving": {"errors", "types", "store"},
     "witness": set(),
     "processes": {"errors", "witness"},
+    "generation": INNER | {"outer", "gradients", "metrics"},
     "train": HOST,
     "evaluate": INNER,
     "rules": HOST,

@@ -9,16 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla import train
+from symla import generation, train
 from symla.algorithms import MetaRNN, SymLA
 from symla.devices import replicate
 from symla.environments import make
 from symla.errors import DivergenceError, SettingError
 from symla.evaluate import meta_test
+from symla.generation import Training
 from symla.outer import Candidates, EvolutionStrategies
 from symla.rules import load
 from symla.store import RunFolder, flatten
-from symla.train import Training, meta_train
+from symla.train import meta_train
 
 MANIFEST = {
     "algorithm": {"name": "symla", "hidden_size": 4},
@@ -97,8 +98,8 @@ def test_the_seed_decides_everything(tmp_path):
 def test_twins_live_the_same_lifetimes():
     """With no perturbation to tell them apart, twins earn the same and other pairs do not."""
     training = tiny(outer=EvolutionStrategies(population=8, sigma=1e-30))
-    candidates = training.outer.ask(jax.random.key(0), train.init(training))
-    returns = train.population_returns(
+    candidates = training.outer.ask(jax.random.key(0), generation.init(training))
+    returns = generation.population_returns(
         training, training.environments[0], candidates, jax.random.key(1)
     )
     np.testing.assert_array_equal(returns[:4], returns[4:])
@@ -109,10 +110,10 @@ def test_twins_live_the_same_lifetimes():
 def test_any_assignment_to_groups(groups):
     """Candidate p lives the lifetimes of group[p % G], however many share them."""
     training = tiny(outer=EvolutionStrategies(population=6))
-    asked = training.outer.ask(jax.random.key(0), train.init(training))
+    asked = training.outer.ask(jax.random.key(0), generation.init(training))
     key = jax.random.key(1)
     group = jnp.asarray(groups)
-    live = partial(train.population_returns, training, *training.environments)
+    live = partial(generation.population_returns, training, *training.environments)
     returns = live(asked._replace(group=group), key)
     for p in range(6):
         params = jax.tree.map(lambda x, p=p: x[p : p + 1], asked.params)
@@ -122,11 +123,11 @@ def test_any_assignment_to_groups(groups):
 
 def test_metrics_are_of_the_generation_they_name():
     training, key = tiny(), replicate(jax.random.key(0))
-    state = train.init(training)
+    state = generation.init(training)
     _, metrics = train.advance(training, key, replicate(state), train._int(0), train._int(2))
-    state, generation = train.init(training), jax.jit(partial(train.generation, training))
+    state, one_more = generation.init(training), jax.jit(partial(generation.generation, training))
     for number in range(2):
-        state, one = generation(key, state, jnp.asarray(number))
+        state, one = one_more(key, state, jnp.asarray(number))
         for name, column in metrics._asdict().items():
             np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
     assert jnp.all(metrics.returns[2:] == 0)
@@ -159,7 +160,8 @@ from symla.algorithms import SymLA
 from symla.devices import replicate
 from symla.environments import make
 from symla.outer import Candidates, EvolutionStrategies
-from symla.train import Training, _int, advance, init
+from symla.generation import Training, init
+from symla.train import _int, advance
 assert len(jax.devices()) == int(sys.argv[1])
 training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)
 start = replicate(jax.random.key(0)), replicate(init(training))

@@ -11,10 +11,11 @@ from symla.algorithms import MetaRNN
 from symla.console import TrainingView, console
 from symla.environments import IndependentBandit
 from symla.errors import DivergenceError
+from symla.generation import Training
 from symla.outer import EvolutionStrategies, PolicyGradient
 from symla.outer.policy_gradient import Lesson
 from symla.store import RunFolder
-from symla.train import Progress, Training, meta_train
+from symla.train import Progress, meta_train
 from tests.test_train import MANIFEST, new_run
 
 

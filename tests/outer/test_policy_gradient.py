@@ -9,12 +9,13 @@ from symla.algorithms import MetaRNN, Random, SymLA
 from symla.algorithms.base import new_percept
 from symla.environments import Associations, DependentBandit
 from symla.errors import SettingError
+from symla.generation import Training
 from symla.gradients import lesson
 from symla.lifetime import lifetime_keys
 from symla.outer import PolicyGradient
 from symla.outer.policy_gradient import Baseline
 from symla.store import RunFolder
-from symla.train import Training, meta_train
+from symla.train import meta_train
 
 NOTHING = Baseline(jnp.zeros(()), jnp.ones(()))
 

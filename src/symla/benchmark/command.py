@@ -9,6 +9,7 @@ from rich.console import Console
 
 from symla.benchmark import operations
 from symla.benchmark.measure import (
+    FACTORED,
     LITERAL,
     OURS,
     SHARDED,
@@ -53,9 +54,12 @@ def bench(shapes: Sequence[Shape], repeats: int, console: Console) -> list[Row]:
 def stopwatches(shape: Shape) -> dict[str, Stopwatch]:
     """The literal formulation twice: `vmap` and `jit` alone, and spread over devices as ours is."""
     trainings = formulations(shape)
-    watches = {name: updates(training) for name, training in trainings.items() if name != LITERAL}
-    literal = trainings[LITERAL]
-    return watches | {LITERAL: one_program(literal), SHARDED: updates(literal)}
+    return {
+        OURS: updates(trainings[OURS]),
+        FACTORED: updates(trainings[FACTORED], "plain"),
+        LITERAL: one_program(trainings[LITERAL]),
+        SHARDED: updates(trainings[LITERAL], "plain"),
+    }
 
 
 def row(shape: Shape, name: str, watches: dict[str, Stopwatch], highest: float) -> Row:

@@ -1,11 +1,14 @@
 """Whole updates of the outer loop, timed in turns so that what disturbs one disturbs all."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -20,20 +23,22 @@ from symla.benchmark.literal import LiteralSymLA
 from symla.benchmark.settings import Shape
 from symla.devices import only, replicate
 from symla.environments import Environment
+from symla.generation import Training, init, population_returns
 from symla.outer import Candidates, EvolutionStrategies
-from symla.train import CHUNK_LIMIT, Training, advance, init, population_returns
+from symla.train import CHUNK_LIMIT, advance
 from symla.types import PRECISION, PRNGKey, State
 
 SECONDS = 0.2  # that a timing lasts at least: the clock and the dispatch must not show
 PEAK_SIZE = 2048
-OURS, LITERAL, SHARDED = "ours", "literal", "literal, sharded"
+Kernels = Literal["auto", "plain"]
+OURS, FACTORED, LITERAL, SHARDED = "ours", "factored", "literal", "literal, sharded"
 
 
 def formulations(shape: Shape) -> dict[str, Training]:
     """The three ways to compute one and the same update."""
     algorithms = {
         OURS: SymLA(shape.hidden),
-        "factored": SymLA(shape.hidden, backend="plain"),
+        FACTORED: SymLA(shape.hidden, backend="plain"),
         LITERAL: LiteralSymLA(shape.hidden),
     }
     return {name: training(shape, algorithm) for name, algorithm in algorithms.items()}
@@ -47,9 +52,10 @@ def training(
     return Training(algorithm, (environment,), outer, shape.lifetimes, shape.length, seed=0)
 
 
-def updates(training: Training) -> "Stopwatch":
-    """Of whole updates, exactly as meta-training runs them."""
-    return Stopwatch(training, advance, init(training))
+def updates(training: Training, kernels: Kernels = "auto") -> "Stopwatch":
+    """Of whole updates, exactly as meta-training runs them; "plain" in nothing but JAX, random
+    numbers included."""
+    return Stopwatch(training, advance, init(training), kernels=kernels)
 
 
 def one_program(training: Training) -> "Stopwatch":
@@ -67,7 +73,8 @@ def one_program(training: Training) -> "Stopwatch":
         with only(one):
             return replicate(state)
 
-    return Stopwatch(training, jax.jit(vmapped, static_argnums=0), init(training), place)
+    function = jax.jit(vmapped, static_argnums=0)
+    return Stopwatch(training, function, init(training), place, "plain")
 
 
 def lifetimes(training: Training) -> "Stopwatch":
@@ -101,6 +108,7 @@ class Stopwatch:
     function: Callable[..., Any]  # as train.advance
     state: State
     place: Callable[[State], State] = replicate  # on the devices
+    kernels: Kernels = "auto"
     compile_seconds: float = field(init=False)
     timings: list[float] = field(init=False, default_factory=list)  # seconds an update
 
@@ -109,12 +117,18 @@ class Stopwatch:
         self._key = self.place(jax.random.key(self.training.seed))
         begun = time.perf_counter()
         counts = self._count(0), self._count(1)
-        self._advance = self.function.lower(
-            self.training, self._key, self._state, *counts
-        ).compile()
+        with self._choice():
+            lowered = self.function.lower(self.training, self._key, self._state, *counts)
+        self._advance = lowered.compile()
         self.compile_seconds = time.perf_counter() - begun
         self._run(1)  # touches the memory
         self._updates = min(CHUNK_LIMIT, math.ceil(SECONDS / self._run(1)))
+
+    def _choice(self) -> AbstractContextManager[Any]:
+        """Kernels are chosen when a program is traced."""
+        if self.kernels == "plain":
+            return mock.patch.dict(os.environ, SYMLA_KERNEL="plain")
+        return nullcontext()
 
     def time(self) -> None:
         self.timings.append(self._run(self._updates))

@@ -20,7 +20,7 @@ from symla.benchmark.measure import Stopwatch, lifetimes, training
 from symla.benchmark.operations import TICKS
 from symla.benchmark.settings import Shape
 from symla.environments import Environment
-from symla.train import Training
+from symla.generation import Training
 from symla.types import Action, Params, Percept, PRNGKey, Spec, State, Task, Timestep
 
 LAST_TICK = "the last micro tick of a step"

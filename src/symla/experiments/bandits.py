@@ -11,8 +11,8 @@ from symla.experiments.settings import LearnerSettings, SearchSettings
 if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
     from symla.algorithms import Rule
     from symla.experiments import View
+    from symla.generation import Training
     from symla.store import RunFolder
-    from symla.train import Training
 
 PROBE_LIFETIMES = 1000
 PROBE_SEED = 2**31  # tasks that neither training nor the final test sees
@@ -36,7 +36,7 @@ class Bandits:
     def training(self, seed: int) -> Training:
         """Raises SettingError for a setting outside its range."""
         from symla.environments import IndependentBandit
-        from symla.train import Training
+        from symla.generation import Training
 
         for arms in self.test_arms:
             IndependentBandit(arms)
