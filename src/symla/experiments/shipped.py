@@ -39,8 +39,8 @@ LIFETIMES = 1000
 
 @dataclass(frozen=True)
 class Shipment:
-    """Candidates from results/FIGURE/; where they are compared, which no figure reports and no
-    training used; and where the chosen one is tested for its card."""
+    """Candidates from results/FIGURE/; where they are compared, in lifetimes that no figure tests
+    and, but for control, in tasks that no training used; where the chosen one is tested."""
 
     figure: str
     candidates: tuple[str, ...]
@@ -98,7 +98,7 @@ SHIPPED = {
         figure="figure5",
         candidates=tuple(f"symla-control-{seed}" for seed in range(3)),
         summary="Classic control, in any order of observations and actions.",
-        choose_on=(),
+        choose_on=tuple(map(Control, ("CartPole-v1", "Acrobot-v1", "MountainCar-v0"))),
         tests={
             "cartpole": Control("CartPole-v1"),
             "cartpole, permuted": Permuted(Control("CartPole-v1")),
