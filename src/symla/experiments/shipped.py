@@ -82,7 +82,7 @@ SHIPPED = {
         candidates=tuple(f"symla-varied-{seed}" for seed in range(3)),
         summary="Dense rewards on observations that mean nothing by themselves: trained on a grid "
         "world seen through random projections, with rewards of any scale, offset and delay.",
-        choose_on=(Projected(Gymnax("DeepSea-bsuite")), Projected(Control("MountainCar-v0", 1.0))),
+        choose_on=(Projected(Target(size=7)), Projected(Control("MountainCar-v0", 1.0))),
         tests={
             "target, projected": Projected(Target()),
             "balance, projected": Projected(MoreActions(Balance())),

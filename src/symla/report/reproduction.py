@@ -15,6 +15,7 @@ from symla.report.names import COLOURS, NAMES
 from symla.store import read_json
 
 FALLBACK = "#5c6770"
+LINES = ("-", "--", ":", "-.")
 
 
 def verdict_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -130,8 +131,10 @@ def _curves(results: dict[str, Any]) -> plt.Figure:
             axis = column[1] if long else column[0]
             mean, ci95 = np.array(line["mean"]), np.array(line["ci95"])
             steps = (np.arange(mean.size) + 0.5) * line["length"] / mean.size
-            learner, _, condition = who.partition(", ")
-            style = "-" if not condition or long else "--"
+            learner = who.partition(", ")[0]
+            # The first line of a learner is solid, the second dashed, the third dotted.
+            own = [other for other in lines if other.partition(", ")[0] == learner]
+            style = "-" if long else LINES[own.index(who) % len(LINES)]
             colour = COLOURS.get(learner, FALLBACK)
             axis.plot(steps, mean, style, color=colour, lw=1.8, label=who)
             axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.18, lw=0)
