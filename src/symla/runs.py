@@ -62,7 +62,9 @@ def resume(arguments: Sequence[str]) -> int:
     config = folder.config()
     name, seed = config["experiment"], config["seed"]
     if name not in EXPERIMENTS:
-        raise UnknownNameError("experiment", name, EXPERIMENTS)
+        begun = f"; it was begun by `{config['command']}`" if "command" in config else ""
+        hint = f"{begun}: a rule of a figure continues when that command is repeated"
+        raise UnknownNameError("experiment", name, EXPERIMENTS, hint)
     stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
     fields = [
         ("options", ResumeOptions),

@@ -75,17 +75,19 @@ def meta_train(
     probe: Callable[[Rule], dict[str, float]] = lambda rule: {},
     probe_every: int = 10,
     watch: Callable[[Progress], None] = lambda progress: None,
+    resume_with: str = "",
 ) -> tuple[Rule, int]:
     """Train up to `generations`, from the newest checkpoint in `run` if there is one, else from
     `start`, else from fresh meta-parameters.
 
     `probe` looks at the rule every `probe_every` generations; what it returns joins the metrics
     row, and the best rule by it is kept. `manifest` is stored with every checkpoint. SIGINT and
-    SIGTERM end the training early, with a checkpoint; so does whatever is raised. Returns the rule
-    and the number of generations done.
+    SIGTERM end the training early, with a checkpoint; so does whatever is raised; `resume_with` is
+    the command that continues, `symla resume RUN` unless given. Returns the rule and the number of
+    generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
-    hint = f"`symla resume {run.path}` continues from its newest checkpoint"
+    hint = f"`{resume_with or f'symla resume {run.path}'}` continues from its newest checkpoint"
     with run.locked(), stop_signal(hint) as stopped:
         restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)

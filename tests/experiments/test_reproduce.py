@@ -3,8 +3,17 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+
+from symla.algorithms import SymLA
+from symla.environments import IndependentBandit
+from symla.errors import SettingError
+from symla.experiments.recipes import Recipe
+from symla.experiments.reproduce import train, trained
+from symla.outer import EvolutionStrategies
+from symla.store import RunFolder
 
 NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7")
 
@@ -39,3 +48,40 @@ def test_rules_that_are_not_there_are_missed_by_name(tmp_path):
     assert done.returncode == 2
     assert "symla-target-0.safetensors" in done.stderr
     assert "--scale full" in done.stderr
+
+
+class Interrupting:
+    """Watches nothing, and stops the training after its first generation."""
+
+    def say(self, text): ...
+    def start(self, title, measure, references): ...
+    def stop(self, generations_done, interrupted): ...
+
+    def progress(self, progress):
+        if progress.generation == 1:
+            raise KeyboardInterrupt
+
+
+class Patient(Interrupting):
+    def progress(self, progress): ...
+
+
+def test_an_interrupted_rule_continues_and_refuses_another_recipe(tmp_path):
+    outer = EvolutionStrategies(population=2)
+    recipe = Recipe(SymLA(hidden_size=4), (IndependentBandit(2),), outer, 1, 4, 3, seed=0)
+    folder, runs = tmp_path / "results", tmp_path / "runs"
+    run = RunFolder(runs / "small")
+
+    def train_it(recipe, view):
+        return train("small", recipe, {}, folder, runs, view)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_it(recipe, Interrupting())
+    begun = run.config()
+    with pytest.raises(SettingError, match="another recipe than small"):
+        train_it(replace(recipe, generations=4), Patient())
+    assert train_it(recipe, Patient())
+    assert trained("small", recipe, folder)
+    continued = run.config()
+    assert len(continued.pop("resumed")) == 1
+    assert continued == begun

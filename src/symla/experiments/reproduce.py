@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from symla.errors import CheckpointError
+from symla.errors import CheckpointError, SettingError
 from symla.experiments.recipes import Figure, Recipe
 
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ def reproduce(
 def train(
     who: str, recipe: Recipe, recipes: Mapping[str, Recipe], folder: Path, runs: Path, view: View
 ) -> bool:
-    """Train one rule, unless it is there, and write it with its card. False if interrupted."""
+    """Train one rule, unless it is there, and write it with its card. False if interrupted.
+
+    Raises SettingError if its run was begun by another recipe.
+    """
     from symla.evaluate import meta_test
     from symla.provenance import provenance
     from symla.rules import export
@@ -98,12 +101,16 @@ def train(
         reached = meta_test(rule, recipe.environments[0], 256, recipe.length, PROBE_SEED)
         return {"test_return": reached.return_.mean, "test_return_ci95": reached.return_.ci95}
 
-    run = RunFolder(runs / who)
+    run, settings = RunFolder(runs / who), _stored(recipe.card())
     if not run.config_path.exists():
-        config = {"experiment": who, "seed": recipe.seed, "settings": recipe.card()["training"]}
-        run.create({**config, **provenance()})
+        run.create({"experiment": who, "seed": recipe.seed, "settings": settings, **provenance()})
+    elif run.config()["settings"] == settings:
+        run.note_resume(provenance(), settings)
     else:
-        run.note_resume(provenance())
+        raise SettingError(
+            f"{run.path} was begun by another recipe than {who} has now: delete it, or train "
+            "in another folder with --runs"
+        )
     view.start(who, "test_return", {})
     rule, done = meta_train(
         recipe.training(),
@@ -114,6 +121,7 @@ def train(
         probe=probe,
         probe_every=50,
         watch=view.progress,
+        resume_with=f"symla reproduce {runs.name} --scale full",
     )
     interrupted = done < recipe.generations
     view.stop(done, interrupted)
