@@ -128,7 +128,9 @@ class Candidate {
     plan(&from_below_, below_rows * g);
     plan(&from_above_, above_rows * g);
     plan(&hidden_, all * n);
-    plan(&tile_hidden_, kTile * n);
+    plan(&tile_start_, kTile * n);
+    plan(&tile_hidden_[0], kTile * n);
+    plan(&tile_hidden_[1], kTile * n);
     plan(&tile_cell_, kTile * n);
     plan(&mean_forward_, above_rows * n);
     plan(&mean_backward_, below_rows * n);
@@ -165,9 +167,11 @@ class Candidate {
   void update(const Lifetime* lifetimes, int count) {
     project(lifetimes, count);
     const int lstms = s.A * s.B;
+    const bool aligned = in_place(lifetimes, count);
     for (int begin = 0; begin < count * lstms; begin += kTile)
-      live(lifetimes, begin, std::min(begin + kTile, count * lstms));
-    for (int e = 0; e < count; ++e) average(e);
+      live(lifetimes, begin, std::min(begin + kTile, count * lstms), aligned);
+    for (int e = 0; e < count; ++e)
+      average(aligned ? lifetimes[e].new_hidden : hidden_ + e * lstms * s.padded(), e);
     send(mean_forward_, forward_weight_, forward_bias_, count, s.B, s.sum ? s.A : 1,
          [&](int e) { return lifetimes[e].forward; });
     send(mean_backward_, backward_weight_, backward_bias_, count, s.A, s.sum ? s.B : 1,
@@ -212,32 +216,55 @@ class Candidate {
       for (int g = 0; g < kGates; ++g) store(to + r * s.gates() + g * kLanes, sum[g].row[r]);
   }
 
+  // Whether the state lies as the ticks want it: full vectors, full groups of rows, one lifetime
+  // behind the other. The first tick then reads it where it is and the last one writes it where it
+  // goes. With one tick alone, LSTMs of several vectors would overwrite what they still read.
+  bool in_place(const Lifetime* lifetimes, int count) const {
+    const int lstms = s.A * s.B, size = lstms * s.units();
+    bool found = s.units() == s.padded() && count * lstms % kRows == 0 && s.ticks > 1;
+    const Lifetime& first = lifetimes[0];
+    for (int e = 1; e < count; ++e)
+      found = found && lifetimes[e].hidden == first.hidden + e * size &&
+              lifetimes[e].cell == first.cell + e * size &&
+              lifetimes[e].new_hidden == first.new_hidden + e * size &&
+              lifetimes[e].new_cell == first.new_cell + e * size;
+    return found;
+  }
+
   // All micro ticks of the LSTMs [begin, end) of the chunk.
-  void live(const Lifetime* lifetimes, int begin, int end) {
-    const int n = s.padded(), rounded = round_up(end - begin, kRows);
-    // The last tick must write the chunk's own buffer.
-    float* from = s.ticks % 2 ? tile_hidden_ : hidden_ + begin * n;
-    float* to = s.ticks % 2 ? hidden_ + begin * n : tile_hidden_;
-    for_each_lstm(begin, end, [&](int t, int e, int at) {
-      const float *hidden = lifetimes[e].hidden + at, *cell = lifetimes[e].cell + at;
-      for (int lane = 0; lane < n; lane += kLanes) {
-        __builtin_prefetch(hidden + kTile * s.units() + lane);  // of the next tile, most likely
-        __builtin_prefetch(cell + kTile * s.units() + lane);
-        copy_padded(from + t * n + lane, hidden + lane, s.units() - lane);
-        copy_padded(tile_cell_ + t * n + lane, cell + lane, s.units() - lane);
-      }
-    });
-    for (int tick = 0; tick < s.ticks; ++tick, std::swap(from, to))
-      for (int k = 0; k < s.blocks(); ++k)
+  void live(const Lifetime* lifetimes, int begin, int end, bool aligned) {
+    const int n = s.padded(), rounded = round_up(end - begin, kRows), first = begin * n;
+    const float* hidden = aligned ? lifetimes->hidden + first : tile_start_;
+    const float* cell = aligned ? lifetimes->cell + first : tile_cell_;
+    float* last_hidden = aligned ? lifetimes->new_hidden + first : hidden_ + first;
+    float* last_cell = aligned ? lifetimes->new_cell + first : tile_cell_;
+    if (!aligned)
+      for_each_lstm(begin, end, [&](int t, int e, int at) {
+        const float *hidden = lifetimes[e].hidden + at, *cell = lifetimes[e].cell + at;
+        for (int lane = 0; lane < n; lane += kLanes) {
+          __builtin_prefetch(hidden + kTile * s.units() + lane);  // of the next tile, most likely
+          __builtin_prefetch(cell + kTile * s.units() + lane);
+          copy_padded(tile_start_ + t * n + lane, hidden + lane, s.units() - lane);
+          copy_padded(tile_cell_ + t * n + lane, cell + lane, s.units() - lane);
+        }
+      });
+    for (int tick = 0; tick < s.ticks; ++tick) {
+      const bool last = tick == s.ticks - 1;
+      float* to_hidden = last ? last_hidden : tile_hidden_[tick % 2];
+      float* to_cell = last ? last_cell : tile_cell_;
+      for (int k = 0; k < n; k += kLanes)
         for (int t = 0; t < rounded; t += kRows) {
           fetch_next();
-          this->tick(&lstm_below_[begin + t], &lstm_above_[begin + t], k, from + t * n,
-                     tile_cell_ + t * n + k * kLanes, to + t * n + k * kLanes);
+          this->tick(&lstm_below_[begin + t], &lstm_above_[begin + t], k / kLanes, hidden + t * n,
+                     cell + t * n + k, to_hidden + t * n + k, to_cell + t * n + k);
         }
-    for_each_lstm(begin, end, [&](int t, int e, int at) {
-      copy(lifetimes[e].new_hidden + at, hidden_ + (begin + t) * n, s.units());
-      copy(lifetimes[e].new_cell + at, tile_cell_ + t * n, s.units());
-    });
+      hidden = to_hidden, cell = to_cell;
+    }
+    if (!aligned)
+      for_each_lstm(begin, end, [&](int t, int e, int at) {
+        copy(lifetimes[e].new_hidden + at, hidden_ + (begin + t) * n, s.units());
+        copy(lifetimes[e].new_cell + at, tile_cell_ + t * n, s.units());
+      });
   }
 
   // A population's weights are more than the second-level cache holds: the next candidate's come
@@ -259,7 +286,7 @@ class Candidate {
 
   // One block of lanes of kRows LSTMs, one tick.
   void tick(const float* const* below, const float* const* above, int k, const float* hidden,
-            float* cell, float* to) const {
+            const float* cell, float* to_hidden, float* to_cell) const {
     const int n = s.padded(), offset = k * kGates * kLanes;
     const float* rows[kRows];
     UNROLL
@@ -274,15 +301,16 @@ class Candidate {
     Rows c = each([&](int r) { return load(cell + r * n); });
     const Rows h = open_gates(gate, c);
     UNROLL
-    for (int r = 0; r < kRows; ++r) store(to + r * n, h.row[r]), store(cell + r * n, c.row[r]);
+    for (int r = 0; r < kRows; ++r)
+      store(to_hidden + r * n, h.row[r]), store(to_cell + r * n, c.row[r]);
   }
 
   // The messengers are linear: average the states first, project the average.
-  void average(int e) {
+  void average(const float* states, int e) {
     const int n = s.padded();
     const float per_a = 1.0f / s.A, per_b = 1.0f / s.B;
     for (int k = 0; k < n; k += kLanes) {
-      const float* hidden = hidden_ + e * s.A * s.B * n + k;
+      const float* hidden = states + k;
       float* forward = mean_forward_ + e * s.B * n + k;
       float* backward = mean_backward_ + e * s.A * n + k;
       for (int b = 0; b < s.B; ++b) store(forward + b * n, Vector{});
@@ -334,7 +362,7 @@ class Candidate {
   std::vector<const float*> lstm_below_, lstm_above_;  // an LSTM's two projected inputs
   const float *below_weight_, *above_weight_, *shared_weight_, *recurrent_, *bias_;
   const float *forward_weight_, *forward_bias_, *backward_weight_, *backward_bias_;
-  float *from_below_, *from_above_, *hidden_, *tile_hidden_, *tile_cell_;
+  float *from_below_, *from_above_, *hidden_, *tile_start_, *tile_hidden_[2], *tile_cell_;
   float *mean_forward_, *mean_backward_, *sent_;
 };
 
