@@ -15,9 +15,6 @@ from symla.rules import hand_made
 
 BANDITS = ("uniform-independent", "uniform-dependent", "easy", "medium", "hard")
 LENGTH = 100
-# Where little tells the arms apart, from scratch neither learner gets to Thompson's regret in this
-# budget: these begin with the rule of a task that is alike and easier.
-START = {"uniform-independent": "uniform-dependent", "hard": "medium"}
 
 
 @dataclass(frozen=True)
@@ -28,18 +25,12 @@ class Figure3:
 
     def recipes(self) -> dict[str, Recipe]:
         learners = {"symla": SymLA(hidden_size=64), "meta-rnn": MetaRNN(64)}
-        wide = EvolutionStrategies(128, 0.2, 0.05, annealing=500)
-        narrow = EvolutionStrategies(128, 0.1, 0.03, annealing=500)  # not to lose the start again
+        # Of 22,800 meta-parameters 64 pairs see little: with steps of 0.05 or 0.1, as 16 units take
+        # them, noise moves the rule more than the gradient does. Both learners tried the same five.
+        outer = EvolutionStrategies(128, 0.1, 0.02, annealing=500)
         return {
             f"{learner}-{bandit}-{seed}": Recipe(
-                learners[learner],
-                (make(f"bandit-{bandit}"),),
-                narrow if bandit in START else wide,
-                16,
-                LENGTH,
-                600,
-                seed,
-                start=f"{learner}-{START[bandit]}-{seed}" if bandit in START else "",
+                learners[learner], (make(f"bandit-{bandit}"),), outer, 16, LENGTH, 600, seed
             )
             for bandit in BANDITS
             for learner in LEARNERS
