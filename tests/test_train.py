@@ -95,13 +95,20 @@ def test_the_seed_decides_everything(tmp_path):
     assert any(not np.array_equal(runs["a"][name], runs["c"][name]) for name in runs["a"])
 
 
+def asked(training):
+    """The first candidates."""
+    return jax.jit(training.outer.ask)(jax.random.key(0), generation.init(training))
+
+
+def living(training):
+    """Compiled, because every call of a `shard_map` outside compiles anew."""
+    return jax.jit(partial(generation.population_returns, training, *training.environments))
+
+
 def test_twins_live_the_same_lifetimes():
     """With no perturbation to tell them apart, twins earn the same and other pairs do not."""
     training = tiny(outer=EvolutionStrategies(population=8, sigma=1e-30))
-    candidates = training.outer.ask(jax.random.key(0), generation.init(training))
-    returns = generation.population_returns(
-        training, training.environments[0], candidates, jax.random.key(1)
-    )
+    returns = living(training)(asked(training), jax.random.key(1))
     np.testing.assert_array_equal(returns[:4], returns[4:])
     assert jnp.unique(returns[:4]).size > 1
 
@@ -110,13 +117,11 @@ def test_twins_live_the_same_lifetimes():
 def test_any_assignment_to_groups(groups):
     """Candidate p lives the lifetimes of group[p % G], however many share them."""
     training = tiny(outer=EvolutionStrategies(population=6))
-    asked = training.outer.ask(jax.random.key(0), generation.init(training))
-    key = jax.random.key(1)
+    candidates, live, key = asked(training), living(training), jax.random.key(1)
     group = jnp.asarray(groups)
-    live = partial(generation.population_returns, training, *training.environments)
-    returns = live(asked._replace(group=group), key)
+    returns = live(candidates._replace(group=group), key)
     for p in range(6):
-        params = jax.tree.map(lambda x, p=p: x[p : p + 1], asked.params)
+        params = jax.tree.map(lambda x, p=p: x[p : p + 1], candidates.params)
         alone = Candidates(params, group[p % group.size][None])
         np.testing.assert_array_equal(live(alone, key), returns[p : p + 1])
 
