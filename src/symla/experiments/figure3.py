@@ -24,7 +24,7 @@ class Figure3:
     title = "learning to learn bandits: cumulative regret over 100 pulls, train x test"
 
     def recipes(self) -> dict[str, Recipe]:
-        # The best of the settings tried for each, as many for both: docs/reproduction.md.
+        # The best settings of those tried, more of them for MetaRNN: docs/reproduction.md.
         algorithms = {"symla": (SymLA(hidden_size=64), 0.02), "meta-rnn": (MetaRNN(64), 0.05)}
         recipes = {}
         for bandit in BANDITS:
