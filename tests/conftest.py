@@ -1,5 +1,6 @@
-"""Strict JAX, and every shape in a signature checked while the tests run."""
+"""Strict JAX, every shape in a signature checked, and nothing compiled twice."""
 
+import os
 import warnings
 
 from jaxtyping import install_import_hook
@@ -12,8 +13,17 @@ with warnings.catch_warnings():
 import hypothesis
 import pytest
 
+from symla.caches import cache_folder
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# What these tests or earlier ones compiled is kept. A folder for each worker: JAX warns of two that
+# write one entry.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder(f"tests-{WORKER}")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 hypothesis.settings.register_profile("symla", deadline=None, derandomize=True, max_examples=15)
 hypothesis.settings.load_profile("symla")
