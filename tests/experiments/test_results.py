@@ -7,6 +7,7 @@ import pytest
 
 from symla.environments import Hearts, IndependentBandit, Permuted, Rewards
 from symla.evaluate import meta_test
+from symla.experiments.figure3 import BANDITS
 from symla.experiments.figure5 import TASKS
 from symla.experiments.figure6 import GRID, SWAPPED
 from symla.experiments.figure7 import LEARNERS, TESTED, TRAINED
@@ -32,6 +33,11 @@ def test_figure_6_is_what_its_rules_do(line, environment):
     )
 
 
+FIGURE_3 = [
+    pytest.param(who, bandit, marks=() if (who, bandit) == ("symla", "easy") else slow)
+    for who in LEARNERS
+    for bandit in BANDITS
+]
 FIGURE_4 = [("2-to-12", 10), ("8", 8), *(pytest.param("2-to-12", k, marks=slow) for k in (2, 50))]
 FIGURE_5 = [
     pytest.param(who, task, permuted, marks=() if (who, task) == ("symla", "cartpole") else slow)
@@ -50,12 +56,25 @@ FIGURE_7 = [
 ]
 
 
+@pytest.mark.parametrize(("who", "bandit"), FIGURE_3)
+def test_figure_3_is_what_its_rules_do(who, bandit):
+    cell = matrix("figure3")[who][bandit][bandit]
+    assert_regret(cell, f"figure3/{who}-{bandit}-1", f"bandit-{bandit}")
+
+
 @pytest.mark.parametrize(("trained", "arms"), FIGURE_4)
 def test_figure_4_is_what_its_rules_do(trained, arms):
-    stored = json.loads((RESULTS / "figure4" / "results.json").read_text())
-    cell = stored["matrix"]["symla"][trained.replace("-", " ")][str(arms)]
-    rule = load(RESULTS / "figure4" / f"symla-{trained}-1.safetensors")
-    again = regret([rule], IndependentBandit(arms), 512, 100)
+    cell = matrix("figure4")["symla"][trained.replace("-", " ")][str(arms)]
+    assert_regret(cell, f"figure4/symla-{trained}-1", IndependentBandit(arms))
+
+
+def matrix(figure):
+    return json.loads((RESULTS / figure / "results.json").read_text())["matrix"]
+
+
+def assert_regret(cell, name, environment):
+    """Of the rule of seed 1, on the very tasks that were stored."""
+    again = regret([load(RESULTS / f"{name}.safetensors")], environment, 512, 100)
     assert again["mean"] == pytest.approx(cell["seeds"][1], abs=cell["ci95"])
 
 
