@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 
 from symla.benchmark.measure import formulations, lifetimes, measure
 from symla.benchmark.settings import TABLE, Shape
-from symla.cli import use_devices
+from symla.machine import prepare_jax
 from symla.provenance import provenance
 from symla.report.figures import STYLE
 from symla.store import write_json
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
     options = parser.parse_args()
-    use_devices(None)
+    prepare_jax()
     where = {**provenance(), "load": os.getloadavg()[0], "repeats": options.repeats}
     axes = {}
     for name, shapes in AXES.items():
