@@ -1,6 +1,9 @@
 """`symla bench` and `symla doctor` as a person uses them. Speed is never asserted."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from symla.benchmark.settings import BenchOptions, Shape, parse
 from symla.errors import SettingError
 from tests.test_cli import symla
 
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 TINY = ["--population", "8", "--lifetimes", "2", "--length", "5", "--hidden", "4"]
 KEYS = {"shape", "hidden", "population", "lifetimes", "length", "formulation", "backend",
         "env_steps_per_second", "seconds_per_update", "share_of_peak", "spread",
@@ -86,3 +90,10 @@ def test_shapes():
 def test_what_is_no_shape_is_refused(name):
     with pytest.raises(SettingError, match="shape"):
         BenchOptions((name,)).build()
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+def test_the_scripts_still_fit_the_package(script):
+    command = [sys.executable, str(script), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
