@@ -120,7 +120,10 @@ def test_list_shows_everything():
 def test_list_pretrained_says_where_a_rule_comes_from():
     shown = symla("list", "pretrained").stdout
     assert "trained on bandit-arms-2" in shown
-    assert "good: hearts on 2 x 2" in shown
+    for rule in ("bandits", "control", "gridworld", "transfer"):
+        assert f"\n  {rule} " in shown
+    assert " good: hearts on 2 x 2" in shown
+    assert "not good: 10 arms, ten times as long" in shown
 
 
 def test_transforms_are_options_of_test(tmp_path):

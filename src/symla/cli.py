@@ -128,6 +128,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     options = parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
     prepare_jax(MachineOptions(options.devices))
     from symla.experiments.reproduce import figures, reproduce
+    from symla.provenance import command
     from symla.report.reproduction import draw_figure, draw_films, verdict_table
 
     if options.figure not in (*figures(), "all"):
@@ -144,10 +145,10 @@ def reproduce(arguments: Sequence[str]) -> int:
         finally:
             view.close()
         if found is None:
-            if options.only:
-                continue
-            view.say(f"continue with the same command: symla reproduce {name} --scale full")
+            view.say(f"continue with the same command: {command()}")
             return STOPPED
+        if not found:
+            continue
         print_table(console, *verdict_table(found))
         drawn = [draw_figure(results / name), *draw_films(results / name)]
         view.say(f"figures: {', '.join(map(str, drawn))}\n")

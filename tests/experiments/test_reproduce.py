@@ -17,8 +17,6 @@ from symla.outer import EvolutionStrategies
 from symla.store import RunFolder
 
 NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7")
-
-
 # Most of these minutes is compilation, and what is compiled runs for milliseconds.
 HASTY = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 

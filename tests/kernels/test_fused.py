@@ -70,6 +70,8 @@ sizes = {
 @hypothesis.example(A=1, B=1, N=1, M=1, ticks=1, aggregation="sum")
 @hypothesis.example(A=75, B=4, N=16, M=8, ticks=2, aggregation="mean")
 @hypothesis.example(A=1, B=2, N=64, M=8, ticks=2, aggregation="mean")
+@hypothesis.example(A=4, B=2, N=64, M=8, ticks=1, aggregation="mean")  # by a copy
+@hypothesis.example(A=4, B=2, N=64, M=8, ticks=3, aggregation="mean")  # where the state lies
 def test_equals_the_plain_form(A, B, N, M, ticks, aggregation):
     arguments = draw((), A, B, N, M)
     expected, actual = (f(*arguments) for f in forms(ticks, aggregation))

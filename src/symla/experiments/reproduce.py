@@ -41,7 +41,8 @@ def reproduce(
     """Results of the figure, also written to `results/NAME/results.json`.
 
     At `full` scale every rule whose card does not match its recipe is trained first; `only` keeps
-    to recipes whose name contains it, and measures nothing. None if a signal ended the training.
+    to recipes whose name contains it, and measures nothing: the results are empty. None if a signal
+    ended the training.
     """
     from symla.provenance import provenance
     from symla.store import write_json
@@ -55,7 +56,7 @@ def reproduce(
             if only in who and not train(who, recipe, recipes, folder, runs / name, view):
                 return None
     if only:
-        return None
+        return {}
     rules = {who: load(who, folder) for who in recipes}
     if scale == "tiny":
         rules = {who: rules[f"{who.rpartition('-')[0]}-0"] for who in figure.recipes()}
@@ -84,7 +85,7 @@ def train(
     Raises SettingError if its run was begun by another recipe.
     """
     from symla.evaluate import meta_test
-    from symla.provenance import provenance
+    from symla.provenance import command, provenance
     from symla.rules import export
     from symla.store import RunFolder
     from symla.train import meta_train
@@ -121,7 +122,7 @@ def train(
         probe=probe,
         probe_every=50,
         watch=view.progress,
-        resume_with=f"symla reproduce {runs.name} --scale full",
+        resume_with=command(),
     )
     interrupted = done < recipe.generations
     view.stop(done, interrupted)

@@ -167,11 +167,11 @@ class Candidate {
   void update(const Lifetime* lifetimes, int count) {
     project(lifetimes, count);
     const int lstms = s.A * s.B;
-    const bool aligned = in_place(lifetimes, count);
+    const bool in_place = can_stay(lifetimes, count);
     for (int begin = 0; begin < count * lstms; begin += kTile)
-      live(lifetimes, begin, std::min(begin + kTile, count * lstms), aligned);
+      live(lifetimes, begin, std::min(begin + kTile, count * lstms), in_place);
     for (int e = 0; e < count; ++e)
-      average(aligned ? lifetimes[e].new_hidden : hidden_ + e * lstms * s.padded(), e);
+      average(in_place ? lifetimes[e].new_hidden : hidden_ + e * lstms * s.padded(), e);
     send(mean_forward_, forward_weight_, forward_bias_, count, s.B, s.sum ? s.A : 1,
          [&](int e) { return lifetimes[e].forward; });
     send(mean_backward_, backward_weight_, backward_bias_, count, s.A, s.sum ? s.B : 1,
@@ -219,7 +219,7 @@ class Candidate {
   // Whether the state lies as the ticks want it: full vectors, full groups of rows, one lifetime
   // behind the other. The first tick then reads it where it is and the last one writes it where it
   // goes. With one tick alone, LSTMs of several vectors would overwrite what they still read.
-  bool in_place(const Lifetime* lifetimes, int count) const {
+  bool can_stay(const Lifetime* lifetimes, int count) const {
     const int lstms = s.A * s.B, size = lstms * s.units();
     bool found = s.units() == s.padded() && count * lstms % kRows == 0 && s.ticks > 1;
     const Lifetime& first = lifetimes[0];
@@ -232,13 +232,13 @@ class Candidate {
   }
 
   // All micro ticks of the LSTMs [begin, end) of the chunk.
-  void live(const Lifetime* lifetimes, int begin, int end, bool aligned) {
+  void live(const Lifetime* lifetimes, int begin, int end, bool in_place) {
     const int n = s.padded(), rounded = round_up(end - begin, kRows), first = begin * n;
-    const float* hidden = aligned ? lifetimes->hidden + first : tile_start_;
-    const float* cell = aligned ? lifetimes->cell + first : tile_cell_;
-    float* last_hidden = aligned ? lifetimes->new_hidden + first : hidden_ + first;
-    float* last_cell = aligned ? lifetimes->new_cell + first : tile_cell_;
-    if (!aligned)
+    const float* hidden = in_place ? lifetimes->hidden + first : tile_start_;
+    const float* cell = in_place ? lifetimes->cell + first : tile_cell_;
+    float* last_hidden = in_place ? lifetimes->new_hidden + first : hidden_ + first;
+    float* last_cell = in_place ? lifetimes->new_cell + first : tile_cell_;
+    if (!in_place)
       for_each_lstm(begin, end, [&](int t, int e, int at) {
         const float *hidden = lifetimes[e].hidden + at, *cell = lifetimes[e].cell + at;
         for (int lane = 0; lane < n; lane += kLanes) {
@@ -252,15 +252,16 @@ class Candidate {
       const bool last = tick == s.ticks - 1;
       float* to_hidden = last ? last_hidden : tile_hidden_[tick % 2];
       float* to_cell = last ? last_cell : tile_cell_;
-      for (int k = 0; k < n; k += kLanes)
+      for (int k = 0; k < s.blocks(); ++k)
         for (int t = 0; t < rounded; t += kRows) {
           fetch_next();
-          this->tick(&lstm_below_[begin + t], &lstm_above_[begin + t], k / kLanes, hidden + t * n,
-                     cell + t * n + k, to_hidden + t * n + k, to_cell + t * n + k);
+          this->tick(&lstm_below_[begin + t], &lstm_above_[begin + t], k, hidden + t * n,
+                     cell + t * n + k * kLanes, to_hidden + t * n + k * kLanes,
+                     to_cell + t * n + k * kLanes);
         }
       hidden = to_hidden, cell = to_cell;
     }
-    if (!aligned)
+    if (!in_place)
       for_each_lstm(begin, end, [&](int t, int e, int at) {
         copy(lifetimes[e].new_hidden + at, hidden_ + (begin + t) * n, s.units());
         copy(lifetimes[e].new_cell + at, tile_cell_ + t * n, s.units());
