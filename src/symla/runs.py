@@ -5,7 +5,7 @@ Room: host. jax is imported late: `--help` and a misspelt word answer at once.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, field, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,13 @@ def train(arguments: Sequence[str]) -> int:
 
     same_everywhere(config)
     run = RunFolder(path, is_writer(), options.saving.build())
-    run.create({**config, **provenance()})
-    with run.locked():
-        return _run(experiment, options.seed, run)
+
+    def begin() -> int:
+        run.create({**config, **provenance()})
+        with run.locked():
+            return _run(experiment, options.seed, run)
+
+    return _interruptible(begin, run)
 
 
 def resume(arguments: Sequence[str]) -> int:
@@ -81,10 +85,14 @@ def resume(arguments: Sequence[str]) -> int:
     from symla.provenance import provenance
 
     run = RunFolder(folder.path, is_writer(), keeping)
-    with run.locked():
-        changes = _changes(run, experiment, name, seed, options.allow_changes)
-        run.note_resume(provenance() | ({"changes": changes} if changes else {}), settings)
-        return _run(experiment, seed, run, changes)
+
+    def go_on() -> int:
+        with run.locked():
+            changes = _changes(run, experiment, name, seed, options.allow_changes)
+            run.note_resume(provenance() | ({"changes": changes} if changes else {}), settings)
+            return _run(experiment, seed, run, changes)
+
+    return _interruptible(go_on, run)
 
 
 def _changes(
@@ -128,22 +136,38 @@ def _same_training(
     return trained == experiment.training(seed)
 
 
+def _interruptible(work: Callable[[], int], run: RunFolder) -> int:
+    """`work`; a signal outside of generations, which end by themselves, ends it like one inside."""
+    try:
+        with interruptible():
+            return work()
+    except KeyboardInterrupt:
+        if run.writer and not run.config_path.exists():
+            raise  # there is nothing to continue
+        processes.part("was interrupted")
+        return _stopped(run, _view(run))
+
+
+def _stopped(run: RunFolder, view: TrainingView) -> int:
+    view.say(f"continue with: symla resume {run.path}")
+    return STOPPED
+
+
+def _view(run: RunFolder) -> TrainingView:
+    return TrainingView(console if run.writer else Console(quiet=True))
+
+
 def _run(experiment: Experiment, seed: int, run: RunFolder, changes: Sequence[str] = ()) -> int:
-    view = TrainingView(console if run.writer else Console(quiet=True))
+    view = _view(run)
     view.say(f"run folder: {run.path}")
     for change in changes:
         view.say(f"changed: {change}")
     try:
-        with interruptible():
-            finished = experiment.run(seed, run, view)
-    except KeyboardInterrupt:  # before the first generation, or after the last
-        processes.part("was interrupted")
-        finished = False
+        finished = experiment.run(seed, run, view)
     finally:
         view.close()
     if not finished:
-        view.say(f"continue with: symla resume {run.path}")
-        return STOPPED
+        return _stopped(run, view)
     if not run.writer:
         return 0
     from symla.report import draw, regret_table
