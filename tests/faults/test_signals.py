@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -57,6 +58,27 @@ def test_a_signal_before_the_first_generation(tmp_path):
     assert process.returncode == 130, stderr
     assert "symla resume" in stdout + stderr
     assert symla("resume", folder, "--generations", 1).returncode == 0
+
+
+WHEN_IT_IS_THERE = """
+import os, signal, sys
+from symla.cli import run_command
+from symla.store import RunFolder
+create = RunFolder.create
+def struck(self, config):
+    create(self, config)
+    os.kill(os.getpid(), signal.SIGTERM)
+RunFolder.create = struck
+sys.exit(run_command(["train", "bandits", "--run-dir", sys.argv[1]]))
+"""
+
+
+def test_a_signal_as_soon_as_there_is_a_run(tmp_path):
+    run = str(tmp_path / "run")
+    command = [sys.executable, "-c", WHEN_IT_IS_THERE, run]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 130, done.stderr
+    assert f"continue with: symla resume {run}" in done.stdout
 
 
 def test_a_second_signal_leaves_at_once(tmp_path):
