@@ -30,20 +30,21 @@ import numpy as np
 import optax
 from rl2 import PolicyGradient
 
-from symla.algorithms import Rule, SymLA
-from symla.algorithms.base import new_percept, next_percept
-from symla.benchmark.measure import training
-from symla.benchmark.settings import TABLE, Shape
-from symla.devices import replicate, spread
+from symla.algorithms import SymLA
+from symla.bench.measure import training
+from symla.bench.shapes import TABLE, Shape
+from symla.core.types import Spec, Timestep
 from symla.environments import Environment, IndependentBandit
-from symla.evaluate import meta_test
-from symla.experiments.settings import SearchSettings
-from symla.generation import Training, init
-from symla.lifetime import lifetime
-from symla.provenance import provenance
+from symla.evaluation.evaluate import meta_test
+from symla.experiments.training_options import SearchSettings
+from symla.lifetimes.lifetime import lifetime
+from symla.lifetimes.percepts import new_percept, next_percept
+from symla.rules.rule import Rule
+from symla.runtime.devices import replicate, spread
+from symla.runtime.provenance import provenance
 from symla.store import write_json
-from symla.train import advance
-from symla.types import Spec, Timestep
+from symla.training.generation import Training, init
+from symla.training.loop import advance
 
 try:
     import gymnax

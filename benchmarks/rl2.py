@@ -14,11 +14,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from symla.algorithms import MetaRNN, Rule
-from symla.algorithms.base import new_percept, next_percept, sample_action
-from symla.devices import replicate, spread
+from symla.algorithms import MetaRNN
+from symla.core.distributions import sample_action
+from symla.core.networks import init_linear, linear
 from symla.environments import IndependentBandit
-from symla.networks import init_linear, linear
+from symla.lifetimes.percepts import new_percept, next_percept
+from symla.rules.rule import Rule
+from symla.runtime.devices import replicate, spread
 
 BANDIT, LENGTH = IndependentBandit(2), 100
 
@@ -128,7 +130,7 @@ class PolicyGradient:
 
 
 def main() -> None:
-    from symla.evaluate import meta_test
+    from symla.evaluation.evaluate import meta_test
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seed", type=int, default=0)

@@ -18,11 +18,11 @@ import matplotlib
 matplotlib.use("Agg")  # no display needed
 import matplotlib.pyplot as plt
 
-from symla.benchmark.measure import formulations, lifetimes, measure
-from symla.benchmark.settings import TABLE, Shape
-from symla.machine import prepare_jax
-from symla.provenance import provenance
-from symla.report.figures import STYLE
+from symla.bench.measure import formulations, lifetimes, measure
+from symla.bench.shapes import TABLE, Shape
+from symla.report.run_figures import STYLE
+from symla.runtime.machine import prepare_jax
+from symla.runtime.provenance import provenance
 from symla.store import write_json
 
 BASE = TABLE["4x2"]

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
 import hypothesis
 import pytest
 
-from symla.caches import cache_folder
+from symla.core.caches import cache_folder
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -1,8 +1,10 @@
-"""Each room imports only from the rooms before it; `report` and `--help` never import jax."""
+"""The architecture: what each folder may import, no circles, one name for one thing, and no jax
+where the command line must answer at once."""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,89 +12,114 @@ import pytest
 import symla
 
 ROOT = Path(symla.__file__).parent
-
-# Room -> the rooms it may import from.
-BASE = {"errors", "types", "networks", "devices", "caches", "spaces"}
-INNER = BASE | {"environments", "algorithms", "lifetime", "bridge", "host_lifetime"}
-HOST = INNER | {
-    "outer",
-    "gradients",
-    "generation",
-    "store",
-    "provenance",
-    "saving",
-    "signals",
-    "metrics",
+MODULES = {
+    ".".join(("symla", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(ROOT.rglob("*.py"))
 }
+
+# Folder -> the folders it may import from, besides itself.
+CORE = {"core"}
+INNER = CORE | {"environments", "algorithms", "bridge", "store", "runtime"}
 ALLOWED = {
-    "errors": set(),
-    "caches": set(),
-    "provenance": set(),
-    "types": {"errors"},
-    "networks": {"types", "errors"},
-    "devices": {"types"},
-    "spaces": {"errors"},
-    "bridge": {"errors", "spaces"},
-    "environments": BASE,
-    "kernels": BASE,
-    "algorithms": BASE | {"kernels"},
-    "lifetime": BASE | {"environments", "algorithms", "kernels"},
-    "host_lifetime": BASE | {"algorithms", "bridge"},
-    "outer": BASE | {"kernels"},
-    "gradients": INNER | {"outer"},
-    "store": {"errors"},
-    "signals": set(),
-    "metrics": {"errors"},
-    "saving": {"errors", "types", "store"},
-    "witness": set(),
-    "processes": {"errors", "witness"},
-    "generation": INNER | {"outer", "gradients", "metrics"},
-    "train": HOST,
-    "evaluate": INNER,
-    "rules": HOST,
-    "report": {"store", "types", "errors"},
-    "experiments": HOST | {"train", "evaluate", "rules"},
-    "console": {"train", "evaluate"},
-    "benchmark": HOST | {"kernels", "train", "console"},
-    "doctor": BASE | {"kernels", "provenance"},
-    "catalogue": HOST | {"rules", "experiments"},
-    "__main__": {"cli"},
-    "machine": BASE | {"processes"},
-    "advice": set(),
-    "options": {"machine", "store"},
-    "runs": HOST
-    | {"train", "evaluate", "rules", "experiments", "console", "report"}
-    | {"machine", "options", "processes"},
-    "cli": HOST
-    | {"train", "evaluate", "rules", "experiments", "console", "report", "catalogue"}
-    | {"benchmark", "doctor", "machine", "options", "processes", "advice", "runs"},
+    "core": set(),
+    "environments": CORE,
+    "algorithms": CORE,
+    "bridge": CORE,
+    "store": CORE,
+    "runtime": CORE,
+    "report": CORE | {"store"},
+    "lifetimes": CORE | {"environments", "algorithms", "bridge"},
+    "outer": CORE | {"environments", "algorithms", "runtime", "lifetimes"},
+    "rules": INNER | {"lifetimes", "outer"},
+    "training": INNER | {"lifetimes", "outer", "rules"},
+    "evaluation": INNER | {"lifetimes", "rules"},
+    "experiments": INNER | {"lifetimes", "outer", "rules", "training", "evaluation"},
+    "bench": INNER | {"lifetimes", "outer", "training", "report"},
+    "cli": INNER
+    | {"lifetimes", "outer", "rules", "training", "evaluation", "experiments", "bench", "report"},
 }
 
 
-def room(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def folder(module):
+    return module.split(".")[1]
 
 
-def imported_rooms(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path, *, late):
+    """The modules of symla that a file imports; what is for type checkers only does not count."""
+    for node in _statements(ast.parse(path.read_text()), late):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("symla"):
-            parts = node.module.split(".")
-            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
         elif isinstance(node, ast.Import):
-            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("symla."))
+            yield from (a.name for a in node.names if a.name.startswith("symla"))
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_one_way(path):
-    if path == ROOT / "__init__.py":
-        return  # the front door, which imports late by name
-    forbidden = set(imported_rooms(path)) - ALLOWED[room(path)] - {room(path)}
-    assert not forbidden, f"{path} must not import from {forbidden}"
+def _statements(node, late):
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        if isinstance(child, ast.FunctionDef) and not late:
+            continue
+        yield child
+        yield from _statements(child, late)
+
+
+def test_nothing_lies_loose():
+    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py"}
+    assert {path.name for path in ROOT.iterdir() if path.is_dir()} - {"__pycache__"} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m not in ("symla", "symla.__main__")])
+def test_imports_point_one_way(module):
+    found = {folder(name) for name in imports(MODULES[module], late=True)}
+    forbidden = found - ALLOWED[folder(module)] - {folder(module)}
+    assert not forbidden, f"{module} must not import from {forbidden}"
+
+
+def test_there_are_no_circles():
+    """Between modules, imports inside functions included."""
+    graph = {module: set(imports(path, late=True)) - {module} for module, path in MODULES.items()}
+    done, open_ = set(), []
+
+    def visit(module):
+        assert module not in open_, " -> ".join([*open_[open_.index(module) :], module])
+        if module not in done:
+            open_.append(module)
+            for other in graph.get(module, ()):
+                visit(other)
+            open_.pop()
+            done.add(module)
+
+    for module in graph:
+        visit(module)
+
+
+def test_no_two_files_and_no_two_public_classes_share_a_name():
+    """But for `base.py`, in which a folder's protocol is."""
+    files = Counter(path.stem for path in MODULES.values())
+    assert {name for name, count in files.items() if count > 1} <= {"__init__", "base"}
+    classes = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert not {name for name, count in classes.items() if count > 1}
 
 
 @pytest.mark.parametrize(
     "module",
-    ["symla", "symla.report", "symla.cli", "symla.store", "symla.machine", "symla.bridge.pool"],
+    [
+        "symla",
+        "symla.report",
+        "symla.cli",
+        "symla.store",
+        "symla.runtime.machine",
+        "symla.bridge.pool",
+    ],
 )
 def test_jax_is_not_imported(module):
     code = f"import sys, {module}; sys.exit('jax' in sys.modules)"

@@ -10,17 +10,17 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "load": "rules",
-    "meta_test": "evaluate",
+    "load": "rules.loading",
+    "meta_test": "evaluation.evaluate",
     "make": "environments",
-    "Rule": "algorithms",
-    "Agent": "algorithms.agent",
-    "GymnasiumEnvironment": "bridge.environment",
+    "Rule": "rules.rule",
+    "Agent": "rules.agent",
+    "GymnasiumEnvironment": "bridge.gymnasium_environment",
     "SymLA": "algorithms",
     "MetaRNN": "algorithms",
     "EvolutionStrategies": "outer",
-    "Spec": "types",
-    "Percept": "types",
+    "Spec": "core.types",
+    "Percept": "core.types",
 }
 
 __all__ = list(_HOMES)

@@ -4,8 +4,8 @@ import jax
 import pytest
 
 from symla.algorithms import MetaRNN
-from symla.errors import SizeError
-from symla.types import Spec
+from symla.core.errors import SizeError
+from symla.core.types import Spec
 
 
 def test_other_sizes_are_refused_with_the_reason_and_the_way_out(key):

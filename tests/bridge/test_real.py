@@ -7,9 +7,10 @@ import jax
 import pytest
 
 import symla
-from symla.algorithms import UCB1, MetaRNN, Rule, SymLA, Thompson
-from symla.rules import hand_made
-from symla.types import Spec
+from symla.algorithms import UCB1, MetaRNN, SymLA, Thompson
+from symla.core.types import Spec
+from symla.rules.loading import hand_made
+from symla.rules.rule import Rule
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # one raised inside of Box2D's import ends the process

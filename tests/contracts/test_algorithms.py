@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from symla.algorithms import ALGORITHMS
-from symla.algorithms.base import new_percept, next_percept
+from symla.core.types import Spec
+from symla.lifetimes.percepts import new_percept, next_percept
 from symla.store import describe, flatten, rebuild, unflatten
-from symla.types import Spec
 
 SPEC = Spec(observation_size=3, action_size=2)
 STEPS = 20

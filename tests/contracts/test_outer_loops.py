@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla.devices import replicate
 from symla.outer import OUTER_LOOPS, PolicyGradient
 from symla.outer.policy_gradient import Lesson
+from symla.runtime.devices import replicate
 from symla.store import describe, rebuild
 
 pytestmark = pytest.mark.parametrize("name", OUTER_LOOPS)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from symla.core.errors import SettingError, UnknownNameError
 from symla.environments import DependentBandit, IndependentBandit, make
-from symla.errors import SettingError, UnknownNameError
 
 
 @pytest.mark.parametrize(("low", "name"), [(0.1, "easy"), (0.25, "medium"), (0.4, "hard")])

@@ -7,7 +7,7 @@ import pytest
 
 from symla.algorithms import Random
 from symla.environments import Balance, Control, Gymnax
-from symla.lifetime import lifetime
+from symla.lifetimes.lifetime import lifetime
 
 
 def test_a_fall_costs_one_and_nothing_else_does(key):

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from symla.core.errors import SettingError
 from symla.environments import Hearts, Target
 from symla.environments.grid_worlds import Hunt, Walk, distinct_cells, walk
-from symla.errors import SettingError
 
 UP, DOWN, LEFT, RIGHT = (jnp.asarray(a, jnp.int32) for a in range(4))
 

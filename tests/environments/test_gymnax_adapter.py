@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from symla.core.errors import SettingError, UnknownNameError
 from symla.environments import Gymnax, make
-from symla.errors import SettingError, UnknownNameError
 
 
 def set_state(theirs, name, state):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symla.algorithms import SymLA
-from symla.algorithms.base import new_percept, next_percept
+from symla.core.errors import SettingError
 from symla.environments import (
     Control,
     Hearts,
@@ -18,9 +18,9 @@ from symla.environments import (
     Target,
     knows_regret,
 )
-from symla.errors import SettingError
-from symla.evaluate import meta_test
-from symla.rules import hand_made
+from symla.evaluation.evaluate import meta_test
+from symla.lifetimes.percepts import new_percept, next_percept
+from symla.rules.loading import hand_made
 
 
 def play(environment, key, actions):

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from symla.algorithms import SymLA
+from symla.core.errors import SettingError
 from symla.environments import IndependentBandit
-from symla.errors import SettingError
 from symla.experiments.recipes import Recipe
 from symla.experiments.reproduce import train, trained
 from symla.outer import EvolutionStrategies

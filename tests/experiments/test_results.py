@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from symla.environments import Hearts, IndependentBandit, Permuted, Rewards
-from symla.evaluate import meta_test
-from symla.experiments.figure3 import BANDITS
-from symla.experiments.figure5 import TASKS
-from symla.experiments.figure6 import GRID, SWAPPED
-from symla.experiments.figure7 import LEARNERS, TESTED, TRAINED
+from symla.evaluation.evaluate import meta_test
 from symla.experiments.measures import curve, regret
-from symla.rules import load
+from symla.experiments.symla.figure3 import BANDITS
+from symla.experiments.symla.figure5 import TASKS
+from symla.experiments.symla.figure6 import GRID, SWAPPED
+from symla.experiments.symla.figure7 import LEARNERS, TESTED, TRAINED
+from symla.rules.loading import load
 
 RESULTS = Path(__file__).parents[2] / "results"
 slow = pytest.mark.slow

@@ -3,9 +3,9 @@
 import pytest
 
 from symla.environments import knows_regret, make
-from symla.evaluate import meta_test
+from symla.evaluation.evaluate import meta_test
 from symla.experiments.shipped import SHIPPED
-from symla.rules import load, pretrained
+from symla.rules.loading import load, pretrained
 
 TRIALS = [(name, where) for name in SHIPPED for where in SHIPPED[name].tests]
 FAST = [(name, next(iter(SHIPPED[name].tests))) for name in SHIPPED]

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from symla.store import RunFolder
+from tests.cli.test_main import command, symla
 from tests.faults.test_damage import GOLDEN
 from tests.faults.trainer import WORDS, contents
-from tests.test_cli import command, symla
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_exit_codes_are_shown():
 
 
 def test_a_fault_of_ours_is_one_line_too(monkeypatch, capsys):
-    from symla import cli
+    from symla.cli import main as cli
 
     def broken(arguments):
         raise ZeroDivisionError("division by zero")

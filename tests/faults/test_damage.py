@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symla.errors import CheckpointError, SchemaError
+from symla.core.errors import CheckpointError, SchemaError
 from symla.experiments import Bandits
-from symla.rules import load
+from symla.rules.loading import load
 from symla.store import RunFolder, from_settings, load_checkpoint
 from symla.store.checkpoints import manifest_digest
 

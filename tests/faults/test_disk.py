@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from symla.errors import LockedError, StorageError
+from symla.core.errors import LockedError, StorageError
 from symla.store import RunFolder
+from tests.cli.test_main import symla
 from tests.faults.trainer import (
     ENDLESS,
     advance,
@@ -20,7 +21,6 @@ from tests.faults.trainer import (
     finish,
     wait_for,
 )
-from tests.test_cli import symla
 
 
 @pytest.fixture

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from symla.algorithms import MetaRNN
-from symla.console import TrainingView, console
+from symla.cli.console import TrainingView
+from symla.core.errors import DivergenceError
 from symla.environments import IndependentBandit
-from symla.errors import DivergenceError
-from symla.generation import Training
 from symla.outer import EvolutionStrategies, PolicyGradient
 from symla.outer.policy_gradient import Lesson
+from symla.report.terminal import console
 from symla.store import RunFolder
-from symla.train import Progress, meta_train
-from tests.test_train import MANIFEST, new_run
+from symla.training.generation import Training
+from symla.training.loop import Progress, meta_train
+from tests.training.test_loop import MANIFEST, new_run
 
 
 @dataclass(frozen=True)

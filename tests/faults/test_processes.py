@@ -9,9 +9,9 @@ import time
 import pytest
 
 from symla.store import RunFolder
+from tests.cli.test_main import command, symla
 from tests.faults.trainer import WORDS, begun, contents, wait_for
-from tests.test_cli import command, symla
-from tests.test_distributed import checkpoint_of
+from tests.training.test_distributed import checkpoint_of
 
 LONG = ["--generations", "100000"]
 

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from symla import train
 from symla.store import Keeping, RunFolder, load_checkpoint
+from symla.training import loop as train
 from tests.faults.trainer import create, digest, experiment
 
 
@@ -99,8 +99,8 @@ def test_what_is_raised_on_the_way_costs_nothing(tmp_path):
 
 
 def test_other_random_numbers_are_refused(tmp_path, monkeypatch):
-    from symla import saving
-    from symla.errors import CheckpointError
+    from symla.core.errors import CheckpointError
+    from symla.training import saver as saving
 
     folder = create(tmp_path / "run")
     train_on(folder, 3)
@@ -112,7 +112,7 @@ def test_other_random_numbers_are_refused(tmp_path, monkeypatch):
 
 
 def test_another_jax_is_said(tmp_path, monkeypatch, caplog):
-    from symla import saving
+    from symla.training import saver as saving
 
     folder = create(tmp_path / "run")
     train_on(folder, 3)

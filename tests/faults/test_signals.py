@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from symla import signals
+from symla.runtime import signals
 from symla.store import RunFolder
+from tests.cli.test_main import command, symla
 from tests.faults.trainer import WORDS, begun, child, create, hang, wait_for
-from tests.test_cli import command, symla
 
 LONG = ["--generations", "100000"]
 
@@ -62,7 +62,7 @@ def test_a_signal_before_the_first_generation(tmp_path):
 
 WHEN_IT_IS_THERE = """
 import os, signal, sys
-from symla.cli import run_command
+from symla.cli.main import run_command
 from symla.store import RunFolder
 create = RunFolder.create
 def struck(self, config):

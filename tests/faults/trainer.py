@@ -13,11 +13,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from symla import train
 from symla.experiments import Bandits
-from symla.experiments.settings import LearnerSettings, SearchSettings
-from symla.machine import MachineOptions, prepare_jax
+from symla.experiments.training_options import LearnerSettings, SearchSettings
+from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.store import Keeping, RunFolder, load_checkpoint
+from symla.training import loop as train
 
 WORDS = [
     *("--generations", "4", "--population", "4", "--lifetimes", "2", "--length", "5"),

@@ -8,7 +8,7 @@ import optax
 import pytest
 from scipy.stats import rankdata
 
-from symla.errors import SettingError
+from symla.core.errors import SettingError
 from symla.outer import EvolutionStrategies
 from symla.outer.evolution_strategies import centered_ranks
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from symla.algorithms import MetaRNN, Random, SymLA
-from symla.algorithms.base import new_percept
+from symla.core.errors import SettingError
 from symla.environments import Associations, DependentBandit
-from symla.errors import SettingError
-from symla.generation import Training
-from symla.gradients import lesson
-from symla.lifetime import lifetime_keys
+from symla.lifetimes.lifetime import lifetime_keys
+from symla.lifetimes.percepts import new_percept
 from symla.outer import PolicyGradient
 from symla.outer.policy_gradient import Baseline
+from symla.outer.through_lifetime import lesson
 from symla.store import RunFolder
-from symla.train import meta_train
+from symla.training.generation import Training
+from symla.training.loop import meta_train
 
 NOTHING = Baseline(jnp.zeros(()), jnp.ones(()))
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from symla.types import Spec, Timestep
+from symla.core.types import Spec, Timestep
 
 
 class Clock(NamedTuple):

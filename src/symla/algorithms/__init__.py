@@ -1,8 +1,8 @@
 """Learning algorithms. `ALGORITHMS` maps the names a person types to the classes."""
 
-from symla.algorithms.base import LearningAlgorithm, Rule, sample_action
+from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
+from symla.algorithms.base import Differentiable, LearningAlgorithm
 from symla.algorithms.meta_rnn import MetaRNN
-from symla.algorithms.oracles import UCB1, BayesOptimal, Thompson
 from symla.algorithms.random import Random
 from symla.algorithms.symla import SymLA
 
@@ -23,11 +23,10 @@ __all__ = [
     "HAND_MADE",
     "UCB1",
     "BayesOptimal",
+    "Differentiable",
     "LearningAlgorithm",
     "MetaRNN",
     "Random",
-    "Rule",
     "SymLA",
     "Thompson",
-    "sample_action",
 ]

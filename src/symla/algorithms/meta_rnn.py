@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from symla.algorithms.base import sample_action
-from symla.errors import SizeError, require
-from symla.networks import LSTM, Linear, init_linear, init_lstm, linear, lstm
-from symla.types import Action, Percept, PRNGKey, Spec
+from symla.core.distributions import sample_action
+from symla.core.errors import SizeError, require
+from symla.core.networks import LSTM, Linear, init_linear, init_lstm, linear, lstm
+from symla.core.types import Action, Percept, PRNGKey, Spec
 
 
 class MetaRNNParams(NamedTuple):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from symla.types import Action, Percept, PRNGKey, Spec
+from symla.core.types import Action, Percept, PRNGKey, Spec
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from symla.bridge.environment import GymnasiumEnvironment
+from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.worker import Busy, Fault, Request
-from symla.errors import FaultyEnvironmentError, SettingError
+from symla.core.errors import FaultyEnvironmentError, SettingError
 
 START = "from symla.bridge.worker import main; main({}, {})"
 START_SECONDS = 300.0

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 
-from symla import spaces
-from symla.errors import FaultyEnvironmentError, SettingError
+from symla.bridge import spaces
+from symla.core.errors import FaultyEnvironmentError, SettingError
 
 OLD_STEP = (
     "its step returns 4 values, as Gym's old interface has it; Gymnasium's returns 5: observation, "

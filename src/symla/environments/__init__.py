@@ -1,7 +1,4 @@
-"""Environments. `ENVIRONMENTS` maps the names a person types to objects, `FAMILIES` prefixes."""
-
-import re
-from collections.abc import Callable
+"""Environments in JAX. `ENVIRONMENTS` maps the names a person types to objects."""
 
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
@@ -9,60 +6,8 @@ from symla.environments.base import Environment, KnowsRegret, knows_regret
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
+from symla.environments.registry import ENVIRONMENTS, FAMILIES, make, name_of
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
-from symla.errors import SettingError, UnknownNameError
-
-ENVIRONMENTS: dict[str, Environment] = {
-    "bandit-uniform-independent": IndependentBandit(2),
-    "bandit-uniform-dependent": DependentBandit(),
-    "bandit-easy": DependentBandit(0.1),
-    "bandit-medium": DependentBandit(0.25),
-    "bandit-hard": DependentBandit(0.4),
-    "associations": Associations(),
-    "cartpole": Control("CartPole-v1"),
-    "acrobot": Control("Acrobot-v1"),
-    "mountain-car": Control("MountainCar-v0"),
-    "balance": Balance(),
-    "hearts": Hearts(),
-    "hearts-2x2": Hearts(size=2, episode_length=10),
-    "target": Target(),
-}
-
-
-def _arms(text: str) -> Environment:
-    if not re.fullmatch(r"-?[0-9]{1,6}", text):
-        raise SettingError(f"bandit-arms-K needs a whole number of at least 2 for K, got {text!r}")
-    return IndependentBandit(int(text))
-
-
-# By prefix: what stands behind it, an example, and what makes the environment from that rest.
-FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
-    "bandit-arms-": ("K", "5", _arms),
-    "gymnax:": ("ID", "CartPole-v1", Gymnax),
-}
-
-
-def make(name: str) -> Environment:
-    """The environment of that name. Raises UnknownNameError with the nearest names."""
-    if name in ENVIRONMENTS:
-        return ENVIRONMENTS[name]
-    for prefix, (_, _, build) in FAMILIES.items():
-        if name.startswith(prefix):
-            return build(name.removeprefix(prefix))
-    if name.startswith("gymnasium:"):
-        raise SettingError(f"{name} is not in JAX: it is for `symla test` and agents, not training")
-    families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]
-    raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
-
-
-def name_of(environment: Environment) -> str | None:
-    """The name a person types for it, if it has one."""
-    if isinstance(environment, IndependentBandit):
-        return f"bandit-arms-{environment.arms}"
-    if isinstance(environment, Gymnax):
-        return f"gymnax:{environment.name}"
-    return next((name for name, known in ENVIRONMENTS.items() if known == environment), None)
-
 
 __all__ = [
     "ENVIRONMENTS",

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from symla.errors import require
-from symla.types import Action, Observation, PRNGKey, Spec, Timestep
+from symla.core.errors import require
+from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
 
 Answers = Int[Array, " contexts"]
 

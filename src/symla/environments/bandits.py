@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from symla.errors import require
-from symla.types import Action, Observation, PRNGKey, Spec, Timestep
+from symla.core.errors import require
+from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
 
 Payouts = Float[Array, " B"]
 

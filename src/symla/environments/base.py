@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
-from symla.types import Action, Observation, PRNGKey, Spec, State, Task, Timestep
+from symla.core.types import Action, Observation, PRNGKey, Spec, State, Task, Timestep
 
 
 @runtime_checkable

@@ -12,9 +12,9 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from symla.core.errors import require
+from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, State, Timestep
 from symla.environments.gymnax_adapter import Gymnax
-from symla.errors import require
-from symla.types import Action, Observation, PRNGKey, Scalar, Spec, State, Timestep
 
 # What the end of an episode earns, and the size of each observation (SI units).
 ENDS = {"CartPole-v1": -1.0, "Acrobot-v1": 1.0, "MountainCar-v0": 1.0}

@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from symla.errors import SettingError, UnknownNameError
-from symla.types import Action, Observation, PRNGKey, Spec, Timestep
+from symla.core.errors import SettingError, UnknownNameError
+from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from symla.core.errors import require
+from symla.core.networks import dot
+from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, State, Task, Timestep
 from symla.environments.base import Environment
-from symla.errors import require
-from symla.networks import dot
-from symla.types import Action, Observation, PRNGKey, Scalar, Spec, State, Task, Timestep
 
 
 class Transformed(NamedTuple):

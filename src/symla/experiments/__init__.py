@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from symla.experiments.bandits import Bandits
+from symla.experiments.bandit_training import Bandits
 
 if TYPE_CHECKING:
     from symla.store import RunFolder
-    from symla.train import Progress
+    from symla.training.loop import Progress
 
 
 @runtime_checkable

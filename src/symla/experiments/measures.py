@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from symla.algorithms import Rule
 from symla.environments import Environment
-from symla.evaluate import estimate, live
+from symla.evaluation.evaluate import estimate, live
+from symla.rules.rule import Rule
 
 TEST_SEED = 2024  # tasks of these tests; no training uses this stream
 BINS = 50

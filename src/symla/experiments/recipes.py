@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from symla.algorithms import LearningAlgorithm, Rule
+    from symla.algorithms import LearningAlgorithm
     from symla.environments import Environment
-    from symla.generation import Training
     from symla.outer import OuterLoop
+    from symla.rules.rule import Rule
+    from symla.training.generation import Training
 
 SEEDS = (0, 1, 2)
 LEARNERS = ("symla", "meta-rnn")
@@ -33,7 +34,7 @@ class Recipe:
     start: str = ""
 
     def training(self) -> Training:
-        from symla.generation import Training
+        from symla.training.generation import Training
 
         return Training(
             self.algorithm, self.environments, self.outer, self.lifetimes, self.length, self.seed

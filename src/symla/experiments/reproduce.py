@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from symla.errors import CheckpointError, SettingError
+from symla.core.errors import CheckpointError, SettingError
 from symla.experiments.recipes import Figure, Recipe
 
 if TYPE_CHECKING:
-    from symla.algorithms import Rule
     from symla.experiments import View
+    from symla.rules.rule import Rule
 
 Scale = Literal["test", "full", "tiny"]
 TINY = 0.02  # of the length of test lifetimes, at `--scale tiny`
@@ -25,11 +25,11 @@ PROBE_SEED = 2**31  # tasks that neither training nor the final test sees
 
 def figures() -> dict[str, Figure]:
     """By the names a person types."""
-    from symla.experiments.figure3 import Figure3
-    from symla.experiments.figure4 import Figure4
-    from symla.experiments.figure5 import Figure5
-    from symla.experiments.figure6 import Figure6
-    from symla.experiments.figure7 import Figure7
+    from symla.experiments.symla.figure3 import Figure3
+    from symla.experiments.symla.figure4 import Figure4
+    from symla.experiments.symla.figure5 import Figure5
+    from symla.experiments.symla.figure6 import Figure6
+    from symla.experiments.symla.figure7 import Figure7
 
     kinds = (Figure3, Figure4, Figure5, Figure6, Figure7)
     return {kind.__name__.lower(): kind() for kind in kinds}
@@ -44,7 +44,7 @@ def reproduce(
     to recipes whose name contains it, and measures nothing: the results are empty. None if a signal
     ended the training.
     """
-    from symla.provenance import provenance
+    from symla.runtime.provenance import provenance
     from symla.store import write_json
 
     figure, folder = figures()[name], results / name
@@ -84,11 +84,11 @@ def train(
 
     Raises SettingError if its run was begun by another recipe.
     """
-    from symla.evaluate import meta_test
-    from symla.provenance import command, provenance
-    from symla.rules import export
+    from symla.evaluation.evaluate import meta_test
+    from symla.rules.loading import export
+    from symla.runtime.provenance import command, provenance
     from symla.store import RunFolder
-    from symla.train import meta_train
+    from symla.training.loop import meta_train
 
     if trained(who, recipe, folder):
         return True
@@ -147,7 +147,7 @@ def trained(who: str, recipe: Recipe, folder: Path) -> bool:
 
 def load(who: str, folder: Path) -> Rule:
     """Raises CheckpointError if it is not there."""
-    from symla.rules import load as load_rule
+    from symla.rules.loading import load as load_rule
 
     path = folder / f"{who}.safetensors"
     if not path.exists():

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from symla.algorithms import Rule
 from symla.environments import (
     Balance,
     Control,
@@ -30,8 +29,9 @@ from symla.environments import (
     knows_regret,
     name_of,
 )
-from symla.evaluate import Estimate, meta_test
-from symla.rules import PRETRAINED, export, hand_made, load
+from symla.evaluation.evaluate import Estimate, meta_test
+from symla.rules.loading import PRETRAINED, export, hand_made, load
+from symla.rules.rule import Rule
 
 SEED = 2025  # of tasks that no figure tests and no training sees
 LIFETIMES = 1000

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
-from symla.types import Params, PRNGKey, State
+from symla.core.types import Params, PRNGKey, State
 
 
 class Candidates(NamedTuple):

@@ -10,11 +10,11 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
-from symla.devices import everywhere, spread
-from symla.errors import require
-from symla.kernels import fast_key
+from symla.core.errors import require
+from symla.core.random_numbers import fast_key
+from symla.core.types import PRECISION, Params, PRNGKey
 from symla.outer.base import Candidates
-from symla.types import PRECISION, Params, PRNGKey
+from symla.runtime.devices import everywhere, spread
 
 
 class ESState(NamedTuple):

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from symla.errors import require
+from symla.core.errors import require
+from symla.core.types import Params, PRNGKey, Scalar
 from symla.outer.base import Candidates
-from symla.types import Params, PRNGKey, Scalar
 
 
 class Baseline(NamedTuple):

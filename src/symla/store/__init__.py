@@ -21,9 +21,9 @@ from symla.store.checkpoints import (
     save_checkpoint,
     unflatten,
 )
+from symla.store.descriptions import describe, differences, fits, from_settings, rebuild
 from symla.store.files import read_json, read_object, write, write_json
-from symla.store.run import Keeping, RunFolder
-from symla.store.settings import describe, differences, fits, from_settings, rebuild
+from symla.store.run_folder import Keeping, RunFolder
 
 __all__ = [
     "SCHEMA",

@@ -10,7 +10,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from symla.errors import CheckpointError, SchemaError
+from symla.core.errors import CheckpointError, SchemaError
 from symla.store.files import read_json, write, write_json
 
 SCHEMA = 2

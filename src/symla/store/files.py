@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from symla.errors import CheckpointError, StorageError
-from symla.store.settings import fits
+from symla.core.errors import CheckpointError, StorageError
+from symla.store.descriptions import fits
 
 
 def write(path: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from symla.errors import LockedError
+from symla.core.errors import LockedError
 from symla.store.files import naming
 
 try:

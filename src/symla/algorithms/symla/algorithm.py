@@ -1,0 +1,131 @@
+"""SymLA: every weight of a network is a small LSTM, all share one rule, and exchange messages."""
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from symla.algorithms.symla.layer import Aggregation, Layer, Weights
+from symla.algorithms.symla.layer_update import Backend, update_layer
+from symla.core.distributions import sample_action
+from symla.core.errors import require
+from symla.core.networks import init_gate_bias, init_linear, init_weight
+from symla.core.types import Action, Percept, PRNGKey, Spec
+
+SymLAState = tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
+class SymLA:
+    """Symmetric learning agents (Kirsch et al., AAAI 2022), K = len(widths) + 1 layers.
+
+    The meta-parameters know nothing of A, B, K or the widths: the same ones run on any of them.
+    Where the paper is silent or contradicts itself, the choice is a field here or an entry in
+    docs/paper.md. Raises SettingError for a setting outside its range.
+    """
+
+    hidden_size: int = 16  # N, units of each LSTM
+    message_size: int = 8  # M, both ways
+    micro_ticks: int = 2  # LSTM ticks per step, inputs held fixed
+    widths: tuple[int, ...] = ()  # of the K - 1 layers of neurons between observation and action
+    aggregation: Aggregation = "mean"
+    initial_std: float = 0.0  # of the initial LSTM states: 0 makes the symmetries exact
+    backend: Backend = "auto"  # of the layer update: the fused kernel, plain JAX, or what fits
+
+    def __post_init__(self):
+        for name in ("hidden_size", "message_size", "micro_ticks"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} must be at least 1, got {value}")
+        require(all(w >= 1 for w in self.widths), f"widths must be at least 1, got {self.widths}")
+        require(
+            self.aggregation in ("mean", "sum"),
+            f"aggregation must be 'mean' or 'sum', got {self.aggregation!r}",
+        )
+        require(
+            self.backend in get_args(Backend),
+            f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}",
+        )
+        require(
+            math.isfinite(self.initial_std) and self.initial_std >= 0,
+            f"initial_std must be a finite number of at least 0, got {self.initial_std}",
+        )
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> Weights:
+        """Fresh meta-parameters; `spec` is not used, they fit every size."""
+        N, M = self.hidden_size, self.message_size
+        fan_in = 2 * (M + 1) + 2 + N
+        keys = jax.random.split(key, 6)
+        return Weights(
+            below=init_weight(keys[0], M + 1, 4 * N, fan_in),
+            above=init_weight(keys[1], M + 1, 4 * N, fan_in),
+            shared=init_weight(keys[2], 2, 4 * N, fan_in),
+            recurrent=init_weight(keys[3], N, 4 * N, fan_in),
+            bias=init_gate_bias(N),
+            forward=init_linear(keys[4], N, M),
+            backward=init_linear(keys[5], N, M),
+        )
+
+    def init_state(self, params: Weights, key: PRNGKey, spec: Spec) -> SymLAState:
+        """Silent messages, and LSTM states that are zero or i.i.d. normal with `initial_std`."""
+        sizes = (spec.observation_size, *self.widths, spec.action_size)
+        keys = jax.random.split(key, len(sizes) - 1)
+        return tuple(self._init_layer(k, A, B) for k, (A, B) in zip(keys, pairwise(sizes)))
+
+    def _init_layer(self, key: PRNGKey, A: int, B: int) -> Layer:
+        shape = (2, A, B, self.hidden_size)
+        hidden, cell = (
+            self.initial_std * jax.random.normal(key, shape)
+            if self.initial_std
+            else jnp.zeros(shape)
+        )
+        return Layer(
+            hidden, cell, jnp.zeros((B, self.message_size)), jnp.zeros((A, self.message_size))
+        )
+
+    def step(
+        self, params: Weights, state: SymLAState, percept: Percept, t: Array, key: PRNGKey
+    ) -> tuple[Action, SymLAState]:
+        """Learn from the percept, then sample an action from the softmax of the logits."""
+        logits, state = self.update(params, state, percept)
+        return sample_action(key, logits), state
+
+    def differentiable(self) -> "SymLA":
+        """In plain JAX: the fused kernel has no derivative."""
+        return replace(self, backend="plain")
+
+    def update(
+        self, params: Weights, state: SymLAState, percept: Percept
+    ) -> tuple[Float[Array, " B"], SymLAState]:
+        """All layers from the first to the last, Eqs. 6 to 9. Returns the logits and the state.
+
+        Each layer hears the new forward messages of the one below and the last backward messages
+        of the one above. The two ends have no neighbour: there a layer hears its own last message
+        again, beside the observation (first layer) or the previous action (last layer). With
+        K = 1 both ends are the same layer, which is the paper's recurrent form.
+        """
+        shared = jnp.stack([percept.reward, percept.done])
+        last = len(state) - 1
+        layers: list[Layer] = []
+        for k, layer in enumerate(state):
+            A, B, _ = layer.hidden.shape
+            message_below = layers[k - 1].forward if k > 0 else layer.backward
+            message_above = state[k + 1].backward if k < last else layer.forward
+            external_below = percept.observation if k == 0 else jnp.zeros(A)
+            external_above = percept.action if k == last else jnp.zeros(B)
+            layers.append(
+                update_layer(
+                    params,
+                    layer,
+                    jnp.concatenate([message_below, external_below[:, None]], axis=1),
+                    jnp.concatenate([message_above, external_above[:, None]], axis=1),
+                    shared,
+                    self.micro_ticks,
+                    self.aggregation,
+                    self.backend,
+                )
+            )
+        return layers[-1].forward[:, 0], tuple(layers)

@@ -1,0 +1,370 @@
+// One candidate's weights, packed for the processor, and the update of its lifetimes with them.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "vectors.h"
+
+namespace symla {
+
+constexpr int kFetch = 24;  // cache lines ahead of their time, every kRows LSTM ticks
+constexpr int kTile = 32;  // LSTMs that live all their micro ticks in the first-level cache
+
+// A units count known at compile time (kFixed; 0: any) lets loops unroll. The arithmetic is the
+// same, and so are the bits.
+template <int kFixed>
+struct Sizes {
+  int A, B, M, I, any_units, ticks;
+  bool sum;
+  int units() const { return kFixed ? kFixed : any_units; }
+  int padded() const { return round_up(units(), kLanes); }
+  int blocks() const { return padded() / kLanes; }
+  int gates() const { return kGates * padded(); }
+  int message() const { return round_up(M, kLanes); }
+};
+
+// Where each part of one candidate's packed weights starts, and how long they are, in numbers.
+struct Packing {
+  int below, above, shared, recurrent, bias;
+  int forward_weight, forward_bias, backward_weight, backward_bias;
+  int size;
+
+  Packing(int units, int inputs, int M) {
+    const int gates = kGates * round_up(units, kLanes), message = round_up(M, kLanes);
+    below = 0;
+    above = below + inputs * gates;
+    shared = above + inputs * gates;
+    recurrent = shared + 2 * gates;
+    bias = recurrent + units * gates;
+    forward_weight = bias + gates;
+    forward_bias = forward_weight + units * message;
+    backward_weight = forward_bias + message;
+    backward_bias = backward_weight + units * message;
+    size = backward_bias + message;
+  }
+};
+
+// One candidate's weights, as JAX holds them.
+struct Pointers {
+  const float *below, *above, *shared, *recurrent, *bias;
+  const float *forward_weight, *forward_bias, *backward_weight, *backward_bias;
+};
+
+// One lifetime's arrays. The new state may lie where the old one does.
+struct Lifetime {
+  const float *hidden, *cell, *below, *above, *shared;
+  float *new_hidden, *new_cell, *forward, *backward;
+};
+
+// rows x 4N -> for each block of lanes a panel of rows x 4 vectors.
+inline void pack_gates(const float* from, int rows, int units, float* to) {
+  for (int k = 0; k < units; k += kLanes)
+    for (int j = 0; j < rows; ++j)
+      for (int g = 0; g < kGates; ++g, to += kLanes) {
+        const float* source = from + (j * kGates + g) * units + k;
+        const int count = units - k;
+        if (count < kLanes) copy_padded(to, source, count);
+        store(to, load(count < kLanes ? to : source) * kGateScale[g]);
+      }
+}
+
+// rows x M -> for each block of lanes a panel of rows x 1 vectors.
+inline void pack_messenger(const float* from, int rows, int M, float* to) {
+  for (int k = 0; k < M; k += kLanes)
+    for (int j = 0; j < rows; ++j, to += kLanes) copy_padded(to, from + j * M + k, M - k);
+}
+
+inline void pack(const Pointers& w, int units, int inputs, int M, float* to) {
+  const Packing at(units, inputs, M);
+  pack_gates(w.below, inputs, units, to + at.below);
+  pack_gates(w.above, inputs, units, to + at.above);
+  pack_gates(w.shared, 2, units, to + at.shared);
+  pack_gates(w.recurrent, units, units, to + at.recurrent);
+  pack_gates(w.bias, 1, units, to + at.bias);
+  pack_messenger(w.forward_weight, units, M, to + at.forward_weight);
+  pack_messenger(w.forward_bias, 1, M, to + at.forward_bias);
+  pack_messenger(w.backward_weight, units, M, to + at.backward_weight);
+  pack_messenger(w.backward_bias, 1, M, to + at.backward_bias);
+}
+
+// Kept by the thread from call to call: fresh memory would fault in page by page.
+inline float* workspace(size_t count) {
+  struct Free {
+    void operator()(float* memory) const { std::free(memory); }
+  };
+  thread_local std::unique_ptr<float, Free> memory;
+  thread_local size_t capacity = 0;
+  if (count > capacity) {
+    memory.reset(static_cast<float*>(std::aligned_alloc(64, (count * 4 + 63) / 64 * 64)));
+    if (!memory) throw std::bad_alloc();
+    capacity = count;
+  }
+  return memory.get();
+}
+
+// The lifetimes of one candidate: its packed weights, and scratch for a chunk of them.
+template <int kFixed>
+class Candidate {
+ public:
+  Candidate(const Sizes<kFixed>& sizes, int lifetimes) : s(sizes) {
+    const int lstms = s.A * s.B;
+    chunk_ = std::min(lifetimes, (kTile + lstms - 1) / lstms);
+    const int n = s.padded(), m = s.message(), g = s.gates();
+    const int below_rows = round_up(chunk_ * s.A, kRows);
+    const int above_rows = round_up(chunk_ * s.B, kRows);
+    const int all = round_up(chunk_ * lstms, kRows);
+    std::vector<std::pair<float**, size_t>> parts;
+    size_t size = 0;
+    auto plan = [&](float** part, size_t count) {
+      parts.push_back({part, size});
+      size += count;
+    };
+    plan(&from_below_, below_rows * g);
+    plan(&from_above_, above_rows * g);
+    plan(&hidden_, all * n);
+    plan(&tile_start_, kTile * n);
+    plan(&tile_hidden_[0], kTile * n);
+    plan(&tile_hidden_[1], kTile * n);
+    plan(&tile_cell_, kTile * n);
+    plan(&mean_forward_, above_rows * n);
+    plan(&mean_backward_, below_rows * n);
+    plan(&sent_, 2 * kRows * m);
+    float* base = workspace(size);
+    for (auto& [part, offset] : parts) *part = base + offset;
+
+    // Rows of LSTMs past the last one repeat it; nobody reads what they compute.
+    for (int t = 0; t < all; ++t) {
+      const int real = std::min(t, chunk_ * lstms - 1), e = real / lstms;
+      lstm_below_.push_back(from_below_ + real / s.B * g);
+      lstm_above_.push_back(from_above_ + (e * s.B + real % s.B) * g);
+    }
+  }
+
+  int chunk() const { return chunk_; }
+
+  // From now on it is this candidate, and `next` comes after it.
+  void be(const float* packed, const float* next) {
+    next_ = next, next_end_ = next + Packing(s.units(), s.I, s.M).size;
+    const Packing at(s.units(), s.I, s.M);
+    below_weight_ = packed + at.below;
+    above_weight_ = packed + at.above;
+    shared_weight_ = packed + at.shared;
+    recurrent_ = packed + at.recurrent;
+    bias_ = packed + at.bias;
+    forward_weight_ = packed + at.forward_weight;
+    forward_bias_ = packed + at.forward_bias;
+    backward_weight_ = packed + at.backward_weight;
+    backward_bias_ = packed + at.backward_bias;
+  }
+
+  // At most chunk() lifetimes.
+  void update(const Lifetime* lifetimes, int count) {
+    project(lifetimes, count);
+    const int lstms = s.A * s.B;
+    const bool in_place = can_stay(lifetimes, count);
+    for (int begin = 0; begin < count * lstms; begin += kTile)
+      live(lifetimes, begin, std::min(begin + kTile, count * lstms), in_place);
+    for (int e = 0; e < count; ++e)
+      average(in_place ? lifetimes[e].new_hidden : hidden_ + e * lstms * s.padded(), e);
+    send(mean_forward_, forward_weight_, forward_bias_, count, s.B, s.sum ? s.A : 1,
+         [&](int e) { return lifetimes[e].forward; });
+    send(mean_backward_, backward_weight_, backward_bias_, count, s.A, s.sum ? s.B : 1,
+         [&](int e) { return lifetimes[e].backward; });
+  }
+
+ private:
+  // The inputs stay the same over the micro ticks, and depend on a alone or on b alone.
+  void project(const Lifetime* lifetimes, int count) {
+    for (int begin = 0; begin < count * s.A; begin += kRows) {
+      const float* rows[kRows];
+      for (int r = 0; r < kRows; ++r) {
+        const int row = std::min(begin + r, count * s.A - 1);
+        rows[r] = lifetimes[row / s.A].below + row % s.A * s.I;
+      }
+      for (int k = 0; k < s.blocks(); ++k) {
+        Rows sum[kGates] = {};
+        accumulate<kGates>(sum, rows, below_weight_ + k * s.I * kGates * kLanes, s.I);
+        keep(sum, from_below_ + begin * s.gates() + k * kGates * kLanes);
+      }
+    }
+    for (int begin = 0; begin < count * s.B; begin += kRows) {
+      const float *rows[kRows], *shared[kRows];
+      for (int r = 0; r < kRows; ++r) {
+        const int row = std::min(begin + r, count * s.B - 1);
+        rows[r] = lifetimes[row / s.B].above + row % s.B * s.I;
+        shared[r] = lifetimes[row / s.B].shared;
+      }
+      for (int k = 0; k < s.blocks(); ++k) {
+        Rows sum[kGates];
+        for (int g = 0; g < kGates; ++g)
+          sum[g] = each([&](int) { return load(bias_ + (k * kGates + g) * kLanes); });
+        accumulate<kGates>(sum, shared, shared_weight_ + k * 2 * kGates * kLanes, 2);
+        accumulate<kGates>(sum, rows, above_weight_ + k * s.I * kGates * kLanes, s.I);
+        keep(sum, from_above_ + begin * s.gates() + k * kGates * kLanes);
+      }
+    }
+  }
+
+  void keep(const Rows (&sum)[kGates], float* to) const {
+    for (int r = 0; r < kRows; ++r)
+      for (int g = 0; g < kGates; ++g) store(to + r * s.gates() + g * kLanes, sum[g].row[r]);
+  }
+
+  // Whether the state lies as the ticks want it: full vectors, full groups of rows, one lifetime
+  // behind the other. The first tick then reads it where it is and the last one writes it where it
+  // goes. With one tick alone, LSTMs of several vectors would overwrite what they still read.
+  bool can_stay(const Lifetime* lifetimes, int count) const {
+    const int lstms = s.A * s.B, size = lstms * s.units();
+    bool found = s.units() == s.padded() && count * lstms % kRows == 0 && s.ticks > 1;
+    const Lifetime& first = lifetimes[0];
+    for (int e = 1; e < count; ++e)
+      found = found && lifetimes[e].hidden == first.hidden + e * size &&
+              lifetimes[e].cell == first.cell + e * size &&
+              lifetimes[e].new_hidden == first.new_hidden + e * size &&
+              lifetimes[e].new_cell == first.new_cell + e * size;
+    return found;
+  }
+
+  // All micro ticks of the LSTMs [begin, end) of the chunk.
+  void live(const Lifetime* lifetimes, int begin, int end, bool in_place) {
+    const int n = s.padded(), rounded = round_up(end - begin, kRows), first = begin * n;
+    const float* hidden = in_place ? lifetimes->hidden + first : tile_start_;
+    const float* cell = in_place ? lifetimes->cell + first : tile_cell_;
+    float* last_hidden = in_place ? lifetimes->new_hidden + first : hidden_ + first;
+    float* last_cell = in_place ? lifetimes->new_cell + first : tile_cell_;
+    if (!in_place)
+      for_each_lstm(begin, end, [&](int t, int e, int at) {
+        const float *hidden = lifetimes[e].hidden + at, *cell = lifetimes[e].cell + at;
+        for (int lane = 0; lane < n; lane += kLanes) {
+          __builtin_prefetch(hidden + kTile * s.units() + lane);  // of the next tile, most likely
+          __builtin_prefetch(cell + kTile * s.units() + lane);
+          copy_padded(tile_start_ + t * n + lane, hidden + lane, s.units() - lane);
+          copy_padded(tile_cell_ + t * n + lane, cell + lane, s.units() - lane);
+        }
+      });
+    for (int tick = 0; tick < s.ticks; ++tick) {
+      const bool last = tick == s.ticks - 1;
+      float* to_hidden = last ? last_hidden : tile_hidden_[tick % 2];
+      float* to_cell = last ? last_cell : tile_cell_;
+      for (int k = 0; k < s.blocks(); ++k)
+        for (int t = 0; t < rounded; t += kRows) {
+          fetch_next();
+          this->tick(&lstm_below_[begin + t], &lstm_above_[begin + t], k, hidden + t * n,
+                     cell + t * n + k * kLanes, to_hidden + t * n + k * kLanes,
+                     to_cell + t * n + k * kLanes);
+        }
+      hidden = to_hidden, cell = to_cell;
+    }
+    if (!in_place)
+      for_each_lstm(begin, end, [&](int t, int e, int at) {
+        copy(lifetimes[e].new_hidden + at, hidden_ + (begin + t) * n, s.units());
+        copy(lifetimes[e].new_cell + at, tile_cell_ + t * n, s.units());
+      });
+  }
+
+  // A population's weights are more than the second-level cache holds: the next candidate's come
+  // from the third while this one computes.
+  void fetch_next() {
+    for (int line = 0; line < kFetch && next_ < next_end_; ++line, next_ += 16)
+      __builtin_prefetch(next_, 0, 2);
+  }
+
+  // f(place in the tile, lifetime, where its state starts)
+  template <typename F>
+  void for_each_lstm(int begin, int end, F f) const {
+    const int lstms = s.A * s.B;
+    for (int t = begin, e = begin / lstms, i = begin % lstms; t < end; ++t) {
+      f(t - begin, e, i * s.units());
+      if (++i == lstms) i = 0, ++e;
+    }
+  }
+
+  // One block of lanes of kRows LSTMs, one tick.
+  void tick(const float* const* below, const float* const* above, int k, const float* hidden,
+            const float* cell, float* to_hidden, float* to_cell) const {
+    const int n = s.padded(), offset = k * kGates * kLanes;
+    const float* rows[kRows];
+    UNROLL
+    for (int r = 0; r < kRows; ++r) rows[r] = hidden + r * n;
+    Rows gate[kGates];
+    UNROLL
+    for (int g = 0; g < kGates; ++g)
+      gate[g] = each([&](int r) {
+        return load(below[r] + offset + g * kLanes) + load(above[r] + offset + g * kLanes);
+      });
+    accumulate<kGates>(gate, rows, recurrent_ + offset * s.units(), s.units());
+    Rows c = each([&](int r) { return load(cell + r * n); });
+    const Rows h = open_gates(gate, c);
+    UNROLL
+    for (int r = 0; r < kRows; ++r)
+      store(to_hidden + r * n, h.row[r]), store(to_cell + r * n, c.row[r]);
+  }
+
+  // The messengers are linear: average the states first, project the average.
+  void average(const float* states, int e) {
+    const int n = s.padded();
+    const float per_a = 1.0f / s.A, per_b = 1.0f / s.B;
+    for (int k = 0; k < n; k += kLanes) {
+      const float* hidden = states + k;
+      float* forward = mean_forward_ + e * s.B * n + k;
+      float* backward = mean_backward_ + e * s.A * n + k;
+      for (int b = 0; b < s.B; ++b) store(forward + b * n, Vector{});
+      for (int a = 0; a < s.A; ++a) {
+        Vector over_b{};
+        for (int b = 0; b < s.B; ++b, hidden += n) {
+          const Vector h = load(hidden);
+          store(forward + b * n, load(forward + b * n) + h);
+          over_b += h;
+        }
+        store(backward + a * n, over_b * per_b);
+      }
+      for (int b = 0; b < s.B; ++b) store(forward + b * n, load(forward + b * n) * per_a);
+    }
+  }
+
+  // The messages of `count` lifetimes, `each_sends` each; to(e) is where lifetime e keeps them.
+  template <typename To>
+  void send(const float* means, const float* weight, const float* bias, int count, int each_sends,
+            float times, To to) {
+    const int all = count * each_sends, m = s.message();
+    constexpr int kMany = 2 * kRows;  // chains of additions, or their latency would set the pace
+    for (int begin = 0; begin < all; begin += kMany) {
+      const float* rows[kMany];
+      for (int r = 0; r < kMany; ++r) rows[r] = means + std::min(begin + r, all - 1) * s.padded();
+      for (int k = 0; k < m; k += kLanes) {
+        const Rows start = each([&](int) { return load(bias + k); });
+        Rows sum[2] = {start, start};
+        const float* panel = weight + k * s.units();
+        for (int j = 0; j < s.units(); ++j, panel += kLanes) {
+          const Vector w = in_register(load(panel));
+          UNROLL
+          for (int half = 0; half < 2; ++half)
+            sum[half] = each([&](int r) {
+              return sum[half].row[r] + broadcast(rows[half * kRows + r][j]) * w;
+            });
+        }
+        for (int r = 0; r < kMany; ++r)
+          store(sent_ + r * m + k, sum[r / kRows].row[r % kRows] * times);
+      }
+      for (int row = begin; row < std::min(begin + kMany, all); ++row)
+        copy(to(row / each_sends) + row % each_sends * s.M, sent_ + (row - begin) * m, s.M);
+    }
+  }
+
+  Sizes<kFixed> s;
+  int chunk_;
+  const float *next_, *next_end_;
+  std::vector<const float*> lstm_below_, lstm_above_;  // an LSTM's two projected inputs
+  const float *below_weight_, *above_weight_, *shared_weight_, *recurrent_, *bias_;
+  const float *forward_weight_, *forward_bias_, *backward_weight_, *backward_bias_;
+  float *from_below_, *from_above_, *hidden_, *tile_start_, *tile_hidden_[2], *tile_cell_;
+  float *mean_forward_, *mean_backward_, *sent_;
+};
+
+}  // namespace symla

@@ -1,0 +1,43 @@
+"""Which form of the layer update runs: fused where it can be had, plain JAX everywhere else."""
+
+from typing import Any
+
+from jaxtyping import Array, Float
+
+from symla.algorithms.symla import fused, plain
+from symla.algorithms.symla.layer import Aggregation, Layer, Weights
+from symla.core.backends import Backend, choose_backend
+from symla.core.compiler import find_compiler
+
+_FORMS = {"plain": plain.update_layer, "fused": fused.update_layer}
+
+
+def update_layer(
+    weights: Weights,
+    layer: Layer,
+    below: Float[Array, "A I"],
+    above: Float[Array, "B I"],
+    shared: Float[Array, " 2"],
+    micro_ticks: int,
+    aggregation: Aggregation,
+    backend: Backend = "auto",
+) -> Layer:
+    """Eqs. 6 to 9, see `plain.update_layer`. Both forms agree to float rounding.
+
+    Raises SettingError where "fused" is asked for and cannot be had.
+    """
+    form = _FORMS[choose_backend(backend, fused.compiled)[0]]
+    return form(weights, layer, below, above, shared, micro_ticks, aggregation)
+
+
+def kernel_report() -> dict[str, Any]:
+    """Which form "auto" runs here, and why; the compiler, the library, and its vector width."""
+    backend, reason = choose_backend("auto", fused.compiled)
+    library = fused.compiled() if backend == "fused" else None
+    return {
+        "backend": backend,
+        "reason": reason,
+        "compiler": find_compiler(),
+        "library": str(library.path) if library else None,
+        "vector_bits": library.vector_bits if library else None,
+    }

@@ -1,0 +1,157 @@
+"""From Gymnasium's spaces to what a learning algorithm knows: vectors of a size, numbered actions.
+
+Room: base layer. No jax: the processes that hold environments use it, and start soon.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+
+from symla.core.errors import FaultyEnvironmentError, SettingError, require
+
+MAX_OBSERVATIONS = (
+    4096  # each is a row of LSTMs of SymLA: beyond, a step takes too long to be of use
+)
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+class Observations(NamedTuple):
+    """How the observations of a space become vectors."""
+
+    size: int
+    encode: Callable[[Any], np.ndarray]  # raises FaultyEnvironmentError for one not of the space
+
+
+class Actions(NamedTuple):
+    """The actions of a Discrete space: start, start + 1, ..."""
+
+    size: int
+    start: int
+
+
+def observations(space: Any) -> Observations:
+    """Box flat, and one-hot what counts. Raises SettingError for any other space."""
+    if isinstance(space, Box):
+        return _small_enough(space, Observations(int(np.prod(space.shape)), _flat(space)))
+    if isinstance(space, Discrete):
+        return _small_enough(space, Observations(int(space.n), _one_hot(space)))
+    if isinstance(space, MultiBinary):
+        return _small_enough(space, Observations(int(np.prod(space.shape)), _flat(space)))
+    if isinstance(space, MultiDiscrete):
+        return _small_enough(space, Observations(int(np.sum(space.nvec)), _one_hots(space)))
+    raise SettingError(
+        f"its observation space is {_name(space)}; supported are Box, Discrete, MultiDiscrete and "
+        "MultiBinary. gymnasium.wrappers.FlattenObservation(env) makes a Box of a Dict or a Tuple"
+    )
+
+
+def actions(space: Any) -> Actions:
+    """Raises SettingError for a space that is not Discrete."""
+    if isinstance(space, Discrete):
+        return Actions(int(space.n), int(space.start))
+    raise SettingError(
+        f"its action space is {_name(space)}; supported is Discrete: an agent chooses one of some "
+        "numbered actions, and never sends numbers without bounds. Wrap the environment in a "
+        "gymnasium.ActionWrapper that maps each number to an action of yours"
+    )
+
+
+def reward(number: Any) -> np.float32:
+    """Raises FaultyEnvironmentError for one that is not a finite number of 32 bits."""
+    try:
+        number = float(number)
+    except (TypeError, ValueError):
+        text = " ".join(repr(number).split())[:100]
+        raise FaultyEnvironmentError(f"its reward was {text}, not a number") from None
+    if not abs(number) <= FLOAT32_MAX:
+        raise FaultyEnvironmentError(f"its reward was {number}, which nothing can be learned from")
+    return np.float32(number)
+
+
+def _small_enough(space: Space, made: Observations) -> Observations:
+    require(made.size >= 1, f"its observation space {_name(space)} is empty")
+    require(
+        made.size <= MAX_OBSERVATIONS,
+        f"its observation space {_name(space)} makes vectors of {made.size} numbers, more than "
+        f"{MAX_OBSERVATIONS}: reduce it first, images for instance with GrayscaleObservation and "
+        "ResizeObservation of gymnasium.wrappers, or with features of your own in "
+        "TransformObservation",
+    )
+    return made
+
+
+def _flat(space: Box | MultiBinary) -> Callable[[Any], np.ndarray]:
+    def encode(observation: Any) -> np.ndarray:
+        vector = _float32(_array(observation, space).reshape(-1))
+        if not np.isfinite(vector).all():
+            raise FaultyEnvironmentError(f"its observation has {_not_finite(vector)} in it")
+        return vector
+
+    return encode
+
+
+def _one_hot(space: Discrete) -> Callable[[Any], np.ndarray]:
+    numbers = np.arange(space.start, space.start + space.n)
+
+    def encode(observation: Any) -> np.ndarray:
+        vector = (numbers == _array(observation, space)).astype(np.float32)
+        if not vector.any():
+            raise FaultyEnvironmentError(f"its observation {observation} is not in {space}")
+        return vector
+
+    return encode
+
+
+def _one_hots(space: MultiDiscrete) -> Callable[[Any], np.ndarray]:
+    sizes, first = space.nvec.reshape(-1), space.start.reshape(-1)
+    number = np.concatenate([np.arange(n) for n in sizes])
+    of = np.repeat(np.arange(sizes.size), sizes)
+
+    def encode(observation: Any) -> np.ndarray:
+        index = _array(observation, space).reshape(-1) - first
+        if not ((index >= 0) & (index < sizes)).all():
+            raise FaultyEnvironmentError(f"its observation {observation} is not in {space}")
+        return (number == index[of]).astype(np.float32)
+
+    return encode
+
+
+def _array(observation: Any, space: Space) -> np.ndarray:
+    """The observation as an array of the declared shape, with whole numbers where declared.
+
+    How many bits they have is let pass, and limits are not checked: environments in wide use break
+    both, and no learner is harmed.
+    """
+    array = np.asarray(observation)
+    if array.dtype.kind not in ("biuf" if space.dtype.kind == "f" else "biu"):
+        kind = type(observation).__name__
+        kind = f"{kind} of {array.dtype}" if array.dtype != object and array.ndim else kind
+        raise FaultyEnvironmentError(f"its observation is a {kind}; declared is {_name(space)}")
+    if array.shape != space.shape:
+        raise FaultyEnvironmentError(
+            f"its observation has shape {array.shape}; declared is {_name(space)}"
+        )
+    return array
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.float32:
+        return array.copy()  # some environments write each observation over the last one
+    with np.errstate(over="ignore"):  # too large is infinite, and reported as that
+        return array.astype(np.float32)
+
+
+def _not_finite(vector: np.ndarray) -> str:
+    where = int(np.flatnonzero(~np.isfinite(vector))[0])
+    return f"{vector[where]} (number {where})"
+
+
+def _name(space: Any) -> str:
+    """The space in a line: limits of many numbers fill a screen."""
+    if isinstance(space, Box):
+        return f"Box(shape={space.shape}, {space.dtype})"
+    text = str(space)
+    return text if len(text) <= 80 else type(space).__name__

@@ -1,0 +1,298 @@
+"""The command line: reads what a person types, and hands it to the room that does it.
+
+jax is imported late: `--help` and a misspelt word answer at once.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symla.cli.console import TrainingView, complain, print_test
+from symla.cli.faults import advice
+from symla.cli.options import (
+    DoctorOptions,
+    ExportOptions,
+    ListOptions,
+    ReproduceOptions,
+    RunOptions,
+    TestOptions,
+    parse,
+)
+from symla.cli.train import resume, train
+from symla.core.errors import (
+    FaultyEnvironmentError,
+    SettingError,
+    SymlaError,
+    UnknownNameError,
+    require,
+)
+from symla.report.terminal import console, print_table
+from symla.runtime import processes
+from symla.runtime.machine import MachineOptions, prepare_jax
+from symla.runtime.signals import STOPPED
+from symla.store import RunFolder, write_json
+
+EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
+
+if TYPE_CHECKING:
+    from symla.evaluation.evaluate import Evaluation
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
+    options = parse(TestOptions, arguments, "test", TestOptions.__doc__)
+    prepare_jax()
+    from symla.algorithms import HAND_MADE
+    from symla.bridge.gymnasium_environment import GymnasiumEnvironment
+    from symla.evaluation.evaluate import find, meta_test
+    from symla.rules.loading import hand_made, load
+
+    known = options.algorithm in HAND_MADE
+    rule = None if known else load(options.algorithm)
+    name = options.environment or (_trained_on(rule.card) if rule else None)
+    if name is None:
+        raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
+    environment = _transformed(find(name, options.time_limit), options)
+    where = ", ".join(filter(None, (name, *_changes(options))))
+    in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
+    rule = rule or hand_made(options.algorithm, in_jax, options.length)
+    try:
+        result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
+    except FaultyEnvironmentError as fault:
+        if fault.measured:
+            _tell_test(options, where, fault.measured, incomplete=True, reason=str(fault))
+        raise
+    _tell_test(options, where, result)
+    return 0
+
+
+def _trained_on(card: Mapping[str, Any]) -> str | None:
+    """The environment that the card names, if it is one that a person could name."""
+    from symla.environments import make
+
+    try:
+        make(card["trained_on"])
+    except (KeyError, TypeError, AttributeError, SymlaError):
+        return None
+    return card["trained_on"]
+
+
+def _transformed(environment: Any, options: TestOptions) -> Any:
+    """As --permute, --project and --swap-rewards want it, in that order from the outside in."""
+    from symla.bridge.gymnasium_environment import GymnasiumEnvironment
+    from symla.environments import Permuted, Projected, Rewards
+
+    wanted = options.permute or options.project is not None or options.swap_rewards
+    require(
+        not (wanted and isinstance(environment, GymnasiumEnvironment)),
+        "--permute, --project and --swap-rewards are for environments in JAX: wrap one of "
+        "Gymnasium with gymnasium.wrappers instead",
+    )
+    if options.swap_rewards:
+        environment = Rewards(environment, swap=1.0)
+    if options.project is not None:
+        environment = Projected(environment, options.project)
+    return Permuted(environment) if options.permute else environment
+
+
+def _changes(options: TestOptions) -> list[str]:
+    """What `_transformed` did, in words."""
+    projected = f"projected to {options.project} numbers" if options.project is not None else ""
+    swapped = "rewards swapped" if options.swap_rewards else ""
+    return ["permuted" if options.permute else "", projected, swapped]
+
+
+def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: Any) -> None:
+    print_test(options.algorithm, where, result)
+    if options.json:
+        about = {"algorithm": options.algorithm, "environment": where}
+        _write_report(options.json, {**about, **result.to_json(), **more})
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Draw the figures of a finished run again: symla report RUN"""
+    description = "Draw the figures of a finished run again, and show its table."
+    run = RunFolder(parse(RunOptions, arguments, "report", description).run)
+    from symla.report import draw, regret_table
+
+    print_table(console, *regret_table(run.results()))
+    for path in draw(run):
+        print(path)
+    return 0
+
+
+def reproduce(arguments: Sequence[str]) -> int:
+    """Make a figure of the paper: symla reproduce figure3 | ... | figure7 | all"""
+    options = parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
+    prepare_jax(MachineOptions(options.devices))
+    from symla.experiments.reproduce import figures, reproduce
+    from symla.report.paper_figures import draw_figure, draw_films, verdict_table
+    from symla.runtime.provenance import command
+
+    if options.figure not in (*figures(), "all"):
+        raise UnknownNameError("figure", options.figure, [*figures(), "all"])
+    results = options.results
+    if options.scale == "tiny":  # never in place of what was trained in earnest
+        results = results / "tiny"
+    for name in figures() if options.figure == "all" else (options.figure,):
+        view = TrainingView(console)
+        try:
+            found = reproduce(
+                name, options.scale, options.lifetimes, results, options.runs, view, options.only
+            )
+        finally:
+            view.close()
+        if found is None:
+            view.say(f"continue with the same command: {command()}")
+            return STOPPED
+        if not found:
+            continue
+        print_table(console, *verdict_table(found))
+        drawn = [draw_figure(results / name), *draw_films(results / name)]
+        view.say(f"figures: {', '.join(map(str, drawn))}\n")
+    return 0
+
+
+def export(arguments: Sequence[str]) -> int:
+    """Write a rule to a file of its own, with its card: symla export RUN FILE"""
+    options = parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
+    require(options.file.suffix == ".safetensors", f"{options.file} must end in .safetensors")
+    from symla.rules.loading import export as write_rule
+    from symla.rules.loading import load
+
+    run = RunFolder(options.run)
+    rule, regret = load(run.path), run.results()["regret"]
+    try:
+        write_rule(rule, options.file, {"summary": options.summary, "regret": regret})
+    except OSError as error:
+        raise SettingError(f"cannot write {options.file}: {error.strerror}") from error
+    print(f"{options.file} and {options.file.with_suffix('.json')}")
+    return 0
+
+
+def list_(arguments: Sequence[str]) -> int:
+    """Show environments, algorithms, experiments, figures, rules: symla list [WHAT]"""
+    what = parse(ListOptions, arguments, "list", ListOptions.__doc__).what
+    prepare_jax()
+    from symla.cli.listing import cards, catalogue
+
+    for title, entries in catalogue().items():
+        if what not in ("all", title.split(" ", 1)[0]):
+            continue
+        print(title)
+        for name, text in entries.items():
+            print(f"  {name:<28}{text}".rstrip())
+            for line in cards().get(name, []) if what == "pretrained" else []:
+                print(f"  {'':<28}{line}")
+        print()
+    return 0
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """Measure environment steps per second: symla bench [options]"""
+    from symla.bench.shapes import BenchOptions
+
+    options = parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
+    shapes = options.build()
+    if options.json:
+        folder = options.json.absolute().parent  # asked now, not after minutes of measuring
+        require(folder.is_dir(), f"cannot write {options.json}: {folder} is no folder")
+    prepare_jax(MachineOptions(options.devices))
+    from symla.bench.side_by_side import bench
+
+    rows = bench(shapes, options.repeats, console)
+    if options.json:
+        _write_report(options.json, rows)
+    return 0
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Show what runs here and why: symla doctor"""
+    parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
+    prepare_jax()
+    from symla.cli.doctor import doctor
+
+    for name, finding in doctor().items():
+        print(f"{name:<14}{finding}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "train": train,
+    "resume": resume,
+    "test": test,
+    "reproduce": reproduce,
+    "report": report,
+    "export": export,
+    "list": list_,
+    "bench": bench,
+    "doctor": doctor,
+}
+
+
+def main() -> None:
+    """The `symla` command."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Dispatch on the first word. Returns the exit code."""
+    arguments = list(arguments)
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _print_help()
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"symla {version('symla')}")
+        return 0
+    try:
+        if arguments[0] not in COMMANDS:
+            raise UnknownNameError("command", arguments[0], COMMANDS)
+        code = COMMANDS[arguments[0]](arguments[1:])
+        processes.part()
+        return code
+    except KeyboardInterrupt:
+        complain("stopped")
+        processes.part("was interrupted")
+        return STOPPED
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _failed(error, debug)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    """Say what to do about it, here and to the other processes. Returns the exit code."""
+    if not isinstance(error, SymlaError):
+        processes.wait_for_verdict()  # one that is gone shows first as a fault of the network
+    message, code = (str(error), 2) if isinstance(error, SymlaError) else advice(error)
+    if debug:
+        traceback.print_exception(error)
+    complain(message)
+    processes.part(f"stopped: {message}", code)
+    return code
+
+
+def _write_report(path: Path, report: Any) -> None:
+    try:
+        write_json(path, report)
+    except OSError as error:
+        raise SettingError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _print_help() -> None:
+    print("symla: meta-learn reinforcement-learning algorithms, and use them\n")
+    for command in COMMANDS.values():
+        purpose, _, usage = command.__doc__.partition(": ")
+        print(f"  {usage:<52}{purpose}")
+    print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")
+    print(f"Exit codes: {EXIT_CODES}.")
+    print("Begin with: symla train bandits")

@@ -1,0 +1,152 @@
+"""What a person may type behind each command: a field an option, a docstring its help.
+
+Room: host. No jax: `--help` must answer at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from symla.runtime.machine import MachineOptions
+from symla.store import Keeping
+
+
+@dataclass(frozen=True)
+class SavingOptions:
+    """When checkpoints are written. No result depends on it."""
+
+    checkpoint_seconds: float = 60.0
+    """Seconds between checkpoints: what a kill may cost. At least 0; 0: as often as can be."""
+    checkpoint_generations: int | None = None
+    """Also write one after every so many generations. At least 1."""
+
+    def build(self) -> Keeping:
+        """Raises SettingError for a setting outside its range."""
+        return Keeping(self.checkpoint_seconds, self.checkpoint_generations)
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    seed: int = 0
+    """Everything random follows from it. The same seed, machine and versions give the same rule."""
+    run_dir: Path | None = None
+    """Where the run is kept. Default: runs/EXPERIMENT-seed0-DATE-TIME."""
+    saving: SavingOptions = field(default_factory=SavingOptions)
+    machine: MachineOptions = field(default_factory=MachineOptions)
+
+
+@dataclass(frozen=True)
+class TestOptions:
+    """Meta-test a rule: its meta-parameters are frozen, and it learns inside each lifetime."""
+
+    __test__ = False  # not a test, whatever pytest thinks of the name
+
+    algorithm: tyro.conf.Positional[str]
+    """A shipped rule, a run folder, a checkpoint (.safetensors), or random, ucb1, thompson,
+    bayes-optimal."""
+    environment: str | None = None
+    """Where it is tested: `symla list` shows the names; gymnasium:ID is any environment of
+    Gymnasium, gymnasium:MODULE:ID one of yours. Default: where it was trained."""
+    lifetimes: int = 1000
+    """How many lifetimes it lives. At least 2."""
+    length: int = 100
+    """Steps in each lifetime. At least 1."""
+    seed: int = 0
+    """The same seed gives the same tasks to every rule."""
+    permute: bool = False
+    """Observations and actions in another order, drawn once a lifetime."""
+    project: int | None = None
+    """Observations through a random linear map to that many numbers, drawn once a lifetime."""
+    swap_rewards: bool = False
+    """What was good is bad, and what was bad is good."""
+    time_limit: float = 60.0
+    """gymnasium: seconds that one call of the environment may take."""
+    json: Path | None = None
+    """Also write the result to this file."""
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """Make a figure of the paper from our own rules, and say which of its claims hold."""
+
+    figure: tyro.conf.Positional[str]
+    """figure3, figure4, figure5, figure6, figure7, or all."""
+    scale: Literal["test", "full", "tiny"] = "test"
+    """test: the rules that come with the repository. full: train them first, for hours. tiny: only
+    to see that everything runs."""
+    lifetimes: int = 512
+    """Lifetimes of each rule in each test. At least 2."""
+    results: Path = Path("results")
+    """Where rules, results and figures are kept, a folder a figure."""
+    runs: Path = Path("runs")
+    """full: where training runs are kept, and continued from."""
+    only: str = ""
+    """full: train only the rules whose name contains this, and test nothing."""
+    devices: int | None = None
+    """Cores of a CPU to use. Default: all. The result is the same."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    run: tyro.conf.Positional[Path]
+    """A run folder."""
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Continue an interrupted run, exactly where its newest checkpoint is.
+
+    The settings are the run's own. Those that change no generation (how many there are, what is
+    tested) may be given anew; others only with --allow-changes.
+    """
+
+    run: tyro.conf.Positional[Path]
+    """A run folder."""
+    allow_changes: bool = False
+    """Go on with other settings than the run began with. It then equals no other run."""
+    saving: SavingOptions = field(default_factory=SavingOptions)
+    machine: MachineOptions = field(default_factory=MachineOptions)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Write the rule of a finished run to a file of its own, with its card."""
+
+    run: tyro.conf.Positional[Path]
+    """A run folder."""
+    file: tyro.conf.Positional[Path]
+    """Where to: NAME.safetensors. The card is written beside it, NAME.json."""
+    summary: str = ""
+    """One line that says what the rule is good for."""
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """Show what there is: environments, algorithms, experiments, figures, shipped rules."""
+
+    what: tyro.conf.Positional[
+        Literal["all", "environments", "algorithms", "experiments", "figures", "pretrained"]
+    ] = "all"
+    """Only these. pretrained also shows where each rule is good, and where it is not."""
+
+
+@dataclass(frozen=True)
+class DoctorOptions:
+    """Show what runs here and why: versions, devices, the kernel, the caches."""
+
+
+def parse(options: type, arguments: Sequence[str], command: str, description: str) -> Any:
+    return tyro.cli(
+        options,
+        args=arguments,
+        prog=f"symla {command}",
+        description=description,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+
+
+def first_line(thing: Any) -> str:
+    return (thing.__doc__ or "").strip().split("\n", 1)[0]

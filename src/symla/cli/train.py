@@ -1,0 +1,192 @@
+"""`symla train` and `symla resume`: from what a person types to a run folder with results.
+
+Room: host. jax is imported late: `--help` and a misspelt word answer at once.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, field, make_dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from symla.cli.console import TrainingView
+from symla.cli.options import ResumeOptions, TrainOptions, first_line, parse
+from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.experiments import EXPERIMENTS, Experiment
+from symla.report.terminal import console, print_table
+from symla.runtime import processes
+from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
+from symla.runtime.signals import STOPPED, interruptible
+from symla.store import RunFolder, differences, from_settings
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Meta-train a learning algorithm: symla train EXPERIMENT [options]"""
+    experiments = [f"  {name:<12} {first_line(e)}" for name, e in EXPERIMENTS.items()]
+    usage = "usage: symla train EXPERIMENT [options]\n\nexperiments:\n" + "\n".join(experiments)
+    usage += "\n\nsymla train EXPERIMENT --help shows the options of one."
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage)
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name not in EXPERIMENTS:
+        raise UnknownNameError("experiment", name, EXPERIMENTS)
+    Command = make_dataclass(
+        "Command", [("options", TrainOptions), ("settings", EXPERIMENTS[name])], frozen=True
+    )
+    parsed = parse(Command, rest, f"train {name}", first_line(EXPERIMENTS[name]))
+    options, experiment = parsed.options, parsed.settings
+    prepare_jax(options.machine)
+    experiment.training(options.seed)  # refuses wrong settings before anything is written
+
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = options.run_dir or Path("runs") / f"{name}-seed{options.seed}-{stamp}"
+    config = {"experiment": name, "seed": options.seed, "settings": asdict(experiment)}
+    from symla.runtime.provenance import provenance
+
+    same_everywhere(config)
+    run = RunFolder(path, is_writer(), options.saving.build())
+
+    def begin() -> int:
+        run.create({**config, **provenance()})
+        with run.locked():
+            return _run(experiment, options.seed, run)
+
+    return _interruptible(begin, run)
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Continue an interrupted run: symla resume RUN"""
+    if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
+        path = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__).run
+        arguments = [str(path), *(x for x in arguments if x != str(path))]
+    folder = RunFolder(Path(arguments[0]))
+    config = folder.config()
+    name, seed = config["experiment"], config["seed"]
+    if name not in EXPERIMENTS:
+        begun = f"; it was begun by `{config['command']}`" if "command" in config else ""
+        hint = f"{begun}: a rule of a figure continues when that command is repeated"
+        raise UnknownNameError("experiment", name, EXPERIMENTS, hint)
+    stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
+    fields = [
+        ("options", ResumeOptions),
+        ("settings", EXPERIMENTS[name], field(default=stored)),
+    ]
+    Command = make_dataclass("Command", fields, frozen=True)
+    parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
+    options, experiment = parsed.options, parsed.settings
+    keeping = options.saving.build()
+    prepare_jax(options.machine)
+    settings = asdict(experiment)
+    same_everywhere({"experiment": name, "seed": seed, "settings": settings})
+    experiment.training(seed)
+    from symla.runtime.provenance import provenance
+
+    run = RunFolder(folder.path, is_writer(), keeping)
+
+    def go_on() -> int:
+        with run.locked():
+            changes = _changes(run, experiment, name, seed, options.allow_changes)
+            run.note_resume(provenance() | ({"changes": changes} if changes else {}), settings)
+            return _run(experiment, seed, run, changes)
+
+    return _interruptible(go_on, run)
+
+
+def _changes(
+    run: RunFolder, experiment: Experiment, name: str, seed: int, allowed: bool
+) -> list[str]:
+    """How the settings differ from those that the run was trained with until now.
+
+    Raises SettingError, with the differences, if other generations would come of it.
+    """
+    now = {"experiment": name, "seed": seed, **asdict(experiment)}
+    before = _trained_with(run) or now
+    changes = differences(before, now)
+    if not changes or allowed or _same_training(before, experiment, seed, run.path):
+        return changes
+    raise SettingError(
+        f"{run.path} was trained with other settings until now:\n  "
+        + "\n  ".join(changes)
+        + "\nNothing was touched. Leave them as they were, or add --allow-changes to go on with "
+        "the new ones: the run then equals none that began with either"
+    )
+
+
+def _trained_with(run: RunFolder) -> dict[str, Any] | None:
+    """Seed, experiment and settings: of the newest checkpoint, else of the configuration."""
+    if any(run.checkpoints()):
+        trained = run.newest_checkpoint(warn=False).manifest.get("training")
+        return trained if isinstance(trained, dict) and "seed" in trained else None
+    config = run.config()
+    return {"experiment": config["experiment"], "seed": config["seed"], **config["settings"]}
+
+
+def _same_training(
+    before: Mapping[str, Any], experiment: Experiment, seed: int, where: Path
+) -> bool:
+    """Whether a generation is the same, whatever else (their number, the tests) is not."""
+    settings = {key: value for key, value in before.items() if key not in ("experiment", "seed")}
+    try:
+        trained = from_settings(type(experiment), settings, where).training(before["seed"])
+    except (CheckpointError, SettingError):
+        return False  # of another experiment
+    return trained == experiment.training(seed)
+
+
+def _interruptible(work: Callable[[], int], run: RunFolder) -> int:
+    """`work`; a signal outside of generations, which end by themselves, ends it like one inside."""
+    try:
+        with interruptible():
+            return work()
+    except KeyboardInterrupt:
+        if run.writer and not run.config_path.exists():
+            raise  # there is nothing to continue
+        processes.part("was interrupted")
+        return _stopped(run, _view(run))
+
+
+def _stopped(run: RunFolder, view: TrainingView) -> int:
+    view.say(f"continue with: symla resume {run.path}")
+    return STOPPED
+
+
+def _view(run: RunFolder) -> TrainingView:
+    return TrainingView(console if run.writer else Console(quiet=True))
+
+
+def _run(experiment: Experiment, seed: int, run: RunFolder, changes: Sequence[str] = ()) -> int:
+    view = _view(run)
+    view.say(f"run folder: {run.path}")
+    for change in changes:
+        view.say(f"changed: {change}")
+    try:
+        finished = experiment.run(seed, run, view)
+    finally:
+        view.close()
+    if not finished:
+        return _stopped(run, view)
+    if not run.writer:
+        return 0
+    from symla.report import draw, regret_table
+
+    view.say("")
+    print_table(console, *regret_table(run.results()))
+    figures = draw(run)
+    view.say(f"\nfigures: {', '.join(str(path) for path in figures)}")
+    results, path = run.results(), str(run.path)
+    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
+    # Only SymLA goes where it has never been.
+    where = "bandit-arms-20" if results["algorithm"] == "symla" else results["trained_on"]
+    view.say(
+        "\nnext, meta-test it:\n"
+        f"    symla test {path} --environment {where}\n"
+        "or use it in Python:\n"
+        "    import symla\n"
+        f"    rule = symla.load({path!r})\n"
+        f'    print(symla.meta_test(rule, "{where}").regret)'
+    )
+    return 0

@@ -1,0 +1,68 @@
+"""JAX's own random numbers, to the bit, drawn by one C++ call instead of a loop of small kernels.
+
+CPU only; elsewhere, and without a compiler, keys stay as they are.
+"""
+
+from collections.abc import Hashable
+from functools import cache
+from math import prod
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from jax.extend.random import define_prng_impl
+from jaxtyping import Array, UInt32
+
+from symla.core.backends import choose_backend
+from symla.core.compiler import load_library
+from symla.core.types import PRNGKey
+
+_HASH = "symla_threefry"
+Words = UInt32[Array, "2"]
+
+
+def fast_key(key: PRNGKey) -> PRNGKey:
+    """The same key, from which the same bits are drawn faster where C++ kernels run."""
+    return fast(key) if choose_backend("auto", implementation)[0] == "fused" else key
+
+
+def fast(key: PRNGKey) -> PRNGKey:
+    """The same key: whatever is drawn from it, or from keys made of it, has the same bits."""
+    if jax.random.key_impl(key) != "threefry2x32" or not jax.config.jax_threefry_partitionable:
+        return key
+    return jax.random.wrap_key_data(jax.random.key_data(key), impl=implementation())
+
+
+@cache
+def implementation() -> Hashable:
+    """Raises CompilerError."""
+    library, _ = load_library(Path(__file__).with_suffix(".cc"))
+    jax.ffi.register_ffi_target(_HASH, jax.ffi.pycapsule(library[_HASH]), platform="cpu")
+    return define_prng_impl(
+        key_shape=(2,), seed=_seed, split=_split, random_bits=_bits, fold_in=_fold_in,
+        name="symla_threefry2x32", tag="sym",
+    )  # fmt: skip
+
+
+def _hash(key: Words, first: UInt32[Array, ""], count: int, *, mix: bool) -> Array:
+    shape = jax.ShapeDtypeStruct((count,) if mix else (count, 2), jnp.uint32)
+    return jax.ffi.ffi_call(_HASH, shape, vmap_method="expand_dims")(key, first, mix=mix)
+
+
+def _seed(seed: Array) -> Words:
+    return jax.random.key_data(jax.random.key(seed, impl="threefry2x32"))
+
+
+def _split(key: Words, shape: tuple[int, ...]) -> Array:
+    return _hash(key, jnp.uint32(0), prod(shape), mix=False).reshape(*shape, 2)
+
+
+def _fold_in(key: Words, data: Array) -> Words:
+    return _hash(key, data.astype(jnp.uint32), 1, mix=False)[0]
+
+
+def _bits(key: Words, bit_width: int, shape: tuple[int, ...]) -> Array:
+    if bit_width != 32:
+        plain = jax.random.wrap_key_data(key, impl="threefry2x32")
+        return jax.random.bits(plain, shape, f"uint{bit_width}")
+    return _hash(key, jnp.uint32(0), prod(shape), mix=True).reshape(shape)

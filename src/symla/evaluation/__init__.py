@@ -1,0 +1,1 @@
+"""Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics."""

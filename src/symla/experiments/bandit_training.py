@@ -1,0 +1,166 @@
+"""Meta-train on K-armed bandits; test on the arms it knows and on more than it ever saw."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from symla.core.errors import require
+from symla.experiments.training_options import LearnerSettings, SearchSettings
+
+if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
+    from symla.experiments import View
+    from symla.rules.rule import Rule
+    from symla.store import RunFolder
+    from symla.training.generation import Training
+
+PROBE_LIFETIMES = 1000
+PROBE_SEED = 2**31  # tasks that neither training nor the final test sees
+
+
+@dataclass(frozen=True)
+class Bandits:
+    """Meta-train a learning algorithm on bandits whose arms pay with probabilities ~ U[0, 1]."""
+
+    arms: int = 2
+    """Arms of the bandits trained on. At least 2."""
+    length: int = 100
+    """Pulls in a lifetime. At least 1."""
+    learner: LearnerSettings = field(default_factory=LearnerSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    test_arms: tuple[int, ...] = (5, 10)
+    """Arms it is tested on besides those trained on. Each at least 2."""
+    test_lifetimes: int = 4000
+    """Lifetimes of each final test. At least 2."""
+
+    def training(self, seed: int) -> Training:
+        """Raises SettingError for a setting outside its range."""
+        from symla.environments import IndependentBandit
+        from symla.training.generation import Training
+
+        for arms in self.test_arms:
+            IndependentBandit(arms)
+        require(
+            self.test_lifetimes >= 2,
+            f"test_lifetimes must be at least 2, got {self.test_lifetimes}",
+        )
+        require(
+            self.search.generations >= 1,
+            f"generations must be at least 1, got {self.search.generations}",
+        )
+        return Training(
+            algorithm=self.learner.build(),
+            environments=(IndependentBandit(self.arms),),
+            outer=self.search.build(),
+            lifetimes=self.search.lifetimes,
+            length=self.length,
+            seed=seed,
+        )
+
+    def run(self, seed: int, run: RunFolder, view: View) -> bool:
+        """Train (from the newest checkpoint, if `run` has one), test, store the results.
+
+        Returns False if a signal ended the training before its time.
+        """
+        from symla.training.loop import meta_train
+
+        training = self.training(seed)
+        trained_on = f"bandit-arms-{self.arms}"
+        view.say("measuring the algorithms to beat ...")
+        references = reference_regrets(trained_on, self.length, PROBE_LIFETIMES, PROBE_SEED)
+        view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
+        rule, done = meta_train(
+            training,
+            self.search.generations,
+            run,
+            self.manifest(training, trained_on) | run.origin(),
+            probe=lambda rule: self.probe(rule, trained_on),
+            watch=view.progress,
+        )
+        interrupted = done < self.search.generations
+        view.stop(done, interrupted)
+        if interrupted:
+            return False
+        run.write_results(self.results(rule, seed) | run.origin())
+        return True
+
+    def manifest(self, training: Training, trained_on: str) -> dict[str, Any]:
+        """What a checkpoint needs to become a rule again, and where it comes from."""
+        from symla.algorithms import ALGORITHMS
+        from symla.outer import OUTER_LOOPS
+        from symla.runtime.devices import describe as describe_devices
+        from symla.store import describe
+
+        return {
+            "algorithm": describe(training.algorithm, ALGORITHMS),
+            "outer": describe(training.outer, OUTER_LOOPS),
+            "spec": asdict(training.environments[0].spec),
+            "trained_on": trained_on,
+            "training": {"experiment": "bandits", "seed": training.seed, **asdict(self)},
+            "devices": describe_devices(),
+        }
+
+    def probe(self, rule: Rule, environment: str) -> dict[str, float]:
+        """The regret so far, on tasks kept apart for this."""
+        from symla.evaluation.evaluate import meta_test
+
+        regret = meta_test(rule, environment, PROBE_LIFETIMES, self.length, PROBE_SEED).regret
+        return {"regret": regret.mean, "regret_ci95": regret.ci95}
+
+    def results(self, rule: Rule, seed: int) -> dict[str, Any]:
+        """Regret of the rule and of the references, on every number of arms it can take."""
+        from symla.evaluation.evaluate import meta_test
+
+        name, everywhere = self.learner.algorithm, self.learner.algorithm == "symla"
+        evaluations = {}
+        for arms in dict.fromkeys((self.arms, *(self.test_arms if everywhere else ()))):
+            environment = f"bandit-arms-{arms}"
+            rules = {name: rule} | reference_rules(environment, self.length)
+            evaluations[environment] = {
+                who: meta_test(r, environment, self.test_lifetimes, self.length, seed)
+                for who, r in rules.items()
+            }
+        return {
+            "experiment": "bandits",
+            "seed": seed,
+            "algorithm": name,
+            "trained_on": f"bandit-arms-{self.arms}",
+            "length": self.length,
+            "lifetimes": self.test_lifetimes,
+            "regret": {
+                environment: {who: asdict(e.regret) for who, e in row.items()}
+                for environment, row in evaluations.items()
+            },
+            "cumulative_regret": {
+                environment: {
+                    who: {
+                        "mean": [x.mean for x in e.cumulative_regret],
+                        "ci95": [x.ci95 for x in e.cumulative_regret],
+                    }
+                    for who, e in row.items()
+                }
+                for environment, row in evaluations.items()
+            },
+        }
+
+
+def reference_rules(environment: str, length: int) -> dict[str, Rule]:
+    """The hand-made rules that can play this bandit this long, worst first."""
+    from symla.algorithms import HAND_MADE
+    from symla.algorithms.bandit_algorithms import MAX_HORIZON
+    from symla.environments import make
+    from symla.rules.loading import hand_made
+
+    bandit = make(environment)
+    solvable = bandit.spec.action_size == 2 and length <= MAX_HORIZON
+    names = [name for name in HAND_MADE if solvable or name != "bayes-optimal"]
+    return {name: hand_made(name, bandit, length) for name in names}
+
+
+def reference_regrets(environment: str, length: int, lifetimes: int, seed: int) -> dict[str, float]:
+    from symla.evaluation.evaluate import meta_test
+
+    return {
+        name: meta_test(rule, environment, lifetimes, length, seed).regret.mean
+        for name, rule in reference_rules(environment, length).items()
+    }

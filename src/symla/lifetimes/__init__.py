@@ -1,0 +1,1 @@
+"""The inner loop: one learning algorithm lives one lifetime in one environment."""

@@ -1,0 +1,150 @@
+"""The figures of the paper, from the stored results of `symla reproduce`, and their verdicts."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display needed
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.animation import FuncAnimation, PillowWriter
+
+from symla.report.names import COLOURS, NAMES
+from symla.report.run_figures import STYLE
+from symla.store import read_json
+
+FALLBACK = "#5c6770"
+LINES = ("-", "--", ":", "-.")
+
+
+def verdict_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """A row a claim: what was claimed, what was measured, whether it holds."""
+    header = [results["figure"], "measured", "holds"]
+    rows = [
+        [verdict["claim"], verdict["measured"], "yes" if verdict["holds"] else "NO"]
+        for verdict in results["verdicts"]
+    ]
+    return header, rows
+
+
+def draw_figure(folder: Path) -> Path:
+    """Draw the figure of that results folder. Returns where it is."""
+    results = read_json(folder / "results.json")
+    path = folder / f"{folder.name}.png"
+    with plt.rc_context(STYLE):
+        figure = _matrices(results) if results["kind"] == "matrix" else _curves(results)
+        figure.suptitle(results["title"], x=0.01, ha="left", fontsize=11)
+        figure.savefig(path)
+        plt.close(figure)
+    return path
+
+
+def draw_films(folder: Path) -> list[Path]:
+    """A GIF of each lifetime that was filmed: its first steps beside its last ones."""
+    films = read_json(folder / "results.json").get("films", [])
+    paths = [folder / f"lifetime-{i}.gif" for i in range(len(films))]
+    with plt.rc_context(STYLE):
+        for film, path in zip(films, paths):
+            _draw_film(film, path)
+    return paths
+
+
+def _draw_film(film: dict[str, Any], path: Path) -> None:
+    size, parts = film["size"], {"first steps": film["early"], "last steps": film["late"]}
+    figure, axes = plt.subplots(1, 2, figsize=(5.2, 3.0))
+    artists = []
+    for axis, title in zip(axes, parts):
+        axis.set(
+            title=title, xticks=[], yticks=[], xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5)
+        )
+        axis.spines[:].set_visible(True)
+        axis.set_aspect("equal")
+        marks = [("o", "#2e86ab", 26), ("$\\heartsuit$", "#d1495b", 22), ("X", "#4a4e54", 18)]
+        things = [axis.plot([], [], marker=m, color=c, ms=s)[0] for m, c, s in marks]
+        artists.append((axis, things))
+
+    def frame(t: int) -> None:
+        for (axis, things), steps in zip(artists, parts.values()):
+            *cells, reward = steps[t]
+            for thing, cell in zip(things, cells):
+                thing.set_data([cell % size], [cell // size])
+            earned = sum(step[3] for step in steps[: t + 1])
+            axis.set_xlabel(f"step {t + 1}: earned {earned:+.0f}")
+            axis.set_facecolor({1.0: "#dff0df", -1.0: "#f6dcdc"}.get(reward, "white"))
+
+    animation = FuncAnimation(figure, frame, frames=len(film["early"]), interval=400)
+    animation.save(path, writer=PillowWriter(fps=2.5), dpi=70)
+    plt.close(figure)
+
+
+def _matrices(results: dict[str, Any]) -> plt.Figure:
+    """Heat maps, trained x tested, a map a learner; the paper's numbers in brackets. Rows of the
+    algorithms that people made stand apart below."""
+    matrices = results["matrix"]
+    first = next(iter(matrices.values()))
+    trained, tested = list(first), list(next(iter(first.values())))
+    made = _hand_made(results, tested)
+    wide, high = 1.2 + (len(tested) + 1.4) * len(matrices), 1.4 + 0.62 * (len(trained) + len(made))
+    figure, axes = plt.subplots(1, len(matrices), squeeze=False, figsize=(wide, high))
+    highest = max(c["mean"] for m in matrices.values() for row in m.values() for c in row.values())
+    paper = results.get("paper", {})
+    for axis, (learner, matrix) in zip(axes[0], matrices.items()):
+        rows = {**matrix, **made}
+        means = [[row[column]["mean"] if column in row else np.nan for column in tested]
+                 for row in rows.values()]  # fmt: skip
+        axis.imshow(means, cmap="YlOrRd", vmin=0, vmax=1.2 * highest, aspect="auto")
+        for i, (name, row) in enumerate(rows.items()):
+            for j, column in enumerate(tested):
+                if column in row:
+                    text = f"{row[column]['mean']:.2f}\n±{row[column]['ci95']:.2f}"
+                    theirs = paper.get(name, {}).get(column)
+                    text += f"\n[{theirs:g}]" if theirs is not None else ""
+                    axis.text(j, i, text, ha="center", va="center", fontsize=8)
+        axis.axhline(len(trained) - 0.5, color="white", lw=8)
+        axis.set_xticks(range(len(tested)), tested, rotation=30, ha="right")
+        axis.set_yticks(range(len(rows)), rows)
+        note = ", in brackets the paper" if paper else ""
+        axis.set(title=NAMES.get(learner, learner) + note, xlabel="tested on", ylabel="trained on")
+        axis.spines[:].set_visible(False)
+    return figure
+
+
+def _hand_made(results: dict[str, Any], tested: list[str]) -> dict[str, dict[str, Any]]:
+    """By the name of the algorithm, then by where it was tested."""
+    found: dict[str, dict[str, Any]] = {}
+    for environment, algorithms in results["references"].items():
+        column = environment.removeprefix("bandit-").removeprefix("arms-")
+        for name, regret in algorithms.items():
+            if name != "random" and column in tested:
+                found.setdefault(NAMES[name], {})[column] = regret
+    return found
+
+
+def _curves(results: dict[str, Any]) -> plt.Figure:
+    """Reward a step over the lifetime with 95% bands, a panel a task; long lifetimes below."""
+    panels = results["panels"]
+    figure, axes = plt.subplots(2, len(panels), squeeze=False, figsize=(1 + 3.6 * len(panels), 6.4))
+    for column, (task, lines) in zip(axes.T, panels.items()):
+        for who, line in lines.items():
+            long = line["length"] > results["length"]
+            axis = column[1] if long else column[0]
+            mean, ci95 = np.array(line["mean"]), np.array(line["ci95"])
+            steps = (np.arange(mean.size) + 0.5) * line["length"] / mean.size
+            learner = who.partition(", ")[0]
+            # The first line of a learner is solid, the second dashed, the third dotted.
+            own = [other for other in lines if other.partition(", ")[0] == learner]
+            style = "-" if long else LINES[own.index(who) % len(LINES)]
+            colour = COLOURS.get(learner, FALLBACK)
+            axis.plot(steps, mean, style, color=colour, lw=1.8, label=who)
+            axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.18, lw=0)
+        column[0].set_title(task)
+        for axis in column:
+            if axis.lines:
+                axis.axhline(0.0, color="#d0d4d8", lw=0.8, zorder=0)
+                axis.set(xlabel="step of the lifetime")
+                axis.legend(fontsize=7)
+            else:
+                axis.set_visible(False)
+    axes[0][0].set_ylabel("reward a step")
+    return figure

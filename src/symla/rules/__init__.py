@@ -1,0 +1,1 @@
+"""Rules: a learning algorithm with its meta-parameters, loaded, saved, and used as an agent."""

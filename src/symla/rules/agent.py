@@ -1,0 +1,145 @@
+"""A rule as an agent in somebody's own Gymnasium loop: one lifetime, one step at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+
+from symla.algorithms.base import LearningAlgorithm
+from symla.bridge import spaces
+from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError, require
+from symla.core.types import Params, Spec
+from symla.lifetimes.percepts import NO_ACTION, act, lifetime_keys
+
+
+@runtime_checkable
+class Learned(Protocol):
+    """What an agent needs of a rule."""
+
+    @property
+    def algorithm(self) -> LearningAlgorithm: ...
+
+    @property
+    def params(self) -> Params: ...
+
+
+class Agent:
+    """Learns and acts in a loop of yours, over all episodes of its lifetime.
+
+        agent = symla.load("bandits").agent(env)
+        observation, _ = env.reset()
+        while True:
+            action = agent.act(observation)
+            observation, reward, terminated, truncated, _ = env.step(action)
+            agent.observe(reward, terminated, truncated)
+            if terminated or truncated:
+                observation, _ = env.reset()
+
+    It perceives what it would in `lifetime`: the step after an episode ended shows the first
+    observation of the next one beside the last reward, and that it was the last.
+    """
+
+    def __init__(self, rule: Learned, environment: Any, seed: int = 0):
+        """`environment` is a gymnasium.Env, or its (observation_space, action_space).
+
+        Raises SettingError for spaces it cannot take, SizeError for sizes the rule cannot take.
+        """
+        observation_space, action_space = _spaces_of(environment)
+        self._environment = _name_of(environment)
+        try:
+            self._observations = spaces.observations(observation_space)
+            self._actions = spaces.actions(action_space)
+        except SettingError as error:
+            raise SettingError(f"{self._environment}: {error}") from error
+        self.rule = rule
+        self.spec = Spec(self._observations.size, self._actions.size)
+        self._begin(seed)
+
+    def act(self, observation: Any) -> int:
+        """Learn from the last step and this observation, and choose an action.
+
+        Raises SymlaError if the last action's reward was not observed, FaultyEnvironmentError for
+        an observation that is not one of the environment's.
+        """
+        if self._acted:
+            raise SymlaError(
+                "act was called twice: what the last action earned is missing. After each "
+                "env.step call agent.observe(reward, terminated, truncated), then act"
+            )
+        with self._blame():
+            vector = self._observations.encode(observation)
+        action, self._state = _act(
+            self.rule.algorithm, self.spec, self.rule.params, self._state,
+            vector, self._action, self._reward, self._done, np.int32(self.steps), self._key,
+        )  # fmt: skip
+        self._action, self._acted = np.int32(action), True
+        return int(self._action) + self._actions.start
+
+    def observe(self, reward: Any, terminated: Any, truncated: Any) -> None:
+        """What the last action earned, and whether it ended the episode: a number, two truths.
+
+        Raises SymlaError if there was none since, FaultyEnvironmentError for a reward that is not
+        a finite number.
+        """
+        if not self._acted:
+            raise SymlaError(
+                "observe was called without an action before it: call agent.act(observation), "
+                "env.step with its action, then agent.observe(reward, terminated, truncated)"
+            )
+        with self._blame():
+            self._reward = spaces.reward(reward)
+        self._done = np.bool_(terminated or truncated)
+        self._acted = False
+        self.steps += 1
+
+    def new_lifetime(self, seed: int | None = None) -> None:
+        """Forget everything learned. `seed` is by default the next one."""
+        self._begin(self.seed + 1 if seed is None else seed)
+
+    @contextmanager
+    def _blame(self) -> Iterator[None]:
+        try:
+            yield
+        except FaultyEnvironmentError as error:
+            message = f"{self._environment}, at step {self.steps + 1} of the agent: {error}"
+            raise FaultyEnvironmentError(message) from error
+
+    def _begin(self, seed: int) -> None:
+        require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
+        keys = lifetime_keys(jax.random.key(seed))
+        self.seed, self.steps, self._acted = seed, 0, False
+        self._key = keys.action
+        algorithm, params = self.rule.algorithm, self.rule.params
+        self._state = algorithm.init_state(params, keys.learner, self.spec)
+        self._action, self._reward, self._done = np.int32(NO_ACTION), np.float32(0), np.bool_(0)
+
+
+_act = partial(jax.jit, static_argnames=("algorithm", "spec"))(act)
+
+
+def _name_of(environment: Any) -> str:
+    spec = getattr(environment, "spec", None)
+    if spec is not None:
+        return spec.id
+    pair = isinstance(environment, tuple)
+    return "the environment" if pair else type(environment.unwrapped).__name__
+
+
+def _spaces_of(environment: Any) -> tuple[Any, Any]:
+    if isinstance(environment, tuple) and len(environment) == 2:
+        return environment
+    if hasattr(environment, "num_envs"):
+        raise SettingError(
+            "an agent lives in one environment, this holds several: make an agent for each, or "
+            "use symla.meta_test(rule, 'gymnasium:ID')"
+        )
+    try:
+        return environment.observation_space, environment.action_space
+    except AttributeError as error:
+        raise SettingError(
+            f"an agent needs a gymnasium.Env or a pair (observation_space, action_space), got "
+            f"{type(environment).__name__}"
+        ) from error

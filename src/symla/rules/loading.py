@@ -1,0 +1,106 @@
+"""From what a person names to a rule: shipped, hand-made, a run folder, or a checkpoint file."""
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
+from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.core.types import Spec
+from symla.environments import DependentBandit, Environment
+from symla.outer import OUTER_LOOPS
+from symla.rules.rule import Rule
+from symla.store import (
+    Checkpoint,
+    RunFolder,
+    flatten,
+    from_settings,
+    load_checkpoint,
+    rebuild,
+    save_checkpoint,
+    unflatten,
+)
+
+PRETRAINED = Path(str(files("symla.rules"))) / "pretrained"
+
+
+def pretrained() -> dict[str, Path]:
+    """The rules that ship with the package, by name."""
+    return {path.stem: path for path in sorted(PRETRAINED.glob("*.safetensors"))}
+
+
+def load(what: str | os.PathLike[str]) -> Rule:
+    """The rule behind a shipped or hand-made name, a run folder, or a checkpoint file.
+
+        rule = symla.load("bandits")                             # a learned learning algorithm
+        print(symla.meta_test(rule, "bandit-arms-10").regret)     # meta-test it
+
+    `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint;
+    "bayes-optimal" the plan for two independent arms and 100 pulls (`hand_made` makes others).
+    Raises UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
+    """
+    name = os.fspath(what)
+    is_name = isinstance(what, str) and (name in pretrained() or name in HAND_MADE)
+    if is_name and RunFolder(Path(name)).config_path.exists():
+        raise SettingError(
+            f"{name!r} is a rule that ships with symla, and a run folder here: "
+            f"write {os.path.join('.', name)} for the folder"
+        )
+    if is_name and name in pretrained():
+        return rule_from(load_checkpoint(pretrained()[name]))
+    if is_name:
+        return hand_made(name)
+    path = Path(name)
+    if path.is_dir():
+        if not RunFolder(path).config_path.exists():
+            raise CheckpointError(f"{path} is a folder, but not of a run: it has no config.json")
+        return rule_from(RunFolder(path).newest_checkpoint())
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return rule_from(load_checkpoint(path))
+    known = [*pretrained(), *HAND_MADE]
+    raise UnknownNameError("rule", name, known, ", or the path of a run folder or a checkpoint")
+
+
+def rule_from(checkpoint: Checkpoint) -> Rule:
+    """Raises CheckpointError if the arrays are not the ones that the manifest's algorithm needs."""
+    arrays, manifest, path = checkpoint
+    try:
+        described, outer = manifest["algorithm"], manifest.get("outer")
+    except KeyError as error:
+        raise CheckpointError(f"the manifest of {path} lacks {error}: it is damaged") from error
+    spec = from_settings(Spec, manifest.get("spec"), path)
+    algorithm = rebuild(described, ALGORITHMS, path)
+    params = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
+    if outer is None:
+        tree = unflatten(params, "params", arrays, path)
+    else:  # a checkpoint of a training run holds the whole state of its outer loop
+        loop = rebuild(outer, OUTER_LOOPS, path)
+        state = unflatten(jax.eval_shape(loop.init, params), "outer", arrays, path)
+        tree = loop.params(jax.tree.map(jnp.asarray, state))
+    return Rule(algorithm, jax.tree.map(jnp.asarray, tree), manifest)
+
+
+def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
+    """Write the rule alone, without the outer loop's state, as the package ships it.
+
+    Its card keeps where the rule comes from, and what `card` adds: a summary, say, or results.
+    """
+    own = {"schema", "sha256", "outer", "best"}  # of the file it came from
+    origin = {key: value for key, value in rule.card.items() if key not in own}
+    save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**origin, **card})
+
+
+def hand_made(name: str, environment: Environment | None = None, length: int = 100) -> Rule:
+    """A rule without learned meta-parameters; Bayes-optimal play needs to know what it plays."""
+    algorithm = ALGORITHMS[name]()
+    if isinstance(algorithm, BayesOptimal):
+        dependent = isinstance(environment, DependentBandit)
+        algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
+    spec = environment.spec if environment else Spec(observation_size=1, action_size=2)
+    params = algorithm.init_params(jax.random.key(0), spec)
+    return Rule(algorithm, params, {"algorithm": {"name": name}})

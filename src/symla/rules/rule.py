@@ -1,0 +1,60 @@
+"""A rule: a learning algorithm with its meta-parameters."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from symla.algorithms.base import LearningAlgorithm
+from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
+from symla.rules.agent import Agent
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A learning algorithm with its meta-parameters: what ships, and what `symla.load` returns.
+
+    Meta-test it with `symla.meta_test(rule, "bandit-arms-10")`, let it live in your own Gymnasium
+    loop with `rule.agent(env)`, or step it by hand, in any program:
+
+        import jax, symla
+        from symla.core.types import Spec
+        from symla.lifetimes.percepts import new_percept, next_percept
+
+        rule, spec = symla.load("bandits"), Spec(observation_size=1, action_size=3)
+        key = jax.random.key(0)
+        state = rule.init_state(key, spec)
+        percept = new_percept(jax.numpy.ones(1), spec)
+        for t in range(100):
+            action, state = rule.step(state, percept, t, jax.random.fold_in(key, t))
+            reward = ...  # what pulling arm `int(action)` earns, a float
+            percept = next_percept(jax.numpy.ones(1), action, jax.numpy.float32(reward),
+                                   jax.numpy.bool_(False), spec)
+
+    `card` says where the meta-parameters come from: command, seed, hardware, revision, results.
+    """
+
+    algorithm: LearningAlgorithm
+    params: Params
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def agent(self, environment: Any, *, seed: int = 0) -> Agent:
+        """It, living one lifetime in a gymnasium.Env, or anything of its two spaces."""
+        return Agent(self, environment, seed)
+
+    def init_state(self, key: PRNGKey, spec: Spec) -> State:
+        """What one lifetime starts from. Raises SizeError if the rule cannot take `spec`."""
+        return self.algorithm.init_state(self.params, key, spec)
+
+    def step(
+        self, state: State, percept: Percept, t: Array | int, key: PRNGKey
+    ) -> tuple[Action, State]:
+        """Learn from the percept and act; compiled on first use, the same code for every step."""
+        return _step(self.algorithm, self.params, state, percept, jnp.asarray(t, jnp.int32), key)
+
+
+_step = jax.jit(
+    lambda algorithm, *arguments: algorithm.step(*arguments), static_argnames="algorithm"
+)

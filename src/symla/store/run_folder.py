@@ -1,0 +1,250 @@
+"""A run folder: what one run keeps, and how it finds its way back."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symla.core.errors import CheckpointError, SchemaError, SettingError, require
+from symla.store.checkpoints import (
+    SCHEMA,
+    Arrays,
+    Checkpoint,
+    check_schema,
+    load_checkpoint,
+    save_checkpoint,
+)
+from symla.store.files import append, read_object, remove_leftovers, write, write_json
+from symla.store.lock import locked
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How often a checkpoint is written, and how many are kept. No result depends on it.
+
+    Raises SettingError outside ranges.
+    """
+
+    seconds: float = 60.0
+    generations: int | None = None  # also after every so many
+    newest: int = 3
+
+    def __post_init__(self):
+        require(
+            self.seconds >= 0, f"checkpoint_seconds must be at least 0, got {self.seconds}"
+        )  # nan too
+        require(
+            self.generations is None or self.generations >= 1,
+            f"checkpoint_generations must be at least 1, got {self.generations}",
+        )
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where one run keeps everything.
+
+    Of several processes of one run only one is the `writer`; the others read, and write nothing.
+    """
+
+    path: Path
+    writer: bool = True
+    keeping: Keeping = Keeping()
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def results_path(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    def best_path(self, generation: int) -> Path:
+        """The checkpoint of the rule that did best, until then, where the run was probed."""
+        return self.path / "checkpoints" / _name(generation, "best")
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keeps every other process from writing here.
+
+        Raises LockedError, with the host and process, if one does already.
+        """
+        return locked(self.path / "lock") if self.writer else nullcontext()
+
+    def create(self, config: Mapping[str, Any]) -> None:
+        """Make the folder. Raises SettingError if a run already lives there, or it cannot be."""
+        if not self.writer:
+            return
+        self._refuse_another_run()
+        try:
+            for folder in (self.path, self.path / "checkpoints", self.figures):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingError(
+                f"cannot make the run folder {self.path}: {error.strerror}; "
+                "choose another --run-dir"
+            ) from error
+        with self.locked():
+            self._refuse_another_run()  # one may have come in between
+            write_json(self.config_path, {"schema": SCHEMA, **config})
+
+    def _refuse_another_run(self) -> None:
+        if self.config_path.exists():
+            raise SettingError(
+                f"{self.path} already holds a run, and nothing in it was touched: "
+                f"continue it with `symla resume {self.path}`, or choose another --run-dir"
+            )
+
+    def config(self) -> dict[str, Any]:
+        """Raises CheckpointError if it is not there, or not the configuration of a run."""
+        config = read_object(self.config_path, experiment=str, seed=int, settings=dict)
+        schema = config.get("schema", SCHEMA)
+        if not isinstance(schema, int):
+            raise CheckpointError(f"{self.config_path} is damaged: its schema is {schema!r}")
+        check_schema(self.config_path, schema)
+        return config
+
+    def origin(self) -> dict[str, Any]:
+        """Where the run comes from: its first command, revision and hardware, and its resumes."""
+        if not self.writer:
+            return {}
+        own = {"schema", "experiment", "seed", "settings"}
+        return {key: value for key, value in self.config().items() if key not in own}
+
+    def note_resume(self, provenance: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        """Remember who continued it, and with which settings from here on."""
+        if self.writer:
+            config = self.config()
+            resumed = [*config.get("resumed", []), dict(provenance)]
+            write_json(
+                self.config_path,
+                {**config, "schema": SCHEMA, "settings": dict(settings), "resumed": resumed},
+            )
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        if self.writer:
+            write_json(self.results_path, {"schema": SCHEMA, **results})
+
+    def results(self) -> dict[str, Any]:
+        """Raises CheckpointError if they are not there, or not what a finished run leaves."""
+        return read_object(
+            self.results_path, algorithm=str, trained_on=str, length=int, regret=dict
+        )
+
+    def append_metrics(self, rows: list[Mapping[str, Any]]) -> None:
+        if self.writer:
+            append(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All whole rows; a last row cut off by a crash is left out.
+
+        Raises CheckpointError, with the line, if another one is damaged.
+        """
+        if not self.metrics_path.exists():
+            return []
+        lines = self.metrics_path.read_bytes().split(b"\n")
+        return [self._row(line, number) for number, line in enumerate(lines[:-1], 1)]
+
+    def _row(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+            if isinstance(row, dict) and type(row.get("generation")) is int:
+                return row
+        except (ValueError, RecursionError):
+            pass
+        raise CheckpointError(
+            f"{self.metrics_path} is damaged in line {number}: it is no row of metrics. Delete "
+            "that line; training does not need it"
+        )
+
+    def forget_metrics_after(self, generation: int) -> None:
+        """Drop the rows that the checkpoint of `generation` has not seen: they will come again."""
+        if not self.writer:
+            return
+        rows = [row for row in self.metrics() if row["generation"] <= generation]
+        write(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+    def go_back_to(self, generation: int) -> None:
+        """Forget what came after: metric rows, and what a process killed in mid-save left.
+
+        Newer checkpoints, which were damaged, and arrays whose manifest did not come any more are
+        set aside under another name.
+        """
+        if not self.writer:
+            return
+        folder = self.path / "checkpoints"
+        remove_leftovers(self.path)
+        remove_leftovers(folder)
+        for kind in ("generation", "best"):
+            for path in folder.glob(f"{kind}-*.safetensors"):
+                manifest = path.with_suffix(".json")
+                newer = _order(path) > _order(Path(_name(generation, kind)))
+                if newer or not manifest.exists():
+                    for part in filter(Path.exists, (manifest, path)):
+                        part.replace(part.with_name(f"damaged-{part.name}"))
+        self.forget_metrics_after(generation)
+
+    def save(
+        self,
+        generation: int,
+        arrays: Arrays,
+        manifest: Mapping[str, Any],
+        keep: int | None = None,
+        best: tuple[Arrays, Mapping[str, Any]] | None = None,
+    ) -> Path:
+        """Add a checkpoint (after `best`, where there is a new one), then drop the oldest."""
+        path = self.path / "checkpoints" / _name(generation)
+        if not self.writer:
+            return path
+        if best is not None:
+            arrays_then, manifest_then = best
+            save_checkpoint(self.best_path(manifest_then["generation"]), arrays_then, manifest_then)
+        save_checkpoint(path, arrays, {"generation": generation, **manifest})
+        keep = keep or self.keeping.newest  # so many bests too: each may be one checkpoint's
+        for old in [*list(self.checkpoints())[keep:], *list(self.checkpoints("best"))[keep:]]:
+            old.with_suffix(".json").unlink(missing_ok=True)  # the manifest first: none is half
+            old.unlink(missing_ok=True)
+        return path
+
+    def checkpoints(self, kind: str = "generation") -> Iterator[Path]:
+        """Newest first. Arrays without a manifest are none: a save that did not come to its end."""
+        manifests = (self.path / "checkpoints").glob(f"{kind}-*.json")
+        found = (path.with_suffix(".safetensors") for path in manifests)
+        return iter(sorted(found, key=_order, reverse=True))
+
+    def newest_checkpoint(self, warn: bool = True) -> Checkpoint:
+        """The newest that can be read; a warning names those skipped.
+
+        Raises CheckpointError if there is none.
+        """
+        faults: list[str] = []
+        for path in self.checkpoints():
+            try:
+                return load_checkpoint(path)
+            except SchemaError:
+                raise  # whole, and further than the one before: going back would lose it
+            except CheckpointError as error:
+                faults.append(str(error))
+                if warn:
+                    logging.getLogger("symla").warning("skipped a checkpoint: %s", error)
+        raise CheckpointError(
+            f"{self.path} has no checkpoint that can be read"
+            + "".join(f"\n  {fault}" for fault in faults)
+        )
+
+
+def _name(generation: int, kind: str = "generation") -> str:
+    return f"{kind}-{generation:06d}.safetensors"
+
+
+def _order(path: Path) -> tuple[int, str]:
+    return len(path.name), path.name

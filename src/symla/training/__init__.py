@@ -1,0 +1,1 @@
+"""Meta-training: a generation on the device, the loop over generations on the host."""

@@ -1,0 +1,51 @@
+"""Metrics of generations: data on the device, rows and words on the host. Room: host."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from symla.core.errors import DivergenceError
+
+
+class Metrics(NamedTuple):
+    """Of one generation: what the candidates earned, and how far the meta-parameters went."""
+
+    returns: Float[Array, " P"]
+    update_norm: Float[Array, ""]
+    params_norm: Float[Array, ""]
+    sound: Bool[Array, ""]  # some return is finite, and all of the new state
+
+
+def rows_of(metrics: Metrics, done: int, count: int) -> list[dict[str, Any]]:
+    """One a generation. Summed here, where the order does not depend on the devices."""
+    each = (Metrics(*columns) for columns in zip(*metrics))
+    return [_row(one, number) for number, one in enumerate(islice(each, count), done + 1)]
+
+
+def _row(metrics: Metrics, number: int) -> dict[str, Any]:
+    finite = metrics.returns[np.isfinite(metrics.returns)]
+    return {
+        "generation": number,
+        "return_mean": float(np.mean(finite, dtype=np.float64)),
+        "return_best": float(np.max(finite)),
+        "return_worst": float(np.min(finite)),
+        "not_finite": int(metrics.returns.size - finite.size),
+        "update_norm": float(metrics.update_norm),
+        "params_norm": float(metrics.params_norm),
+    }
+
+
+def divergence(returns: Float[np.ndarray, " P"], number: int, path: Path) -> DivergenceError:
+    if not np.isfinite(returns).any():
+        what = f"none of the {returns.size} returns of generation {number} is a finite number"
+        advice = "look at the environment's rewards, or lower sigma"
+    else:
+        what = f"the meta-parameters left the finite numbers in generation {number}"
+        advice = "lower learning_rate or sigma"
+    return DivergenceError(
+        f"{what}: {advice}. {path} keeps the last finite state, of generation {number - 1}: "
+        f"`symla resume {path} --allow-changes` goes on from there with other options"
+    )

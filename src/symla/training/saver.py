@@ -1,0 +1,125 @@
+"""What a meta-training saves of itself: when, the best so far, and the way back.
+
+Room: host.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from symla.core.errors import CheckpointError
+from symla.core.types import State
+from symla.store import Arrays, Checkpoint, RunFolder, fits, flatten, load_checkpoint, unflatten
+
+
+class Best(NamedTuple):
+    """Of all probed rules; the earlier one if two are equal."""
+
+    generation: int
+    score: float
+
+
+class Restored(NamedTuple):
+    done: int  # generations
+    state: State
+    best: Best | None
+
+
+def score(row: Mapping[str, Any]) -> float | None:
+    """How good a probed rule is, more is better: its regret if it has one, else its return."""
+    return -row["regret"] if "regret" in row else row.get("return")
+
+
+def numerics() -> dict[str, Any]:
+    """What the bits of a run depend on besides its settings."""
+    partitionable = "partitionable" if jax.config.jax_threefry_partitionable else "sequential"
+    return {"jax": jax.__version__, "prng": f"{jax.config.jax_default_prng_impl}, {partitionable}"}
+
+
+class Saver:
+    """Writes checkpoints, by time and by generation, and remembers the best rule between them."""
+
+    def __init__(self, run: RunFolder, manifest: Mapping[str, Any], restored: Restored):
+        self.run, self.manifest = run, {**manifest, **numerics()}
+        self.kept = restored.done  # generations in the newest checkpoint
+        self.saved = time.monotonic()
+        self.best = restored.best
+        self.better: tuple[Arrays, Mapping[str, Any]] | None = None  # not yet on disk
+
+    def consider(self, done: int, row: Mapping[str, Any], state: State) -> None:
+        """Keep it in mind if it is the best that was ever probed."""
+        found = score(row)
+        if found is not None and (self.best is None or found > self.best.score):
+            self.best = Best(done, found)
+            self.better = _arrays(state), {"generation": done, **self.manifest}
+
+    def until_next(self, done: int) -> int | None:
+        """Generations to the next checkpoint that is due by their number."""
+        every = self.run.keeping.generations
+        return None if every is None else every - done % every
+
+    def due(self, done: int) -> bool:
+        by_number = self.until_next(done) == self.run.keeping.generations is not None
+        return by_number or time.monotonic() - self.saved >= self.run.keeping.seconds
+
+    def save(self, done: int, state: State) -> None:
+        best = {} if self.best is None else {"best": self.best._asdict()}
+        self.run.save(done, _arrays(state), {**self.manifest, **best}, best=self.better)
+        self.kept, self.saved, self.better = done, time.monotonic(), None
+
+
+def restore(run: RunFolder, fresh: Callable[[], State]) -> Restored:
+    """From the newest checkpoint in `run`, or a fresh start.
+
+    Metric rows past the checkpoint are dropped; they will be written again, the same. Raises
+    CheckpointError if this machine would draw other random numbers than the run did.
+    """
+    state = fresh()
+    if not any(run.checkpoints()):
+        run.go_back_to(0)
+        return Restored(0, state, None)
+    checkpoint = run.newest_checkpoint()
+    done = checkpoint.manifest.get("generation")
+    if not fits(done, int):
+        raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
+    _check_numerics(checkpoint)
+    arrays = unflatten(state, "outer", checkpoint.arrays, checkpoint.path)
+    run.go_back_to(done)
+    return Restored(done, jax.tree.map(jnp.asarray, arrays), _best_of(checkpoint, run))
+
+
+def _check_numerics(checkpoint: Checkpoint) -> None:
+    before, now = checkpoint.manifest, numerics()
+    if before.get("prng", now["prng"]) != now["prng"]:
+        raise CheckpointError(
+            f"{checkpoint.path} was made with the random numbers of {before['prng']!r}, but jax "
+            f"gives {now['prng']!r} here: the run would not go on as it began. Set "
+            "JAX_DEFAULT_PRNG_IMPL and JAX_THREEFRY_PARTITIONABLE as they were"
+        )
+    if before.get("jax", now["jax"]) != now["jax"]:
+        logging.getLogger("symla").warning(
+            "%s was made with jax %s, and this is %s: results may differ in their last bits",
+            checkpoint.path, before["jax"], now["jax"],
+        )  # fmt: skip
+
+
+def _best_of(checkpoint: Checkpoint, run: RunFolder) -> Best | None:
+    """As the checkpoint remembers it, if it is still there."""
+    remembered = checkpoint.manifest.get("best")
+    if remembered is None:
+        return None
+    try:
+        best = Best(int(remembered["generation"]), float(remembered["score"]))
+        load_checkpoint(run.best_path(best.generation))
+        return best
+    except (CheckpointError, KeyError, TypeError, ValueError) as error:
+        logging.getLogger("symla").warning("the best rule so far is lost: %s", error)
+        return None
+
+
+def _arrays(state: State) -> Arrays:
+    return flatten(jax.device_get(state), "outer")

@@ -1,0 +1,162 @@
+"""An agent in a person's own loop: what it takes, in which order, and what it says otherwise."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
+
+import symla
+from symla.bridge import spaces
+from symla.core.errors import FaultyEnvironmentError, SettingError, SizeError, SymlaError
+from symla.rules.loading import hand_made
+
+TWO = (Box(-1, 1, (2,)), Discrete(2))
+SEEN = np.zeros(2, np.float32)
+
+
+@pytest.fixture
+def agent():
+    return symla.load("bandits").agent(TWO)
+
+
+def test_the_same_seed_acts_the_same_and_a_new_lifetime_forgets(agent):
+    def live(agent):
+        actions = []
+        for _ in range(30):
+            actions.append(agent.act(SEEN))
+            agent.observe(0.0, False, False)
+        return actions
+
+    first = live(agent)
+    agent.new_lifetime(0)
+    assert agent.steps == 0
+    assert live(agent) == first
+    assert live(symla.load("bandits").agent(TWO, seed=0)) == first
+    agent.new_lifetime()
+    assert agent.seed == 1
+    assert live(agent) != first
+
+
+def test_it_learns_in_a_loop():
+    agent = symla.load("bandits").agent((Box(1, 1, (1,)), Discrete(5)))
+    earned = 0
+    for _ in range(200):
+        action = agent.act(np.ones(1, np.float32))
+        earned += action == 3
+        agent.observe(float(action == 3), False, False)
+    assert earned > 120  # 40 by chance
+
+
+def test_calls_in_the_wrong_order(agent):
+    with pytest.raises(SymlaError, match="without an action"):
+        agent.observe(1.0, False, False)
+    agent.act(SEEN)
+    with pytest.raises(SymlaError, match="act was called twice"):
+        agent.act(SEEN)
+    agent.observe(1.0, False, False)
+    with pytest.raises(SymlaError, match="without an action"):
+        agent.observe(1.0, False, False)
+    agent.act(SEEN)
+
+
+@pytest.mark.parametrize("reward", [np.nan, np.inf, 1e300, None, "one", np.ones(2)], ids=repr)
+def test_a_reward_that_is_none(agent, reward):
+    agent.act(SEEN)
+    agent.observe(1.0, False, False)
+    agent.act(SEEN)
+    with pytest.raises(FaultyEnvironmentError, match=r"at step 2 .* its reward was"):
+        agent.observe(reward, False, False)
+
+
+@pytest.mark.parametrize(
+    ("observation", "words"),
+    [(np.zeros(3, np.float32), "shape"), ({}, "a dict"), (np.array([0, np.nan]), "nan")],
+)
+def test_an_observation_that_is_none(agent, observation, words):
+    with pytest.raises(FaultyEnvironmentError, match=f"at step 1 .*{words}"):
+        agent.act(observation)
+    agent.act(SEEN)  # nothing was lost
+
+
+def test_actions_are_those_of_the_environment():
+    agent = hand_made("random").agent((Discrete(3, start=-1), Discrete(2, start=5)))
+    actions = []
+    for _ in range(40):
+        actions.append(agent.act(1))
+        agent.observe(0.0, False, False)
+    assert set(actions) == {5, 6}
+    assert all(type(action) is int for action in actions)
+
+
+@pytest.mark.parametrize(
+    ("space", "observation", "vector"),
+    [
+        (Box(0, 9, (2, 2)), [[1, 2], [3, 4]], [1, 2, 3, 4]),
+        (Box(0, 9, ()), np.float32(3), [3]),
+        (Box(0, 255, (3,), np.uint8), np.array([0, 7, 255], np.uint8), [0, 7, 255]),
+        (Box(0, 255, (1,), np.uint8), [7], [7]),
+        (Box(0, 1, (2,)), np.array([0.5, 1.0]), [0.5, 1]),
+        (Discrete(3), 2, [0, 0, 1]),
+        (Discrete(3, start=-1), np.int64(-1), [1, 0, 0]),
+        (MultiBinary(3), np.array([1, 0, 1], np.int8), [1, 0, 1]),
+        (MultiDiscrete([2, 3]), np.array([1, 0]), [0, 1, 1, 0, 0]),
+        (MultiDiscrete([[2], [3]], start=[[1], [5]]), [[2], [5]], [0, 1, 1, 0, 0]),
+    ],
+    ids=str,
+)
+def test_observations_become_vectors(space, observation, vector):
+    made = spaces.observations(space)
+    encoded = made.encode(observation)
+    assert encoded.tolist() == vector
+    assert (made.size, encoded.dtype) == (len(vector), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("space", "observation"),
+    [
+        (Discrete(3), 3),
+        (Discrete(3), 1.0),
+        (Discrete(3), None),
+        (MultiDiscrete([2, 3]), np.array([0, 3])),
+        (MultiDiscrete([2, 3]), np.array([-1, 0])),
+        (Box(0, 255, (1,), np.uint8), np.array([0.5])),
+        (Box(0, 1, (1,)), [[1.0]]),
+        (Box(0, 1, (1,)), "x"),
+    ],
+    ids=str,
+)
+def test_observations_outside_their_space(space, observation):
+    with pytest.raises(FaultyEnvironmentError, match="its observation"):
+        spaces.observations(space).encode(observation)
+
+
+def test_an_observation_written_over_is_not_shared(agent):
+    buffer = np.zeros(2, np.float32)
+    vector = spaces.observations(TWO[0]).encode(buffer)
+    buffer[:] = 1
+    assert vector.tolist() == [0, 0]
+
+
+def test_spaces_it_cannot_take():
+    rule = hand_made("random")
+    for observed, acted, words in [
+        (Dict({"a": Discrete(2)}), Discrete(2), "FlattenObservation"),
+        (Discrete(5000), Discrete(2), "more than 4096"),
+        (Box(0, 1, (0,)), Discrete(2), "empty"),
+        (Discrete(2), Box(0, 1, (1,)), "ActionWrapper"),
+    ]:
+        with pytest.raises(SettingError, match=words):
+            rule.agent((observed, acted))
+    with pytest.raises(SettingError, match="Pendulum-v1: its action space is Box"):
+        rule.agent(gymnasium.make("Pendulum-v1"))
+    with pytest.raises(SettingError, match="got str"):
+        rule.agent("CartPole-v1")
+    with pytest.raises(SettingError, match="holds several"):
+        rule.agent(gymnasium.make_vec("CartPole-v1", 2))
+    with pytest.raises(SettingError, match="seed must be"):
+        rule.agent(TWO, seed=-1)
+
+
+def test_a_rule_of_fixed_sizes_says_so():
+    with pytest.raises(SizeError):
+        hand_made("bayes-optimal").agent((Box(1, 1, (1,)), Discrete(3)))

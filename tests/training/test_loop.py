@@ -1,0 +1,198 @@
+"""Meta-training: it learns, it resumes exactly, it compiles once."""
+
+import subprocess
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symla.algorithms import MetaRNN, SymLA
+from symla.core.errors import DivergenceError, SettingError
+from symla.environments import make
+from symla.evaluation.evaluate import meta_test
+from symla.outer import Candidates, EvolutionStrategies
+from symla.rules.loading import load
+from symla.runtime.devices import replicate
+from symla.store import RunFolder, flatten
+from symla.training import generation
+from symla.training import loop as train
+from symla.training.generation import Training
+from symla.training.loop import meta_train
+
+MANIFEST = {
+    "algorithm": {"name": "symla", "hidden_size": 4},
+    "outer": {"name": "evolution-strategies", "population": 4},
+    "spec": {"observation_size": 1, "action_size": 2, "episode_length": None},
+}
+
+
+def tiny(seed=0, **changes):
+    settings = {
+        "algorithm": SymLA(hidden_size=4),
+        "environments": (make("bandit-arms-2"),),
+        "outer": EvolutionStrategies(population=4),
+        "lifetimes": 3,
+        "length": 10,
+        "seed": seed,
+    }
+    return Training(**{**settings, **changes})
+
+
+def new_run(path):
+    run = RunFolder(path)
+    run.create({})
+    return run
+
+
+def rows_of(run):
+    """All of them but for the clock, the one thing that may differ."""
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in run.metrics()]
+
+
+def probe(rule):
+    return {"regret": meta_test(rule, "bandit-arms-2", 20, 10).regret.mean}
+
+
+@pytest.mark.parametrize("stop", [1, 7, 10, 13])
+def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path, stop):
+    whole, parts = new_run(tmp_path / "whole"), new_run(tmp_path / "parts")
+    straight, _ = meta_train(tiny(), 15, whole, MANIFEST, probe=probe)
+    meta_train(tiny(), stop, parts, MANIFEST, probe=probe)
+    resumed, done = meta_train(tiny(), 15, parts, MANIFEST, probe=probe)
+    assert done == 15
+    jax.tree.map(np.testing.assert_array_equal, resumed.params, straight.params)
+    kept = [row for row in rows_of(parts) if row["generation"] != stop]
+    assert kept == [row for row in rows_of(whole) if row["generation"] != stop]
+    for name, array in whole.newest_checkpoint().arrays.items():
+        np.testing.assert_array_equal(array, parts.newest_checkpoint().arrays[name])
+
+
+def test_a_run_folder_is_a_rule(tmp_path):
+    run = new_run(tmp_path / "run")
+    rule, _ = meta_train(tiny(), 3, run, MANIFEST)
+    loaded = load(run.path)
+    assert loaded.algorithm == rule.algorithm
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, rule.params)
+
+
+def test_chunks_of_any_length_and_any_seed_share_one_compilation(tmp_path):
+    before = train.advance._cache_size()
+    for seed in (1, 2):
+        training = tiny(seed, length=11)  # as no other test has it
+        meta_train(training, 14, new_run(tmp_path / str(seed)), MANIFEST, probe_every=3)
+    assert train.advance._cache_size() == before + 1
+
+
+def test_the_seed_decides_everything(tmp_path):
+    runs = {}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        rule, _ = meta_train(tiny(seed), 4, new_run(tmp_path / name), MANIFEST)
+        runs[name] = flatten(rule.params, "params")
+    for name in runs["a"]:
+        np.testing.assert_array_equal(runs["a"][name], runs["b"][name])
+    assert any(not np.array_equal(runs["a"][name], runs["c"][name]) for name in runs["a"])
+
+
+def asked(training):
+    """The first candidates."""
+    return jax.jit(training.outer.ask)(jax.random.key(0), generation.init(training))
+
+
+def living(training):
+    """Compiled, because every call of a `shard_map` outside compiles anew."""
+    return jax.jit(partial(generation.population_returns, training, *training.environments))
+
+
+def test_twins_live_the_same_lifetimes():
+    """With no perturbation to tell them apart, twins earn the same and other pairs do not."""
+    training = tiny(outer=EvolutionStrategies(population=8, sigma=1e-30))
+    returns = living(training)(asked(training), jax.random.key(1))
+    np.testing.assert_array_equal(returns[:4], returns[4:])
+    assert jnp.unique(returns[:4]).size > 1
+
+
+@pytest.mark.parametrize("groups", [[0, 1, 2], [0, 1, 2] * 2, [5, 0, 0, 7, 2, 0], [4]], ids=str)
+def test_any_assignment_to_groups(groups):
+    """Candidate p lives the lifetimes of group[p % G], however many share them."""
+    training = tiny(outer=EvolutionStrategies(population=6))
+    candidates, live, key = asked(training), living(training), jax.random.key(1)
+    group = jnp.asarray(groups)
+    returns = live(candidates._replace(group=group), key)
+    for p in range(6):
+        params = jax.tree.map(lambda x, p=p: x[p : p + 1], candidates.params)
+        alone = Candidates(params, group[p % group.size][None])
+        np.testing.assert_array_equal(live(alone, key), returns[p : p + 1])
+
+
+def test_metrics_are_of_the_generation_they_name():
+    training, key = tiny(), replicate(jax.random.key(0))
+    state = generation.init(training)
+    _, metrics = train.advance(training, key, replicate(state), train._int(0), train._int(2))
+    state, one_more = generation.init(training), jax.jit(partial(generation.generation, training))
+    for number in range(2):
+        state, one = one_more(key, state, jnp.asarray(number))
+        for name, column in metrics._asdict().items():
+            np.testing.assert_allclose(column[number], getattr(one, name), rtol=1e-4)
+    assert jnp.all(metrics.returns[2:] == 0)
+
+
+def test_settings_outside_their_range_are_refused(tmp_path):
+    for wrong, words in (({"lifetimes": 0}, "lifetimes"), ({"length": 0}, "length")):
+        with pytest.raises(SettingError, match=words):
+            tiny(**wrong)
+    with pytest.raises(SettingError, match="generations"):
+        meta_train(tiny(), 0, new_run(tmp_path / "run"), MANIFEST)
+
+
+@pytest.mark.parametrize("algorithm", [SymLA(), MetaRNN(hidden_size=16)])
+def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
+    training = Training(
+        algorithm, (make("bandit-easy"),), EvolutionStrategies(64, 0.1, 0.05), 16, 50, seed=0
+    )
+    rule, _ = meta_train(training, 60, new_run(tmp_path / "run"), {})
+    regret = meta_test(rule, "bandit-easy", 1000, 50).regret
+    ucb1 = meta_test(load("ucb1"), "bandit-easy", 1000, 50).regret
+    assert regret.mean + regret.ci95 < ucb1.mean - ucb1.ci95
+
+
+DEVICES = """
+import hashlib, sys
+import jax
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+from symla.algorithms import SymLA
+from symla.runtime.devices import replicate
+from symla.environments import make
+from symla.outer import Candidates, EvolutionStrategies
+from symla.training.generation import Training, init
+from symla.training.loop import _int, advance
+assert len(jax.devices()) == int(sys.argv[1])
+training = Training(SymLA(), (make("bandit-arms-3"),), EvolutionStrategies(32), 5, 30, seed=0)
+start = replicate(jax.random.key(0)), replicate(init(training))
+state, metrics = advance(training, *start, _int(0), _int(12))
+leaves = jax.tree.leaves(jax.device_get((state, metrics)))
+print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
+"""
+
+
+def test_the_number_of_devices_does_not_change_a_bit():
+    hashes = [
+        subprocess.run(
+            [sys.executable, "-c", DEVICES, str(count)], capture_output=True, text=True, check=True
+        ).stdout
+        for count in (1, 2, 3, 4)
+    ]
+    assert len(hashes[0]) == 65
+    assert len(set(hashes)) == 1
+
+
+def test_divergence_stops_at_the_last_finite_state(tmp_path):
+    run = new_run(tmp_path / "run")
+    meta_train(tiny(), 3, run, MANIFEST)
+    wild = tiny(outer=EvolutionStrategies(population=4, learning_rate=3e38))
+    with pytest.raises(DivergenceError, match="lower learning_rate"):
+        meta_train(wild, 30, run, MANIFEST)
+    assert run.newest_checkpoint().manifest["generation"] == 3
+    assert all(np.isfinite(row["params_norm"]) for row in run.metrics())
