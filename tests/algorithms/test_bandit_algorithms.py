@@ -1,4 +1,4 @@
-"""The hand-made algorithms reproduce the reference regrets, and the plan is truly optimal."""
+"""The hand-made algorithms reproduce the reference regrets, and the plan is optimal."""
 
 import itertools
 from functools import cache
@@ -91,5 +91,5 @@ def test_bayes_optimal_is_for_two_arms_and_short_lifetimes(key):
 
 def test_ucb1_pulls_each_arm_first(key):
     bandit = make("bandit-arms-7")
-    _, _, trace = lifetime(hand_made("ucb1").algorithm, bandit, (), key, 7)
-    assert sorted(trace.action.tolist()) == list(range(7))
+    _, _, transitions = lifetime(hand_made("ucb1").algorithm, bandit, (), key, 7)
+    assert sorted(transitions.action.tolist()) == list(range(7))

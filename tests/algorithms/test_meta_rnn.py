@@ -1,4 +1,4 @@
-"""MetaRNN belongs to its sizes, and says so."""
+"""MetaRNN refuses other sizes than its own, with the reason."""
 
 import jax
 import pytest

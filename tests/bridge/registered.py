@@ -1,6 +1,6 @@
-"""Environments of Gymnasium that misbehave, each in one way, and some that do not.
+"""Environments of Gymnasium, most with one fault each, which are registered on import.
 
-They fail at step FAILING_STEP of the lifetime, whatever episodes there were before.
+They fail at step FAILING_STEP of the lifetime, counted over all episodes.
 """
 
 import os
@@ -18,7 +18,7 @@ EPISODE = 3  # steps: the failing one is in the third episode
 
 
 class Counting(gymnasium.Env):
-    """Observes (episode, step of the episode); terminates after EPISODE steps, pays the step."""
+    """Observes (episode, step of it); the step is the reward; terminates after EPISODE steps."""
 
     observation_space = Box(-np.inf, np.inf, (2,), np.float32)
     action_space = Discrete(2)
@@ -30,31 +30,31 @@ class Counting(gymnasium.Env):
         super().reset(seed=seed)
         self.seed = seed if seed is not None else self.seed
         self.episode, self.step_ = self.episode + 1, 0
-        return self.see(), {}
+        return self.observation(), {}
 
-    def see(self):
+    def observation(self):
         return np.array([self.episode, self.step_], np.float32)
 
     def step(self, action):
         assert self.action_space.contains(action)
         self.step_ += 1
         self.lived += 1
-        answer = [self.see(), float(self.step_), self.step_ >= EPISODE, False, {}]
-        return tuple(self.spoil(answer) if self.lived == FAILING_STEP else answer)
+        answer = [self.observation(), float(self.step_), self.step_ >= EPISODE, False, {}]
+        return tuple(self.modified(answer) if self.lived == FAILING_STEP else answer)
 
-    def spoil(self, answer):
+    def modified(self, answer):
         return answer
 
 
 class Raises(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         raise RuntimeError("the motor\nis on fire")
 
 
 class RaisesOnce(Counting):
-    """In the lifetime with the unlucky seed alone."""
+    """In the lifetime with the seed $UNLUCKY_SEED alone."""
 
-    def spoil(self, answer):
+    def modified(self, answer):
         if str(self.seed) == os.environ["UNLUCKY_SEED"]:
             raise RuntimeError("of all lifetimes, this one")
         return answer
@@ -82,52 +82,52 @@ class Truncates(Counting):
 
 
 class NaNReward(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [answer[0], float("nan"), *answer[2:]]
 
 
 class InfiniteReward(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [answer[0], -np.float64("inf"), *answer[2:]]
 
 
 class NoReward(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [answer[0], None, *answer[2:]]
 
 
 class NaNObservation(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [np.array([0, np.nan], np.float32), *answer[1:]]
 
 
 class HugeObservation(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [np.array([1e300, 0]), *answer[1:]]
 
 
 class WrongShape(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [np.zeros(3, np.float32), *answer[1:]]
 
 
 class WrongType(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [{"position": 0.0}, *answer[1:]]
 
 
 class OutOfRange(Counting):
     observation_space = Discrete(9)
 
-    def see(self):
+    def observation(self):
         return self.lived
 
-    def spoil(self, answer):
+    def modified(self, answer):
         return [9, *answer[1:]]
 
 
 class OldStep(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         return [answer[0], answer[1], answer[2], answer[4]]
 
 
@@ -142,15 +142,15 @@ class OldSeed(Counting):
 
 
 class Hangs(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         while True:
             time.sleep(1)
 
 
 class HangsInC(Counting):
-    """Never gives Python control back: no signal and no thread can end it."""
+    """Does not return from C code: no Python signal handler and no thread can end it."""
 
-    def spoil(self, answer):
+    def modified(self, answer):
         return re.match("(a+)+$", "a" * 100 + "b")
 
 
@@ -160,18 +160,18 @@ class HangsInReset(Counting):
 
 
 class Crashes(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         os.kill(os.getpid(), signal.SIGSEGV)
         time.sleep(10)
 
 
 class Exits(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         sys.exit("bye")
 
 
 class Prints(Counting):
-    def spoil(self, answer):
+    def modified(self, answer):
         print("hello from the environment")
         return answer
 
@@ -206,7 +206,7 @@ class Shifted(Counting):
     observation_space = Discrete(4, start=-1)
     action_space = Discrete(3, start=5)
 
-    def see(self):
+    def observation(self):
         return self.step_ - 1
 
 

@@ -1,4 +1,4 @@
-"""Gymnasium's own environments, for real and for a while."""
+"""Gymnasium's own environments, over some hundred steps."""
 
 import warnings
 
@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     import Box2D  # noqa: F401
 
 TAXI = "Taxi-v4" if "Taxi-v4" in gymnasium.registry else "Taxi-v3"
-REAL = {  # its sizes
+REAL = {  # id -> sizes
     "CartPole-v1": (4, 2),
     "Acrobot-v1": (6, 3),
     "MountainCar-v0": (2, 3),
@@ -34,7 +34,7 @@ def fresh_symla():
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_tested_in_many_lifetimes(name):
+def test_meta_test_runs_in_them(name):
     result = symla.meta_test(fresh_symla(), f"gymnasium:{name}", lifetimes=3, length=250, seed=2)
     assert (result.lifetimes, len(result.reward_per_step)) == (3, 250)
     assert result.regret is None
@@ -48,7 +48,7 @@ def test_tested_in_many_lifetimes(name):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_lived_in_a_loop_of_ones_own(name):
+def test_an_agent_runs_in_a_loop(name):
     with gymnasium.make(name) as env:
         agent = symla.load("bandits").agent(env)
         assert (agent.spec.observation_size, agent.spec.action_size) == REAL[name]
@@ -63,7 +63,7 @@ def test_lived_in_a_loop_of_ones_own(name):
 
 
 @pytest.mark.parametrize("algorithm", [UCB1(), Thompson(), MetaRNN(hidden_size=4)], ids=repr)
-def test_every_learning_algorithm_goes(algorithm):
+def test_other_learning_algorithms_run_in_them(algorithm):
     params = algorithm.init_params(jax.random.key(0), Spec(4, 2))
     rule = Rule(algorithm, params)
     assert symla.meta_test(rule, "gymnasium:CartPole-v1", 2, 5).return_.mean == 5

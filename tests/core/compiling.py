@@ -1,4 +1,4 @@
-"""Python in a process of its own: with another environment, or beside a second one."""
+"""Runs Python code in a new process, with other environment variables or two at a time."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ import textwrap
 
 
 def start_python(code: str, **environment: str) -> subprocess.Popen:
+    """Start a process that runs `code`."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
@@ -24,4 +25,5 @@ def finish(process: subprocess.Popen) -> tuple[str, str]:
 
 
 def run_python(code: str, **environment: str) -> tuple[str, str]:
+    """Run `code` in a new process. Returns what it wrote to stdout and stderr."""
     return finish(start_python(code, **environment))

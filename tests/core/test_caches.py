@@ -1,4 +1,4 @@
-"""Caches lie where the person or the operating system says."""
+"""The folder of caches."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What the compiler leaves in the cache is used again, and never trusted blindly."""
+"""Compiled libraries are cached, and damaged ones are compiled again."""
 
 import pytest
 
@@ -68,10 +68,10 @@ def test_a_damaged_entry_is_rebuilt(source, builds, damage):
     elif damage == "emptied":
         entry.write_bytes(b"")
     else:
-        compiler._digest_of(entry).unlink()
+        compiler._digest_path(entry).unlink()
     library, path = compiler.load_library(source)
     assert (library.answer(), path, builds) == (42, entry, [entry])
-    assert compiler._is_sound(entry)
+    assert compiler._is_intact(entry)
 
 
 def _entry(source):

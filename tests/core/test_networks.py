@@ -1,4 +1,4 @@
-"""The LSTM cell against another library's, and the numbers that initialise it."""
+"""The LSTM cell against equinox's, and its initialisation."""
 
 import equinox
 import jax

@@ -42,14 +42,14 @@ DRAWS = {
 def test_the_same_bits(draw, seed):
     key = jax.random.key(seed)
     run = jax.jit(DRAWS[draw])
-    np.testing.assert_array_equal(run(key), run(random.fast(key)))
+    np.testing.assert_array_equal(run(key), run(random.to_kernel_key(key)))
 
 
 def test_keys_of_another_kind_stay_as_they_are():
     key = jax.random.key(0, impl="rbg")
-    assert random.fast(key) is key
-    fast = random.fast(jax.random.key(0))
-    assert random.fast(fast) is fast
+    assert random.to_kernel_key(key) is key
+    fast = random.to_kernel_key(jax.random.key(0))
+    assert random.to_kernel_key(fast) is fast
 
 
 def test_without_the_kernel_keys_stay_as_they_are(monkeypatch):

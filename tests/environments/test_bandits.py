@@ -1,4 +1,4 @@
-"""Payouts belong to the task; the regret is what it says."""
+"""Distribution of the payouts, rewards and regret of bandits."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from symla.environments import DependentBandit, IndependentBandit, make
 def test_fixed_payouts(low, name, key):
     tasks = jax.vmap(make(f"bandit-{name}").sample_task)(jax.random.split(key, 500))
     np.testing.assert_allclose(jnp.sort(tasks, axis=1), [[low, 1 - low]] * 500, rtol=1e-6)
-    assert 0.4 < jnp.mean(tasks[:, 0] < 0.5) < 0.6  # either arm may be the good one
+    assert 0.4 < jnp.mean(tasks[:, 0] < 0.5) < 0.6  # either arm may be the better one
 
 
 def test_dependent_payouts_sum_to_one(key):

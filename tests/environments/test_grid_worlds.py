@@ -1,4 +1,4 @@
-"""Grid worlds against hand-computed cases."""
+"""Grid worlds against cases computed by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 
 from symla.core.errors import SettingError
 from symla.environments import Hearts, Target
-from symla.environments.grid_worlds import Hunt, Walk, distinct_cells, walk
+from symla.environments.grid_worlds import HeartsState, TargetState, distinct_cells, move
 
 UP, DOWN, LEFT, RIGHT = (jnp.asarray(a, jnp.int32) for a in range(4))
 
@@ -23,13 +23,13 @@ def zero():
 @pytest.mark.parametrize(
     ("action", "row", "column"), [(UP, 0, 1), (DOWN, 2, 1), (LEFT, 1, 0), (RIGHT, 1, 2)]
 )
-def test_actions_go_where_their_names_say(action, row, column):
-    assert walk(cell(1, 1, 3), action, 3) == cell(row, column, 3)
+def test_actions_move_as_named(action, row, column):
+    assert move(cell(1, 1, 3), action, 3) == cell(row, column, 3)
 
 
-def test_walls_hold():
-    assert walk(cell(0, 0, 3), UP, 3) == walk(cell(0, 0, 3), LEFT, 3) == cell(0, 0, 3)
-    assert walk(cell(2, 2, 3), DOWN, 3) == walk(cell(2, 2, 3), RIGHT, 3) == cell(2, 2, 3)
+def test_the_border_blocks():
+    assert move(cell(0, 0, 3), UP, 3) == move(cell(0, 0, 3), LEFT, 3) == cell(0, 0, 3)
+    assert move(cell(2, 2, 3), DOWN, 3) == move(cell(2, 2, 3), RIGHT, 3) == cell(2, 2, 3)
 
 
 def test_cells_are_distinct_and_uniform():
@@ -43,34 +43,32 @@ def test_cells_are_distinct_and_uniform():
 
 def test_the_heart_pays_and_the_trap_costs(key):
     environment = Hearts(size=3)
-    state = Hunt(cell(1, 1, 3), heart=cell(1, 2, 3), trap=cell(0, 1, 3), step=zero())
-    found = environment.step(key, (), state, RIGHT)
-    fell = environment.step(key, (), state, UP)
-    walked = environment.step(key, (), state, DOWN)
-    assert [float(t.reward) for t in (found, fell, walked)] == [1.0, -1.0, 0.0]
-    assert [bool(t.terminated) for t in (found, fell, walked)] == [True, True, False]
+    state = HeartsState(cell(1, 1, 3), heart=cell(1, 2, 3), trap=cell(0, 1, 3), step=zero())
+    heart, trap, neither = (environment.step(key, (), state, a) for a in (RIGHT, UP, DOWN))
+    assert [float(t.reward) for t in (heart, trap, neither)] == [1.0, -1.0, 0.0]
+    assert [bool(t.terminated) for t in (heart, trap, neither)] == [True, True, False]
 
 
 def test_channels_show_agent_heart_and_trap(key):
-    state = Hunt(cell(1, 1, 3), heart=cell(1, 2, 3), trap=cell(0, 1, 3), step=zero())
+    state = HeartsState(cell(1, 1, 3), heart=cell(1, 2, 3), trap=cell(0, 1, 3), step=zero())
     observation = Hearts(size=3).step(key, (), state, DOWN).observation
     assert np.flatnonzero(observation).tolist() == [7, 9 + 5, 18 + 1]
 
 
 def test_coming_closer_pays_and_obstacles_block(key):
     environment = Target(size=3, obstacles=1)
-    stone = (jnp.arange(9) == 4).astype(jnp.float32)  # in the middle
-    state = Walk(cell(1, 0, 3), target=cell(2, 2, 3), obstacles=stone, step=zero())
+    centre = (jnp.arange(9) == 4).astype(jnp.float32)
+    state = TargetState(cell(1, 0, 3), target=cell(2, 2, 3), obstacles=centre, step=zero())
     down, up, right = (environment.step(key, (), state, a) for a in (DOWN, UP, RIGHT))
     assert [float(t.reward) for t in (down, up, right)] == [1.0, -1.0, 0.0]
     assert right.state.agent == state.agent
-    arrived = environment.step(key, (), state._replace(agent=cell(2, 1, 3)), RIGHT)
-    assert arrived.terminated
-    assert arrived.reward == 1.0
+    at_target = environment.step(key, (), state._replace(agent=cell(2, 1, 3)), RIGHT)
+    assert at_target.terminated
+    assert at_target.reward == 1.0
 
 
 @pytest.mark.parametrize("environment", [Hearts(size=3), Target(size=4, obstacles=3)])
-def test_an_episode_is_cut_at_its_limit(environment, key):
+def test_an_episode_is_truncated_at_its_length(environment, key):
     state, _ = environment.reset(key, ())
     state = state._replace(step=jnp.asarray(environment.episode_length - 1, jnp.int32))
     state = state._replace(agent=cell(0, 0, environment.size))
@@ -79,8 +77,8 @@ def test_an_episode_is_cut_at_its_limit(environment, key):
     assert not (timestep.truncated & timestep.terminated)
 
 
-def test_grids_that_cannot_be_are_refused():
-    with pytest.raises(SettingError, match="room for 0 to 7 obstacles"):
+def test_impossible_grids_are_refused():
+    with pytest.raises(SettingError, match="can have 0 to 7 obstacles"):
         Target(size=3, obstacles=8)
     with pytest.raises(SettingError, match="size must be at least 2"):
         Hearts(size=1)

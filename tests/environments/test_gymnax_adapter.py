@@ -1,4 +1,4 @@
-"""Dynamics are Gymnasium's, step by step."""
+"""gymnax environments: dynamics as Gymnasium's, truncation, observations, what is refused."""
 
 import gymnasium
 import jax
@@ -11,7 +11,7 @@ from symla.environments import Gymnax, make
 
 
 def set_state(theirs, name, state):
-    """Put Gymnasium's environment where gymnax's is."""
+    """Put Gymnasium's environment in the state of gymnax's."""
     if name == "CartPole-v1":
         theirs.state = np.array([state.x, state.x_dot, state.theta, state.theta_dot], np.float64)
     elif name == "Acrobot-v1":
@@ -31,7 +31,7 @@ def test_steps_as_gymnasium_does(name, key):
     actions = np.random.default_rng(0).integers(0, ours.spec.action_size, 200)
     ends = 0
     for t, action in enumerate(actions):
-        set_state(theirs, name, state)  # from the same place each step: rounding does not add up
+        set_state(theirs, name, state)  # at each step, so that rounding errors do not accumulate
         timestep = step(jax.random.fold_in(key, t), state, jnp.asarray(action, jnp.int32))
         observation, reward, terminated, _, _ = theirs.step(int(action))
         np.testing.assert_allclose(timestep.observation, observation, rtol=2e-4, atol=2e-5)
@@ -43,17 +43,17 @@ def test_steps_as_gymnasium_does(name, key):
     assert ends > 0 or name != "CartPole-v1"
 
 
-def test_an_episode_is_cut_at_its_limit_and_not_called_terminated(key):
+def test_the_time_limit_truncates_and_does_not_terminate(key):
     environment = Gymnax("MountainCar-v0")
     state, _ = environment.reset(key, ())
-    cut = []
+    truncated = []
     step = jax.jit(lambda state: environment.step(key, (), state, jnp.asarray(1, jnp.int32)))
     for _ in range(environment.spec.episode_length):
         timestep = step(state)
         state = timestep.state
-        cut.append(bool(timestep.truncated))
+        truncated.append(bool(timestep.truncated))
         assert not timestep.terminated
-    assert cut == [False] * 199 + [True]
+    assert truncated == [False] * 199 + [True]
 
 
 def test_images_are_flattened(key):
@@ -62,7 +62,7 @@ def test_images_are_flattened(key):
     assert observation.shape == (environment.spec.observation_size,) == (50,)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(UnknownNameError, match="CartPole-v1"):
         make("gymnax:Cartpole-v1")
 

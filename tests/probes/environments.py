@@ -1,7 +1,7 @@
-"""Tiny environments with known answers, and a wrapper that changes the order of everything."""
+"""Small environments whose rewards can be computed by hand, and a constant learning algorithm."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,10 @@ import jax.numpy as jnp
 from symla.core.types import Spec, Timestep
 
 
-class Clock(NamedTuple):
-    step: jax.Array  # of the episode
+class ContextualState(NamedTuple):
+    """The number of steps taken in the episode, and what is observed."""
+
+    step: jax.Array
     observation: jax.Array
 
 
@@ -18,7 +20,7 @@ class Clock(NamedTuple):
 class Contextual:
     """A random observation each step; reward = tanh(observation . W[:, action]), W the task.
 
-    Episodes end by truncation after `episode_length` steps, if given.
+    Episodes are truncated after `episode_length` steps; None: there are none.
     """
 
     observations: int = 3
@@ -34,20 +36,23 @@ class Contextual:
 
     def reset(self, key, task):
         observation = jax.random.normal(key, (self.observations,))
-        return Clock(jnp.zeros((), jnp.int32), observation), observation
+        return ContextualState(jnp.zeros((), jnp.int32), observation), observation
 
     def step(self, key, task, state, action):
         reward = jnp.tanh(jnp.dot(state.observation, task[:, action]))
         observation = jax.random.normal(key, (self.observations,))
         step = state.step + 1
-        ends = jnp.zeros((), bool) if self.episode_length is None else step >= self.episode_length
-        state = Clock(step, observation)
-        return Timestep(state, observation, reward, jnp.zeros((), bool), ends)
+        never = jnp.zeros((), bool)
+        truncated = never if self.episode_length is None else step >= self.episode_length
+        return Timestep(ContextualState(step, observation), observation, reward, never, truncated)
 
 
 @dataclass(frozen=True)
 class Corridor:
-    """Walk right to the end of `cells` cells: reward 1 and the episode terminates. Left: step 0."""
+    """`cells` cells in a row, from the leftmost; the rightmost pays 1 and terminates the episode.
+
+    Action 0 moves left, 1 right. The observation is the cell, one-hot.
+    """
 
     cells: int = 3
 
@@ -58,42 +63,18 @@ class Corridor:
     def sample_task(self, key):
         return ()
 
-    def _see(self, cell):
+    def _observe(self, cell):
         return (jnp.arange(self.cells) == cell).astype(jnp.float32)
 
     def reset(self, key, task):
         cell = jnp.zeros((), jnp.int32)
-        return cell, self._see(cell)
+        return cell, self._observe(cell)
 
     def step(self, key, task, state, action):
         cell = jnp.maximum(state + 2 * action - 1, 0)
-        arrived = cell >= self.cells - 1
-        reward = arrived.astype(jnp.float32)
-        return Timestep(cell, self._see(cell), reward, arrived, jnp.zeros((), bool))
-
-
-@dataclass(frozen=True)
-class Permuted:
-    """`environment` with its observations and actions in another order."""
-
-    environment: Any
-    observations: tuple[int, ...]  # slot i shows the environment's observation observations[i]
-    actions: tuple[int, ...]  # slot j does the environment's action actions[j]
-
-    @property
-    def spec(self):
-        return self.environment.spec
-
-    def sample_task(self, key):
-        return self.environment.sample_task(key)
-
-    def reset(self, key, task):
-        state, observation = self.environment.reset(key, task)
-        return state, observation[jnp.array(self.observations)]
-
-    def step(self, key, task, state, action):
-        timestep = self.environment.step(key, task, state, jnp.array(self.actions)[action])
-        return timestep._replace(observation=timestep.observation[jnp.array(self.observations)])
+        terminated = cell >= self.cells - 1
+        reward = terminated.astype(jnp.float32)
+        return Timestep(cell, self._observe(cell), reward, terminated, jnp.zeros((), bool))
 
 
 @dataclass(frozen=True)

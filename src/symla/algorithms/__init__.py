@@ -15,7 +15,7 @@ ALGORITHMS: dict[str, type[LearningAlgorithm]] = {
     "bayes-optimal": BayesOptimal,
 }
 
-# These need no meta-parameters learned: a person can meta-test them at once.
+# These have no meta-parameters to learn: a person can meta-test them at once.
 HAND_MADE = ("random", "ucb1", "thompson", "bayes-optimal")
 
 __all__ = [

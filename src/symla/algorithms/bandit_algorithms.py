@@ -1,7 +1,7 @@
-"""Learning algorithms made by hand for Bernoulli bandits: what a learned one is measured against.
+"""Hand-made learning algorithms for Bernoulli bandits, the references for learned ones.
 
-They keep what a bandit leaves to keep, pulls and wins of each arm, and ignore observations. Rewards
-must be 0 or 1.
+Their state is the number of pulls and of wins of each arm. They ignore observations. Rewards must
+be 0 or 1.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from symla.core.types import Action, Percept, PRNGKey, Spec
 
 
 class Counts(NamedTuple):
+    """Pulls and wins of each arm."""
+
     pulls: Float[Array, " B"]
     wins: Float[Array, " B"]
 
@@ -26,13 +28,13 @@ def _init_counts(spec: Spec) -> Counts:
 
 
 def _count(counts: Counts, percept: Percept) -> Counts:
-    """Add the last pull. At t = 0 the previous action is all zeros, so nothing is counted."""
+    """Add the last pull. At t = 0 the previous action is all zeros and adds nothing."""
     return Counts(counts.pulls + percept.action, counts.wins + percept.action * percept.reward)
 
 
 @dataclass(frozen=True)
 class UCB1:
-    """Auer et al. 2002: each arm once, then the largest mean + sqrt(2 ln t / pulls)."""
+    """Auer et al. 2002: each arm once, then the arm of the largest mean + sqrt(2 ln t / pulls)."""
 
     def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
         return ()
@@ -52,7 +54,7 @@ class UCB1:
 
 @dataclass(frozen=True)
 class Thompson:
-    """Thompson sampling: a payout of each arm from its Beta(1 + wins, 1 + losses), the best."""
+    """Thompson sampling: the best of payouts drawn from Beta(1 + wins, 1 + losses)."""
 
     def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
         return ()
@@ -69,39 +71,39 @@ class Thompson:
 
 
 class Plan(NamedTuple):
-    """The best arm in every state of knowledge, blocks of (wins0, wins1) one after the other."""
+    """The best arm for all counts of pulls and wins: a block of (wins0, wins1) for each pulls."""
 
     arm: Int[Array, " states"]
-    start: Int[Array, "horizon horizon"]  # [pulls0, pulls1] -> where its block begins
+    start: Int[Array, "horizon horizon"]  # [pulls0, pulls1] -> index of its block in `arm`
 
 
 MAX_HORIZON = 200  # the plan has about horizon^4 / 24 entries
 
 
 def plan(horizon: int) -> Plan:
-    """Solve two independent Bernoulli arms with uniform payouts by backward induction, exactly.
+    """The optimal policy for two independent Bernoulli arms of uniform payouts: backward induction.
 
     V(n, s) = max_i E_i[r + V(n', s')] over pulls n and wins s; the payout of arm i is
     Beta(1 + s_i, 1 + n_i - s_i), so it wins with probability (1 + s_i) / (2 + n_i).
     """
 
-    def value(here, arm_wins, win, lose):
-        """of pulling an arm that has won `arm_wins` times of `here`."""
-        chance = (1.0 + arm_wins) / (2.0 + here)
-        return chance * (1.0 + win) + (1.0 - chance) * lose
+    def value(pulls, wins, after_win, after_loss):
+        """Expected return of pulling an arm that won `wins` of `pulls` times."""
+        chance = (1.0 + wins) / (2.0 + pulls)
+        return chance * (1.0 + after_win) + (1.0 - chance) * after_loss
 
-    later = [np.zeros((n + 1, horizon - n + 1)) for n in range(horizon + 1)]
+    next_values = [np.zeros((n + 1, horizon - n + 1)) for n in range(horizon + 1)]
     blocks: dict[tuple[int, int], np.ndarray] = {}
     for pulled in range(horizon - 1, -1, -1):
-        now = []
+        values = []
         for n0 in range(pulled + 1):
             n1 = pulled - n0
             wins0, wins1 = np.arange(n0 + 1)[:, None], np.arange(n1 + 1)[None, :]
-            first = value(n0, wins0, later[n0 + 1][1:], later[n0 + 1][:-1])
-            second = value(n1, wins1, later[n0][:, 1:], later[n0][:, :-1])
+            first = value(n0, wins0, next_values[n0 + 1][1:], next_values[n0 + 1][:-1])
+            second = value(n1, wins1, next_values[n0][:, 1:], next_values[n0][:, :-1])
             blocks[n0, n1] = second > first
-            now.append(np.maximum(first, second))
-        later = now
+            values.append(np.maximum(first, second))
+        next_values = values
 
     start = np.zeros((horizon, horizon), np.int32)
     sizes = np.array([block.size for block in blocks.values()])
@@ -113,11 +115,11 @@ def plan(horizon: int) -> Plan:
 
 @dataclass(frozen=True)
 class BayesOptimal:
-    """The best possible play of two arms, knowing the prior their payouts come from.
+    """The optimal policy for two arms, given the prior distribution of their payouts.
 
-    Independent uniform payouts: an exact dynamic programme over `horizon` pulls, greedy after it.
-    Dependent payouts p1 = 1 - p0: greedy on the posterior, which is optimal by symmetry, since a
-    pull of either arm tells the same. Raises SettingError unless 1 <= horizon <= 200.
+    Independent uniform payouts: exact dynamic programming over `horizon` pulls, then greedy.
+    Dependent payouts p1 = 1 - p0: greedy on the posterior, which is optimal because a pull of
+    either arm gives the same information. Raises SettingError unless 1 <= horizon <= 200.
     """
 
     horizon: int = 100
@@ -136,7 +138,7 @@ class BayesOptimal:
     def init_state(self, params: Plan | tuple[()], key: PRNGKey, spec: Spec) -> Counts:
         if spec.action_size != 2:
             raise SizeError(
-                f"bayes-optimal play is known for two arms, and this environment has "
+                f"bayes-optimal is for bandits of two arms, and this environment has "
                 f"{spec.action_size}: take thompson or ucb1"
             )
         return _init_counts(spec)

@@ -1,4 +1,4 @@
-"""The protocols of a learning algorithm. Of an environment it knows the `Spec` alone."""
+"""The protocols of a learning algorithm. All that it knows of an environment is the `Spec`."""
 
 from typing import Protocol, runtime_checkable
 
@@ -19,26 +19,26 @@ class LearningAlgorithm(Protocol):
         ...
 
     def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> State:
-        """What one lifetime starts from. Raises SizeError if `params` cannot take `spec`."""
+        """The initial state of one lifetime. Raises SizeError if `params` do not fit `spec`."""
         ...
 
     def step(
         self, params: Params, state: State, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, State]:
-        """Learn from the percept and act."""
+        """Learn from the percept and choose an action. Returns it, and the new state."""
         ...
 
 
 @runtime_checkable
 class Differentiable(Protocol):
-    """A learning algorithm through whose lifetimes a gradient can be taken."""
+    """A learning algorithm whose lifetimes have a gradient with respect to its meta-parameters."""
 
     def differentiable(self) -> LearningAlgorithm:
-        """The same one, in a form that JAX can differentiate."""
+        """The same algorithm, in a form that JAX can differentiate."""
         ...
 
     def update(
         self, params: Params, state: State, percept: Percept
     ) -> tuple[Float[Array, " B"], State]:
-        """Learn from the percept. Returns the logits of the actions, and the state."""
+        """Learn from the percept. Returns the logits of the actions, and the new state."""
         ...

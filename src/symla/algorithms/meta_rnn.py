@@ -1,4 +1,4 @@
-"""MetaRNN (RL^2): one LSTM that reads everything and keeps its state across episodes."""
+"""MetaRNN (RL^2; Duan et al. 2016, Wang et al. 2016): one LSTM with state across episodes."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,21 +14,25 @@ from symla.core.types import Action, Percept, PRNGKey, Spec
 
 
 class MetaRNNParams(NamedTuple):
+    """The meta-parameters: all weights of the network."""
+
     lstm: LSTM
-    readout: Linear
+    readout: Linear  # N -> B, the logits
 
 
 class MetaRNNState(NamedTuple):
+    """The state of the LSTM."""
+
     hidden: Float[Array, " N"]
     cell: Float[Array, " N"]
 
 
 @dataclass(frozen=True)
 class MetaRNN:
-    """The black box without symmetries that the paper compares SymLA with.
+    """The network without symmetries that the paper compares SymLA with.
 
-    Input: observation, previous action (one-hot), reward, done. Its weights belong to one number
-    of observations and actions, in one order. Raises SettingError for a size below 1.
+    Input: observation, previous action (one-hot), reward, done. Its weights fit one number of
+    observations and of actions. Raises SettingError for a size below 1.
     """
 
     hidden_size: int = 64  # N
@@ -68,7 +72,7 @@ class MetaRNN:
     def update(
         self, params: MetaRNNParams, state: MetaRNNState, percept: Percept
     ) -> tuple[Float[Array, " B"], MetaRNNState]:
-        """Returns the logits and the state."""
+        """Returns the logits and the new state."""
         scalars = jnp.stack([percept.reward, percept.done])
         inputs = jnp.concatenate([percept.observation, percept.action, scalars])
         hidden, cell = lstm(params.lstm, state.hidden, state.cell, inputs)

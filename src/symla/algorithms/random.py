@@ -1,4 +1,4 @@
-"""The learner that does not learn: what every other one must beat."""
+"""Uniformly random actions, the lower baseline."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from symla.core.types import Action, Percept, PRNGKey, Spec
 
 @dataclass(frozen=True)
 class Random:
-    """Every action with equal probability, forever."""
+    """Every action with equal probability. It does not learn."""
 
     def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
         return ()

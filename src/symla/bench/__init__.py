@@ -1,4 +1,4 @@
-"""How fast it is: environment steps per second beside the literal formulation of the paper.
+"""Speed: environment steps per second, compared with the literal formulation of the paper.
 
-No jax is imported until something is measured.
+jax is imported only when something is measured.
 """

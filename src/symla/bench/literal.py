@@ -1,7 +1,7 @@
-"""SymLA as the paper's appendix writes it: what the other forms are measured against.
+"""SymLA as in the paper's appendix: the formulation that the others are compared with.
 
-One function ticks one weight: its inputs are concatenated, an ordinary LSTM cell reads them, and
-two messengers speak for this weight alone. `vmap` makes it a layer; messages are averaged after.
+One function updates one weight: it concatenates the weight's inputs for an ordinary LSTM cell and
+computes the weight's own two messages. `vmap` makes it a layer, whose messages are then averaged.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class LiteralSymLA:
         return self._reference.init_params(key, spec)
 
     def init_state(self, params: Weights, key: PRNGKey, spec: Spec) -> Layer:
-        """Silent messages and LSTM states that are zero."""
+        """Messages and LSTM states of zeros."""
         (layer,) = self._reference.init_state(params, key, spec)
         return layer
 
@@ -51,7 +51,7 @@ class LiteralSymLA:
     def update(
         self, params: Weights, state: Layer, percept: Percept
     ) -> tuple[Float[Array, " B"], Layer]:
-        """The logits and the new state."""
+        """Returns the logits and the new state."""
         # [message from b, observation, message from a, previous action, reward, done]
         rows = jnp.concatenate([params.below, params.above, params.shared])
         cell = LSTM(rows, params.recurrent, params.bias)

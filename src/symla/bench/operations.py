@@ -1,23 +1,23 @@
-"""What one environment step costs in floating-point operations, as each formulation executes it.
+"""Floating-point operations of one environment step, as each formulation executes it.
 
-A multiply-add counts two, a tanh or sigmoid one. So these are lower bounds: a tanh is about
-twenty additions and products in a processor without an instruction for it.
+A multiply-add counts as two, a tanh or sigmoid as one. So these are lower bounds: a tanh takes
+about twenty additions and products on a processor without an instruction for it.
 """
 
 from symla.bench.shapes import Shape
 
 MESSAGE, TICKS = 8, 2  # M and the micro ticks, the defaults of both learning algorithms
 
-CELL = 9  # an LSTM unit after its gates' sums: 5 functions, c' = f c + i g, h' = o tanh(c')
+CELL = 9  # operations of an LSTM unit after its gates' sums: 5 functions, f c + i g, o tanh(c')
 
 
 def lstm_ticks(shape: Shape) -> int:
-    """In one environment step."""
+    """LSTM updates in one environment step."""
     return shape.observations * shape.actions * TICKS
 
 
 def literal(shape: Shape) -> int:
-    """Every weight projects its own concatenated inputs each tick, and sends its own messages."""
+    """Operations where every weight projects its own inputs each tick and computes its messages."""
     N, inputs = shape.hidden, 2 * (MESSAGE + 1) + 2
     tick = 2 * (inputs + N) * 4 * N + 2 * 4 * N + CELL * N
     messages = 2 * (2 * N * MESSAGE + MESSAGE) + 2 * MESSAGE
@@ -25,7 +25,7 @@ def literal(shape: Shape) -> int:
 
 
 def factored(shape: Shape) -> int:
-    """Inputs are projected once a neuron and step; states are averaged before they are sent."""
+    """Operations where each input is projected once a step, and messages are of averaged states."""
     A, B, N = shape.observations, shape.actions, shape.hidden
     projections = (A + B) * 2 * (MESSAGE + 1) * 4 * N + 2 * 2 * 4 * N + B * 4 * N
     tick = 2 * N * 4 * N + 4 * N + CELL * N

@@ -1,10 +1,10 @@
-"""Where the time of an update goes: parts of it are removed one after the other, and timed again.
+"""The time of each part of an update, by removing one part after the other and timing the rest.
 
-What an update gets faster by when a part is removed is that part's time. Hence the parts sum to
-the whole, and what XLA had fused into a part is counted with it. The ticks take as many times what
-the last one of a step does; the remainder of the layer update is done once a step: the input
-projections, and with them messages and moving the state. The rest is what remains of a
-lifetime: choosing actions, adding up rewards, the loop itself.
+The time of a part is the time saved by removing it. Hence the parts sum to the whole, and
+operations that XLA fuses with a part are counted with it. The time of all micro ticks is that of
+the last one times their number. What the layer update does once a step is counted as input
+projections; it includes messages and copies of the state. The rest of a lifetime is choosing
+actions, adding rewards, and the loop itself.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from symla.algorithms import SymLA
 from symla.algorithms.base import LearningAlgorithm
-from symla.bench.measure import Stopwatch, lifetimes, training
+from symla.bench.measure import Timer, lifetimes_timer, training
 from symla.bench.operations import TICKS
 from symla.bench.shapes import Shape
 from symla.core.distributions import sample_action
@@ -27,23 +27,28 @@ from symla.training.generation import Training
 LAST_TICK = "the last micro tick of a step"
 
 
-def without_parts(shape: Shape, whole: Training) -> dict[str, Stopwatch]:
-    """By the name of what is missing, besides all that is missing in those before it."""
+def without_parts(shape: Shape, whole: Training) -> dict[str, Timer]:
+    """Timers by the part that they omit, in addition to the parts omitted by those before."""
     (environment,) = whole.environments
-    calm, still = SameNumbers(environment), Still(environment)
-    idle, fewer = Repeat(NoTick(shape.hidden)), replace(whole.algorithm, micro_ticks=TICKS - 1)
+    fixed_key, constant = FixedKeyEnvironment(environment), ConstantEnvironment(environment)
+    no_lstm = FixedKeyAlgorithm(NoLSTM(shape.hidden))
+    one_tick_less = FixedKeyAlgorithm(replace(whole.algorithm, micro_ticks=TICKS - 1))
+
+    def timer(algorithm: LearningAlgorithm, environment: Environment) -> Timer:
+        return lifetimes_timer(training(shape, algorithm, environment))
+
     return {
-        "ES arithmetic": lifetimes(whole),
-        "random numbers": lifetimes(training(shape, Repeat(whole.algorithm), calm)),
-        LAST_TICK: lifetimes(training(shape, Repeat(fewer), calm)),
-        "input projections": lifetimes(training(shape, idle, calm)),
-        "environment": lifetimes(training(shape, idle, still)),
+        "ES arithmetic": lifetimes_timer(whole),
+        "random numbers": timer(FixedKeyAlgorithm(whole.algorithm), fixed_key),
+        LAST_TICK: timer(one_tick_less, fixed_key),
+        "input projections": timer(no_lstm, fixed_key),
+        "environment": timer(no_lstm, constant),
     }
 
 
-def split(whole: Stopwatch, without: Mapping[str, Stopwatch]) -> dict[str, float]:
-    """Seconds of an update that each part takes."""
-    seconds = [watch.seconds for watch in (whole, *without.values())]
+def split(whole: Timer, without: Mapping[str, Timer]) -> dict[str, float]:
+    """Seconds of each part of an update, from the timers of `without_parts`."""
+    seconds = [timer.seconds for timer in (whole, *without.values())]
     parts = {name: before - after for name, before, after in zip(without, seconds, seconds[1:])}
     tick = TICKS * parts.pop(LAST_TICK)
     parts["input projections"] -= tick - tick / TICKS
@@ -51,8 +56,8 @@ def split(whole: Stopwatch, without: Mapping[str, Stopwatch]) -> dict[str, float
 
 
 @dataclass(frozen=True)
-class Repeat:
-    """A learning algorithm that draws the same random numbers all the time, so that none are."""
+class FixedKeyAlgorithm:
+    """A learning algorithm with a constant key, whose random numbers XLA computes only once."""
 
     algorithm: LearningAlgorithm
 
@@ -69,10 +74,10 @@ class Repeat:
 
 
 @dataclass(frozen=True)
-class SameNumbers:
-    """An environment whose random numbers are drawn once a lifetime: they are part of its task.
+class FixedKeyEnvironment:
+    """An environment that draws its random numbers once a lifetime, as part of its task.
 
-    Not once for all, or lifetimes that share a candidate would be the same, and computed once.
+    With the same numbers in all lifetimes, XLA would compute those of a candidate only once.
     """
 
     environment: Environment
@@ -95,8 +100,8 @@ class SameNumbers:
 
 
 @dataclass(frozen=True)
-class NoTick:
-    """SymLA without its LSTMs: logits that follow from whatever it perceives."""
+class NoLSTM:
+    """SymLA without its LSTMs: the logits depend on the percept directly."""
 
     hidden_size: int
 
@@ -104,20 +109,20 @@ class NoTick:
         return SymLA(self.hidden_size).init_params(key, spec)
 
     def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> Float[Array, " B"]:
-        # Of each lifetime its own, or XLA would compute all of them once.
+        # Different in each lifetime, or XLA would compute all lifetimes as one.
         return jax.random.normal(key, (spec.action_size,)) + params.bias[0]
 
     def step(
         self, params: Params, state: State, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, State]:
-        heard = jnp.sum(percept.observation) + percept.reward + percept.done
-        logits = 0.5 * (state + percept.action + heard)
+        inputs = jnp.sum(percept.observation) + percept.reward + percept.done
+        logits = 0.5 * (state + percept.action + inputs)
         return sample_action(key, logits), logits
 
 
 @dataclass(frozen=True)
-class Still:
-    """An environment of the same sizes where nothing ever happens."""
+class ConstantEnvironment:
+    """An environment of the same sizes with constant observations, whose episodes never end."""
 
     environment: Environment
 
@@ -133,6 +138,6 @@ class Still:
 
     def step(self, key: PRNGKey, task: tuple[()], state: tuple[()], action: Action) -> Timestep:
         never = jnp.zeros((), bool)
-        # What it earns follows from the action, or there would be no lifetime to live.
+        # The reward depends on the action, or XLA would remove the computation of actions.
         reward = action.astype(jnp.float32)
         return Timestep((), jnp.ones(self.spec.observation_size), reward, never, never)

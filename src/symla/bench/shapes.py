@@ -1,4 +1,4 @@
-"""What is measured: the shapes, and the options of the command line. No jax: --help is at once."""
+"""The shapes to measure, and the command's options. Imports no jax, so that --help is immediate."""
 
 import re
 from dataclasses import dataclass, fields, replace
@@ -11,7 +11,7 @@ DEFAULT_SHAPES = ("4x2", "16x4", "75x4", "1x2")
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that set the pace of an update."""
+    """The sizes that determine the time of an update."""
 
     observations: int  # A
     actions: int  # B
@@ -22,6 +22,7 @@ class Shape:
 
     @property
     def name(self) -> str:
+        """Observations x actions, such as "4x2"."""
         return f"{self.observations}x{self.actions}"
 
     @property
@@ -45,8 +46,8 @@ TABLE = {
 class BenchOptions:
     """Measure environment steps per second of whole updates: noise, lifetimes, gradient, Adam.
 
-    Ours against the factored form in plain JAX and the literal formulation of the paper, taking
-    turns in one run; and where the time of ours goes.
+    Compares symla with its factored formulation in plain JAX and with the literal formulation of
+    the paper, timed in turns in one run. Also reports the time of each part of an update.
     """
 
     shapes: tuple[str, ...] = DEFAULT_SHAPES
@@ -67,7 +68,7 @@ class BenchOptions:
     """Steps of a lifetime. At least 1. Default: 100."""
 
     def build(self) -> list[Shape]:
-        """The shapes. Raises SettingError for what is no shape, or a setting outside its range."""
+        """The shapes. Raises SettingError for a wrong name or a setting outside its range."""
         require(self.repeats >= 1, f"repeats must be at least 1, got {self.repeats}")
         sizes = {field.name for field in fields(Shape)} & {field.name for field in fields(self)}
         chosen = {size: getattr(self, size) for size in sizes if getattr(self, size) is not None}

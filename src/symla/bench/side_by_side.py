@@ -1,4 +1,4 @@
-"""`symla bench`: all shapes one after the other, as tables and as JSON."""
+"""`symla bench`: measures one shape after the other; prints tables and returns rows for JSON."""
 
 import os
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from symla.bench.measure import (
     LITERAL,
     OURS,
     SHARDED,
-    Peak,
-    Stopwatch,
+    PeakFlops,
+    Timer,
     formulations,
     measure,
-    one_program,
-    updates,
+    single_program_timer,
+    updates_timer,
 )
 from symla.bench.parts import split, without_parts
 from symla.bench.shapes import Shape
 from symla.report.terminal import print_table
 from symla.runtime.provenance import provenance
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # one formulation of one shape
 
 HEADER = (
     *("formulation", "env-steps/s", "slowest .. fastest", "LSTM ticks/s", "GFLOP/s"),
@@ -35,40 +35,40 @@ HEADER = (
 
 
 def bench(shapes: Sequence[Shape], repeats: int, console: Console) -> list[Row]:
-    """Measure and show every shape; the rows of the JSON file."""
+    """Measure and print every shape. Returns the rows of the JSON file."""
     where = provenance()
     print(f"{where['hardware']}, {len(jax.devices())} devices, jax {where['jax']}, {_load()}")
     print(f"revision {where['revision']}")
-    rows, peak = [], Peak()
+    rows, peak = [], PeakFlops()
     for shape in shapes:
-        watches = stopwatches(shape)
-        without = without_parts(shape, watches[OURS].training)
-        measure([peak, *watches.values(), *without.values()], repeats)
-        own = [row(shape, name, watches, peak.flops) for name in watches]
-        own[0]["seconds_of_parts"] = split(watches[OURS], without)
-        show(shape, own, peak.flops, console)
-        rows += [{**r, **where} for r in own]
+        timers = formulation_timers(shape)
+        without = without_parts(shape, timers[OURS].training)
+        measure([peak, *timers.values(), *without.values()], repeats)
+        shape_rows = [row(shape, name, timers, peak.flops) for name in timers]
+        shape_rows[0]["seconds_of_parts"] = split(timers[OURS], without)
+        show(shape, shape_rows, peak.flops, console)
+        rows += [{**r, **where} for r in shape_rows]
     return rows
 
 
-def stopwatches(shape: Shape) -> dict[str, Stopwatch]:
-    """The literal formulation twice: `vmap` and `jit` alone, and spread over devices as ours is."""
+def formulation_timers(shape: Shape) -> dict[str, Timer]:
+    """By name. The literal formulation twice: as one program, and sharded over devices as ours."""
     trainings = formulations(shape)
     return {
-        OURS: updates(trainings[OURS]),
-        FACTORED: updates(trainings[FACTORED], "plain"),
-        LITERAL: one_program(trainings[LITERAL]),
-        SHARDED: updates(trainings[LITERAL], "plain"),
+        OURS: updates_timer(trainings[OURS]),
+        FACTORED: updates_timer(trainings[FACTORED], "plain"),
+        LITERAL: single_program_timer(trainings[LITERAL]),
+        SHARDED: updates_timer(trainings[LITERAL], "plain"),
     }
 
 
-def row(shape: Shape, name: str, watches: dict[str, Stopwatch], highest: float) -> Row:
-    """One formulation of one shape. Rates are per second, sizes as in `Shape`."""
-    watch = watches[name]
+def row(shape: Shape, name: str, timers: dict[str, Timer], peak: float) -> Row:
+    """One formulation of one shape. `peak` is in floating-point operations per second."""
+    timer = timers[name]
     fused = name == OURS and kernel_report()["backend"] == "fused"
     literal = name in (LITERAL, SHARDED)
     count = operations.literal if literal else operations.factored
-    rate = shape.steps / watch.seconds
+    rate = shape.steps / timer.seconds
     flops = rate * count(shape)
     return {
         "shape": shape.name,
@@ -80,25 +80,25 @@ def row(shape: Shape, name: str, watches: dict[str, Stopwatch], highest: float) 
         "sharded": name != LITERAL,
         "backend": "fused" if fused else "plain",
         "env_steps_per_second": rate,
-        "seconds_per_update": watch.seconds,
-        "share_of_peak": flops / highest,
-        "spread": [shape.steps / max(watch.timings), shape.steps / min(watch.timings)],
+        "seconds_per_update": timer.seconds,
+        "share_of_peak": flops / peak,
+        "spread": [shape.steps / max(timer.timings), shape.steps / min(timer.timings)],
         "lstm_ticks_per_second": rate * operations.lstm_ticks(shape),
         "flops_per_second": flops,
-        "peak_flops_per_second": highest,
-        "ratio_to_literal": watches[LITERAL].seconds / watch.seconds,
-        "ratio_to_sharded_literal": watches[SHARDED].seconds / watch.seconds,
-        "compile_seconds": watch.compile_seconds,
-        "repeats": len(watch.timings),
+        "peak_flops_per_second": peak,
+        "ratio_to_literal": timers[LITERAL].seconds / timer.seconds,
+        "ratio_to_sharded_literal": timers[SHARDED].seconds / timer.seconds,
+        "compile_seconds": timer.compile_seconds,
+        "repeats": len(timer.timings),
         "devices": len(jax.devices()),
     }
 
 
-def show(shape: Shape, rows: Sequence[Row], highest: float, console: Console) -> None:
-    """The table of one shape, and where the time of ours goes."""
+def show(shape: Shape, rows: Sequence[Row], peak: float, console: Console) -> None:
+    """Print the table of one shape, and the time of each part of our update."""
     print(
         f"\n{shape.name}: N {shape.hidden}, population {shape.population}, lifetimes "
-        f"{shape.lifetimes}, length {shape.length}; peak {highest / 1e9:.0f} GFLOP/s"
+        f"{shape.lifetimes}, length {shape.length}; peak {peak / 1e9:.0f} GFLOP/s"
     )
     print_table(console, HEADER, [_cells(r) for r in rows])
     total = rows[0]["seconds_per_update"]
@@ -123,5 +123,5 @@ def _cells(row: Row) -> list[str]:
 
 
 def _load() -> str:
-    """How busy the machine is besides: others slow down what is measured."""
+    """The system's load average: other processes slow down what is measured."""
     return f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"

@@ -1,4 +1,4 @@
-"""Cheap environments to measure in: what is timed should be learning."""
+"""Environments that cost little, so that the time of learning is measured."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,13 +12,17 @@ from symla.environments import Environment, IndependentBandit
 
 
 def environment_of(observations: int, actions: int) -> Environment:
-    """One of that shape: a bandit, CartPole, or a synthetic one."""
+    """An environment of that shape: a bandit, CartPole or a synthetic one."""
     if observations == 1:
         return IndependentBandit(actions)
-    return CartPole() if (observations, actions) == (4, 2) else Drift(observations, actions)
+    if (observations, actions) == (4, 2):
+        return CartPole()
+    return SyntheticEnvironment(observations, actions)
 
 
-class Cart(NamedTuple):
+class CartState(NamedTuple):
+    """The state of CartPole."""
+
     motion: Float[Array, " 4"]  # position, its velocity, angle, its velocity: m, m/s, rad, rad/s
     step: Int[Array, ""]
 
@@ -36,36 +40,40 @@ class CartPole:
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()
 
-    def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[Cart, Observation]:
+    def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[CartState, Observation]:
         motion = jax.random.uniform(key, (4,), minval=-0.05, maxval=0.05)
-        return Cart(motion, jnp.zeros((), jnp.int32)), motion
+        return CartState(motion, jnp.zeros((), jnp.int32)), motion
 
-    def step(self, key: PRNGKey, task: tuple[()], state: Cart, action: Action) -> Timestep:
+    def step(self, key: PRNGKey, task: tuple[()], state: CartState, action: Action) -> Timestep:
         gravity, pole, total, half_length, tau = 9.8, 0.1, 1.1, 0.5, 0.02
-        _, velocity, angle, spin = state.motion
+        _, velocity, angle, angular_velocity = state.motion
         force = jnp.where(action == 1, 10.0, -10.0)
         cos, sin = jnp.cos(angle), jnp.sin(angle)
-        pull = (force + pole * half_length * spin**2 * sin) / total
-        turn = (gravity * sin - cos * pull) / (half_length * (4 / 3 - pole * cos**2 / total))
-        push = pull - pole * half_length * turn * cos / total
-        motion = state.motion + tau * jnp.stack([velocity, push, spin, turn])
+        without_pole = (force + pole * half_length * angular_velocity**2 * sin) / total
+        inertia = half_length * (4 / 3 - pole * cos**2 / total)
+        angular_acceleration = (gravity * sin - cos * without_pole) / inertia
+        acceleration = without_pole - pole * half_length * angular_acceleration * cos / total
+        change = jnp.stack([velocity, acceleration, angular_velocity, angular_acceleration])
+        motion = state.motion + tau * change
         fell = (jnp.abs(motion[0]) > 2.4) | (jnp.abs(motion[2]) > 12 * jnp.pi / 180)
         step = state.step + 1
         ended = step >= self.episode_length
-        return Timestep(Cart(motion, step), motion, jnp.ones(()), fell, ended & ~fell)
+        return Timestep(CartState(motion, step), motion, jnp.ones(()), fell, ended & ~fell)
 
 
-class Phases(NamedTuple):
+class PhaseState(NamedTuple):
+    """The state of SyntheticEnvironment."""
+
     phase: Float[Array, " A"]  # in [0, 1)
     step: Int[Array, ""]
 
 
 @dataclass(frozen=True)
-class Drift:
-    """Observations wander, each at the task's own speed; an action earns what it points at.
+class SyntheticEnvironment:
+    """Observations change at constant speeds, the task; action b earns observation b mod A.
 
-    Observation a is 2 x_a - 1, x_a <- x_a + speed_a modulo 1; action b earns observation b mod A.
-    An episode starts anywhere, from one random number, and is cut after `episode_length` steps.
+    Observation a is 2 x_a - 1, where x_a <- x_a + speed_a modulo 1. One random number determines
+    where an episode starts. It is truncated after `episode_length` steps.
     """
 
     observations: int
@@ -79,20 +87,21 @@ class Drift:
     def sample_task(self, key: PRNGKey) -> Float[Array, " A"]:
         return jax.random.uniform(key, (self.observations,))
 
-    def reset(self, key: PRNGKey, task: Float[Array, " A"]) -> tuple[Phases, Observation]:
+    def reset(self, key: PRNGKey, task: Float[Array, " A"]) -> tuple[PhaseState, Observation]:
         golden = 0.6180339887498949 * jnp.arange(self.observations, dtype=jnp.float32)
         phase = _wrap(golden + jax.random.uniform(key))
-        return Phases(phase, jnp.zeros((), jnp.int32)), 2.0 * phase - 1.0
+        return PhaseState(phase, jnp.zeros((), jnp.int32)), 2.0 * phase - 1.0
 
     def step(
-        self, key: PRNGKey, task: Float[Array, " A"], state: Phases, action: Action
+        self, key: PRNGKey, task: Float[Array, " A"], state: PhaseState, action: Action
     ) -> Timestep:
-        seen = 2.0 * state.phase - 1.0
+        observation = 2.0 * state.phase - 1.0
+        index = jnp.arange(observation.size)
         # A sum over a mask: under vmap a gather would cost more than the rest of the step.
-        reward = jnp.sum(jnp.where(jnp.arange(seen.size) == action % seen.size, seen, 0.0))
+        reward = jnp.sum(jnp.where(index == action % index.size, observation, 0.0))
         phase, step = _wrap(state.phase + task), state.step + 1
         never, ended = jnp.zeros((), bool), step >= self.episode_length
-        return Timestep(Phases(phase, step), 2.0 * phase - 1.0, reward, never, ended)
+        return Timestep(PhaseState(phase, step), 2.0 * phase - 1.0, reward, never, ended)
 
 
 def _wrap(x: Float[Array, " A"]) -> Float[Array, " A"]:

@@ -1,1 +1,1 @@
-"""Gymnasium's environments, held by processes of their own. Nothing here imports jax."""
+"""Environments of Gymnasium, run in processes of their own. Nothing here imports jax."""

@@ -1,4 +1,4 @@
-"""An environment of Gymnasium, by its id: found here, made in the processes of a `Pool`."""
+"""An environment of Gymnasium, by its id: looked up here, made in the processes of a `Pool`."""
 
 import math
 import os
@@ -12,8 +12,10 @@ from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from symla.core.errors import FaultyEnvironmentError, SettingError, UnknownNameError, require
 
-PREFIX = "gymnasium:"
-INSTALL = {"ALE": 'pip install "gymnasium[atari]", then gymnasium:ale_py:ALE/NAME'}
+PREFIX = "gymnasium:"  # of a name that a person types
+INSTALL = {  # namespace of ids -> how to get them
+    "ALE": 'pip install "gymnasium[atari]", then gymnasium:ale_py:ALE/NAME',
+}
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,20 @@ class GymnasiumEnvironment:
 
     @property
     def name(self) -> str:
+        """As a person types it."""
         return PREFIX + self.id
 
     @property
     def module(self) -> str | None:
+        """The module that registers the environment; None if Gymnasium does."""
         return self.id.rpartition(":")[0] or None
 
     def find(self) -> EnvSpec:
-        """Raises UnknownNameError, FaultyEnvironmentError for a module that cannot be imported."""
+        """The registered spec.
+
+        Raises UnknownNameError; SettingError for a version that Gymnasium no longer has;
+        FaultyEnvironmentError for a module that cannot be imported.
+        """
         if self.module:
             self._import(self.module)
         name = self.id.rpartition(":")[2]
@@ -52,14 +60,14 @@ class GymnasiumEnvironment:
         except gymnasium.error.DeprecatedEnv as error:
             raise SettingError(f"{self.name}: {error}") from error
         except gymnasium.error.Error as error:
-            raise _Unknown(self.name, name, str(error)) from error
+            raise _UnknownIdError(self.name, name, str(error)) from error
         if isinstance(spec.entry_point, str) and spec.entry_point.startswith("__main__:"):
             return replace(spec, entry_point=load_env_creator(spec.entry_point))
         return spec
 
     def _import(self, module: str) -> None:
         if os.getcwd() not in sys.path:
-            sys.path.append(os.getcwd())  # where somebody's own environment most often lies
+            sys.path.append(os.getcwd())  # where a person's own environment usually is
         try:
             import_module(module)
         except ModuleNotFoundError as error:
@@ -73,8 +81,8 @@ class GymnasiumEnvironment:
             ) from error
 
 
-class _Unknown(UnknownNameError):
-    """No such id: the nearest ones and Gymnasium's own words; all of them would fill a screen."""
+class _UnknownIdError(UnknownNameError):
+    """No such id. Lists the nearest ids alone, because Gymnasium has hundreds, and its message."""
 
     def __init__(self, full: str, name: str, advice: str):
         known = [i for i in gymnasium.registry if "/" not in i or "/" in name]

@@ -1,8 +1,8 @@
-"""Environments of Gymnasium in processes, watched from here: whatever they do, a message names it.
+"""Environments of Gymnasium in worker processes; an error names the environment and the step.
 
-Threads cannot stop code that hangs and signals do not reach code in C, so there are processes. They
-are fresh interpreters, because a fork of a process that has used jax may lock up, and because
-starting them runs nothing of the person's own script again.
+Threads cannot stop code that hangs, and Python's signal handlers do not run during code in C;
+processes can be killed. They are new interpreters, because the fork of a process that has used jax
+may deadlock, and because multiprocessing's spawn would run the person's own script again.
 """
 
 import os
@@ -20,37 +20,40 @@ import cloudpickle
 import numpy as np
 
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.bridge.worker import Busy, Fault, Request
+from symla.bridge.worker import CallRecord, Fault, Request
+from symla.core.cpu import available_cores
 from symla.core.errors import FaultyEnvironmentError, SettingError
 
-START = "from symla.bridge.worker import main; main({}, {})"
-START_SECONDS = 300.0
-CLOSE_SECONDS = 5.0
-PER_PROCESS = 8  # environments at least, before there is a further process to start and to talk to
-LOOKS = 20  # in a time limit: counted, so that a machine put to sleep is not a hang
+PROGRAM = "from symla.bridge.worker import main; main({}, {})"  # of a worker
+START_SECONDS = 300.0  # for a worker to start
+CLOSE_SECONDS = 5.0  # for it to close its environments
+PER_PROCESS = 8  # environments in a worker before another one is worth its start and its messages
+# Polls in a time limit. They are counted instead of the clock's seconds, so that the sleep of a
+# suspended machine does not count as a hang.
+POLLS = 20
 
 
 class Pool:
-    """Environments of one kind, one a seed. Use it in `with`: it ends its processes.
+    """Copies of one environment, one per seed, stepped together. A context manager.
 
-    `observation_size` and `action_size` are known once it is there. Raises SettingError for spaces
-    that no agent takes, UnknownNameError, and FaultyEnvironmentError for all that an environment
-    does wrong, then and later.
+    Attributes `observation_size` and `action_size`. `first` is the number of the first lifetime in
+    messages, from 0. Raises SettingError for spaces that are not supported, UnknownNameError, and
+    FaultyEnvironmentError, here and in every method, for what an environment does wrong.
     """
 
     def __init__(self, environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0):
         self.environment, self.seeds, self.first = environment, list(seeds), first
         self.steps = 0  # finished
-        spec = _packed(environment)
-        processes = min(_cores(), -(-len(self.seeds) // PER_PROCESS))
+        spec = _pickled_spec(environment)
+        processes = min(available_cores(), -(-len(self.seeds) // PER_PROCESS))
         self.parts = np.array_split(np.arange(len(self.seeds)), processes)
-        self.workers: list[_Worker] = []
+        self.workers: list[_WorkerProcess] = []
         try:
-            self.workers.extend(_Worker() for _ in self.parts)  # all start at the same time
+            self.workers.extend(_WorkerProcess() for _ in self.parts)  # all start at the same time
             requests = [Request(spec, environment.module, len(part)) for part in self.parts]
             for worker in self.workers:
                 worker.wait_until_ready()
-            self.observation_size, self.action_size = self._ask("make", requests)[0]
+            self.observation_size, self.action_size = self._call_all("make", requests)[0]
         except BaseException:
             self.close(now=True)
             raise
@@ -58,17 +61,21 @@ class Pool:
     def reset(self) -> np.ndarray:
         """First observations, each environment with its own seed."""
         self.steps = 0
-        answers = self._ask("reset", [[self.seeds[i] for i in part] for part in self.parts])
+        answers = self._call_all("reset", [[self.seeds[i] for i in part] for part in self.parts])
         return np.concatenate(answers)
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, ...]:
+    def step(self, actions: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, ...]:
         """Observations, rewards, terminated, truncated. Where an episode ended, the observation is
-        the first one of the next."""
-        answers = self._ask("step", [actions[part] for part in self.parts])
+        the first one of the next, which begins with that environment's number of `seeds`."""
+        answers = self._call_all("step", [(actions[part], seeds[part]) for part in self.parts])
         self.steps += 1
-        return tuple(map(np.concatenate, zip(*answers)))
+        observation, reward, terminated, truncated = map(np.concatenate, zip(*answers))
+        for index in np.flatnonzero(terminated | truncated):
+            self.seeds[index] = int(seeds[index])
+        return observation, reward, terminated, truncated
 
     def close(self, now: bool = False) -> None:
+        """End the processes; with `now` without closing the environments first."""
         for worker in self.workers:
             worker.close(now)
 
@@ -78,24 +85,25 @@ class Pool:
     def __exit__(self, kind: type | None, *_: Any) -> None:
         self.close(now=kind is not None)
 
-    def _ask(self, what: str, arguments: Sequence[Any]) -> list[Any]:
-        """Ask all, then listen to all, so that they work at the same time."""
+    def _call_all(self, method: str, arguments: Sequence[Any]) -> list[Any]:
+        """Send every worker its request, then collect the answers: they work in parallel."""
         for worker, argument in zip(self.workers, arguments):
-            worker.send(what, argument)
+            worker.send(method, argument)
         answers = [worker.receive(self.environment.time_limit) for worker in self.workers]
         for part, answer in zip(self.parts, answers):
             if isinstance(answer, Fault):
-                raise self._blame(what, int(part[answer.index]), answer)
+                raise self._error(method, int(part[answer.index]), answer)
         return answers
 
-    def _blame(self, what: str, index: int, fault: Fault) -> Exception:
+    def _error(self, method: str, index: int, fault: Fault) -> Exception:
+        """The exception to raise for a fault of environment `index`."""
         name = self.environment.name
         if fault.unsupported:
             return SettingError(f"{name}: {fault.text}")
-        if what == "make":
+        if method == "make":
             error = FaultyEnvironmentError(f"{name} cannot be made: it {fault.text}")
         else:
-            where = f"step {self.steps + 1}" if what == "step" else "its first reset"
+            where = f"step {self.steps + 1}" if method == "step" else "its first reset"
             error = FaultyEnvironmentError(
                 f"{name}: {fault.text}. It was lifetime {self.first + index + 1}, at {where}; "
                 f"seed {self.seeds[index]} (env.reset(seed={self.seeds[index]}))"
@@ -104,43 +112,47 @@ class Pool:
         return error
 
 
-class _Worker:
-    """A process, the pipe to it, and what it is busy with."""
+class _WorkerProcess:
+    """A worker process, the pipe to it, and the record of its current call."""
 
     def __init__(self):
-        self.pipe, theirs = Pipe()
+        self.pipe, worker_end = Pipe()
         with tempfile.TemporaryFile() as shared:
-            shared.truncate(Busy.SIZE)
-            self.busy = Busy(shared.fileno())
-            files = (theirs.fileno(), shared.fileno())
+            shared.truncate(CallRecord.SIZE)
+            self.record = CallRecord(shared.fileno())
+            files = (worker_end.fileno(), shared.fileno())
             path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START.format(*files)],
+                [sys.executable, "-P", "-c", PROGRAM.format(*files)],
                 pass_fds=files,
                 env=os.environ | {"PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,
-                stdout=2,  # what an environment prints is not the result
+                stdout=2,  # stdout is for results, not for what an environment prints
             )
-        theirs.close()
+        worker_end.close()
 
     def wait_until_ready(self) -> None:
+        """Raises FaultyEnvironmentError."""
         if not self.pipe.poll(START_SECONDS) or self._read() != "ready":
-            raise FaultyEnvironmentError("the process that should hold environments did not start")
+            raise FaultyEnvironmentError(
+                "the worker process of the environments did not start: see its messages above"
+            )
 
-    def send(self, what: str, argument: Any) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it is dead, as `receive` will find
-            self.pipe.send((what, argument))
+    def send(self, method: str, argument: Any) -> None:
+        """Send a request. If the process has ended, `receive` reports it."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send((method, argument))
 
     def receive(self, time_limit: float) -> Any:
-        """Its answer, or a Fault if it dies, or is busy with one call for over the time limit."""
-        looks, calls = 0, self.busy.calls
-        while not self.pipe.poll(time_limit / LOOKS):
-            looks += 1
-            if self.busy.calls != calls:
-                looks, calls = 0, self.busy.calls
-            elif looks >= LOOKS:
+        """Its answer, or a Fault if it ends, or if one call takes longer than the time limit."""
+        polls, calls = 0, self.record.calls
+        while not self.pipe.poll(time_limit / POLLS):
+            polls += 1
+            if self.record.calls != calls:
+                polls, calls = 0, self.record.calls
+            elif polls >= POLLS:
                 text = f"did not answer for {time_limit:g} s (--time-limit)"
-                return Fault(self.busy.index, text, "")
+                return Fault(self.record.index, text, "")
         return self._read()
 
     def _read(self) -> Any:
@@ -149,10 +161,10 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             code = self.process.wait()
             how = f"signal {-code}, {signal.strsignal(-code)}" if code < 0 else f"exit code {code}"
-            return Fault(self.busy.index, f"ended its process ({how})", "")
+            return Fault(self.record.index, f"ended its process ({how})", "")
 
     def close(self, now: bool) -> None:
-        """Let it close its environments, for a moment, or not at all."""
+        """End it. Without `now` it has CLOSE_SECONDS to close its environments."""
         self.pipe.close()
         try:
             self.process.wait(0 if now else CLOSE_SECONDS)
@@ -161,16 +173,12 @@ class _Worker:
             self.process.wait()
 
 
-def _packed(environment: GymnasiumEnvironment) -> bytes:
+def _pickled_spec(environment: GymnasiumEnvironment) -> bytes:
+    """Raises FaultyEnvironmentError for an environment that cannot be pickled."""
     try:
         return cloudpickle.dumps(environment.find())
     except (TypeError, pickle.PicklingError) as error:
         raise FaultyEnvironmentError(
-            f"{environment.name} cannot be handed to another process ({error}): put it in a module "
-            "that registers it, and name it gymnasium:MODULE:ID"
+            f"{environment.name} cannot be pickled for another process ({error}): put it in a "
+            "module that registers it, and name it gymnasium:MODULE:ID"
         ) from error
-
-
-def _cores() -> int:
-    """Those this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

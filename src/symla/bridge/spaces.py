@@ -1,6 +1,6 @@
-"""From Gymnasium's spaces to what a learning algorithm knows: vectors of a size, numbered actions.
+"""Converts Gymnasium's spaces to what a learning algorithm uses: vectors and numbered actions.
 
-Room: base layer. No jax: the processes that hold environments use it, and start soon.
+Imports no jax: the processes that run environments use it, and start faster so.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,16 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from symla.core.errors import FaultyEnvironmentError, SettingError, require
 
-MAX_OBSERVATIONS = (
-    4096  # each is a row of LSTMs of SymLA: beyond, a step takes too long to be of use
-)
+# Numbers in an observation. SymLA has a row of LSTMs for each: with more, a step takes too long.
+MAX_OBSERVATIONS = 4096
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class Observations(NamedTuple):
-    """How the observations of a space become vectors."""
+    """How to encode the observations of a space as vectors."""
 
     size: int
-    encode: Callable[[Any], np.ndarray]  # raises FaultyEnvironmentError for one not of the space
+    encode: Callable[[Any], np.ndarray]  # to float32 [size]; raises FaultyEnvironmentError
 
 
 class Actions(NamedTuple):
@@ -33,15 +32,18 @@ class Actions(NamedTuple):
 
 
 def observations(space: Any) -> Observations:
-    """Box flat, and one-hot what counts. Raises SettingError for any other space."""
+    """Flattens Box and MultiBinary; Discrete and MultiDiscrete become one-hot.
+
+    Raises SettingError for any other space, and for one of 0 or over MAX_OBSERVATIONS numbers.
+    """
     if isinstance(space, Box):
-        return _small_enough(space, Observations(int(np.prod(space.shape)), _flat(space)))
+        return _checked_size(space, Observations(int(np.prod(space.shape)), _flat(space)))
     if isinstance(space, Discrete):
-        return _small_enough(space, Observations(int(space.n), _one_hot(space)))
+        return _checked_size(space, Observations(int(space.n), _one_hot(space)))
     if isinstance(space, MultiBinary):
-        return _small_enough(space, Observations(int(np.prod(space.shape)), _flat(space)))
+        return _checked_size(space, Observations(int(np.prod(space.shape)), _flat(space)))
     if isinstance(space, MultiDiscrete):
-        return _small_enough(space, Observations(int(np.sum(space.nvec)), _one_hots(space)))
+        return _checked_size(space, Observations(int(np.sum(space.nvec)), _one_hots(space)))
     raise SettingError(
         f"its observation space is {_name(space)}; supported are Box, Discrete, MultiDiscrete and "
         "MultiBinary. gymnasium.wrappers.FlattenObservation(env) makes a Box of a Dict or a Tuple"
@@ -49,29 +51,30 @@ def observations(space: Any) -> Observations:
 
 
 def actions(space: Any) -> Actions:
-    """Raises SettingError for a space that is not Discrete."""
+    """The actions of a space. Raises SettingError for a space that is not Discrete."""
     if isinstance(space, Discrete):
         return Actions(int(space.n), int(space.start))
     raise SettingError(
-        f"its action space is {_name(space)}; supported is Discrete: an agent chooses one of some "
-        "numbered actions, and never sends numbers without bounds. Wrap the environment in a "
-        "gymnasium.ActionWrapper that maps each number to an action of yours"
+        f"its action space is {_name(space)}; supported is Discrete, because an agent chooses "
+        "one of a fixed number of actions. Wrap the environment in a gymnasium.ActionWrapper that "
+        "maps each number to an action of yours"
     )
 
 
 def reward(number: Any) -> np.float32:
-    """Raises FaultyEnvironmentError for one that is not a finite number of 32 bits."""
+    """A reward as float32. Raises FaultyEnvironmentError if it is not a finite float32 number."""
     try:
         number = float(number)
     except (TypeError, ValueError):
         text = " ".join(repr(number).split())[:100]
         raise FaultyEnvironmentError(f"its reward was {text}, not a number") from None
     if not abs(number) <= FLOAT32_MAX:
-        raise FaultyEnvironmentError(f"its reward was {number}, which nothing can be learned from")
+        raise FaultyEnvironmentError(f"its reward was {number}, not a finite float32 number")
     return np.float32(number)
 
 
-def _small_enough(space: Space, made: Observations) -> Observations:
+def _checked_size(space: Space, made: Observations) -> Observations:
+    """`made`. Raises SettingError if its size is 0 or too large."""
     require(made.size >= 1, f"its observation space {_name(space)} is empty")
     require(
         made.size <= MAX_OBSERVATIONS,
@@ -108,22 +111,22 @@ def _one_hot(space: Discrete) -> Callable[[Any], np.ndarray]:
 def _one_hots(space: MultiDiscrete) -> Callable[[Any], np.ndarray]:
     sizes, first = space.nvec.reshape(-1), space.start.reshape(-1)
     number = np.concatenate([np.arange(n) for n in sizes])
-    of = np.repeat(np.arange(sizes.size), sizes)
+    component = np.repeat(np.arange(sizes.size), sizes)
 
     def encode(observation: Any) -> np.ndarray:
         index = _array(observation, space).reshape(-1) - first
         if not ((index >= 0) & (index < sizes)).all():
             raise FaultyEnvironmentError(f"its observation {observation} is not in {space}")
-        return (number == index[of]).astype(np.float32)
+        return (number == index[component]).astype(np.float32)
 
     return encode
 
 
 def _array(observation: Any, space: Space) -> np.ndarray:
-    """The observation as an array of the declared shape, with whole numbers where declared.
+    """The observation as an array of the declared shape, of integers where declared.
 
-    How many bits they have is let pass, and limits are not checked: environments in wide use break
-    both, and no learner is harmed.
+    The number of bits and the limits are not checked: widely used environments violate both, and
+    learning does not depend on them.
     """
     array = np.asarray(observation)
     if array.dtype.kind not in ("biuf" if space.dtype.kind == "f" else "biu"):
@@ -139,8 +142,8 @@ def _array(observation: Any, space: Space) -> np.ndarray:
 
 def _float32(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.float32:
-        return array.copy()  # some environments write each observation over the last one
-    with np.errstate(over="ignore"):  # too large is infinite, and reported as that
+        return array.copy()  # some environments overwrite the array that they returned
+    with np.errstate(over="ignore"):  # too large becomes infinite, which is reported
         return array.astype(np.float32)
 
 
@@ -150,7 +153,7 @@ def _not_finite(vector: np.ndarray) -> str:
 
 
 def _name(space: Any) -> str:
-    """The space in a line: limits of many numbers fill a screen."""
+    """The space in one line, without the limits of a Box, which can be thousands of numbers."""
     if isinstance(space, Box):
         return f"Box(shape={space.shape}, {space.dtype})"
     text = str(space)

@@ -1,4 +1,4 @@
-"""Whether a C++ kernel runs or plain JAX: the same question for every kernel of the package."""
+"""The choice between a C++ kernel and plain JAX, made in the same way for every kernel."""
 
 import logging
 import os
@@ -12,32 +12,33 @@ from symla.core.compiler import CompilerError
 from symla.core.errors import require
 
 Backend = Literal["auto", "plain", "fused"]
+"""How to compute: with plain JAX, with the fused C++ kernel, or with whichever suits."""
 
 
 def choose_backend(backend: str, compile_kernel: Callable[[], Any]) -> tuple[str, str]:
-    """ "plain" or "fused", and why.
+    """Returns "plain" or "fused", and the reason in words.
 
-    "auto" is what the environment variable SYMLA_KERNEL says, or else fused on a CPU where
-    `compile_kernel` succeeds, and plain elsewhere. Raises SettingError where "fused" is asked for
-    and cannot be had.
+    "auto" takes the value of the environment variable SYMLA_KERNEL; where that is not set, fused
+    on a CPU where `compile_kernel` succeeds, and plain elsewhere. Raises SettingError for an
+    unknown backend, and where "fused" is asked for and not available.
     """
-    who = "backend"
+    source = "backend"  # of the setting, for messages
     if backend == "auto":
-        who, backend = "SYMLA_KERNEL", os.environ.get("SYMLA_KERNEL") or "auto"
+        source, backend = "SYMLA_KERNEL", os.environ.get("SYMLA_KERNEL") or "auto"
     known = get_args(Backend)
-    require(backend in known, f"{who} must be one of {', '.join(known)}, got {backend!r}")
+    require(backend in known, f"{source} must be one of {', '.join(known)}, got {backend!r}")
     if backend == "plain":
-        return "plain", f"{who} asks for it"
-    obstacle = find_obstacle(compile_kernel)
+        return "plain", f"{source} asks for it"
+    unavailable = why_unavailable(compile_kernel)
     if backend == "fused":
-        require(obstacle is None, f"{who} asks for the fused kernel, but {obstacle}")
-        return "fused", f"{who} asks for it"
-    return ("fused", "it is faster") if obstacle is None else ("plain", obstacle)
+        require(unavailable is None, f"{source} asks for the fused kernel, but {unavailable}")
+        return "fused", f"{source} asks for it"
+    return ("fused", "it is faster") if unavailable is None else ("plain", unavailable)
 
 
 @cache
-def find_obstacle(compile_kernel: Callable[[], Any]) -> str | None:
-    """Why the kernel cannot run here; None if it can."""
+def why_unavailable(compile_kernel: Callable[[], Any]) -> str | None:
+    """The reason why the kernel cannot run here; None if it can."""
     if jax.default_backend() != "cpu":
         return f"it runs on CPU only, and JAX uses {jax.default_backend()}"
     try:
@@ -50,7 +51,7 @@ def find_obstacle(compile_kernel: Callable[[], Any]) -> str | None:
 
 @cache
 def _warn(reason: str) -> None:
-    """Once, however many kernels lack a compiler."""
+    """Log the reason. Cached: once, however many kernels cannot be compiled for it."""
     logging.getLogger("symla").warning(
         "the fused kernel is not available, plain JAX runs instead, half as fast: %s", reason
     )

@@ -1,4 +1,5 @@
-// Operands of a call under vmap: their leading axes are those of the result, or 1 where shared.
+// Operands of a call under vmap. Their leading axes are the batch axes of the result; an axis of
+// size 1 is shared by the whole batch.
 
 #pragma once
 
@@ -14,7 +15,7 @@ using Dims = std::vector<int64_t>;
 template <typename T>
 struct Operand {
   T* data;
-  Dims stride;  // in elements, a leading axis each; 0 where shared
+  Dims stride;  // in elements, one per batch axis; 0 where shared
 
   template <typename Buffer>
   Operand(Buffer& buffer, const Dims& batch) : data(buffer.typed_data()) {
@@ -25,6 +26,7 @@ struct Operand {
     for (size_t i = batch.size(); i-- > 0; step *= dims[i]) stride[i] = dims[i] == 1 ? 0 : step;
   }
 
+  // The data of one element of the batch.
   T* at(const Dims& place) const {
     int64_t offset = 0;
     for (size_t i = 0; i < place.size(); ++i) offset += place[i] * stride[i];
@@ -32,7 +34,7 @@ struct Operand {
   }
 };
 
-// All but the last `own` axes of a result are those of vmap.
+// The axes that vmap added: all but the last `own` of the result.
 template <typename Buffer>
 Dims batch_of(const Buffer& result, int own) {
   const auto dims = result.dimensions();
@@ -45,6 +47,7 @@ inline int64_t product(const Dims& dims) {
   return size;
 }
 
+// Moves `place` to the next element of the batch, in row-major order.
 inline void advance(Dims& place, const Dims& batch) {
   for (size_t i = batch.size(); i-- > 0; place[i] = 0)
     if (++place[i] < batch[i]) return;

@@ -1,4 +1,4 @@
-"""Where what can be made again is kept between runs. Room: base layer."""
+"""Where files are cached that can be made again, such as compiled kernels."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def cache_folder(name: str) -> Path:
-    """`name` in $SYMLA_CACHE_DIR, or in the place the operating system has for a user's caches."""
+    """`name` in $SYMLA_CACHE_DIR, or in the operating system's folder for a user's caches."""
     if chosen := os.environ.get("SYMLA_CACHE_DIR"):
         return Path(chosen) / name
     if sys.platform == "darwin":

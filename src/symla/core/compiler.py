@@ -1,7 +1,8 @@
-"""Compiles the kernel's C++ on first use and keeps the result, one entry per way to build it.
+"""Compiles a C++ kernel on first use and caches the library.
 
-An entry is a library and its SHA-256 beside it. Both are written elsewhere and
-renamed into place: another process sees all of a file or nothing, and a damaged one is noticed.
+There is one cache entry for each source, compiler, set of flags, processor and version of jaxlib.
+An entry is a library and, in a second file, its SHA-256, by which a damaged library is detected.
+Both are written under temporary names and then renamed: other processes read whole files or none.
 """
 
 import ctypes
@@ -20,17 +21,17 @@ import jaxlib
 
 from symla.core.caches import cache_folder
 
-CACHE = "kernels"
-SHARED = Path(__file__).parent  # the headers that all sources may include
-_TIME_LIMIT = 300  # seconds; a compiler that hangs must not hang the program
+CACHE = "kernels"  # folder in the cache
+SHARED_HEADERS = Path(__file__).parent  # headers that all sources may include
+_TIME_LIMIT = 300  # seconds, after which a compiler is taken to hang
 
 
 class CompilerError(Exception):
-    """The library cannot be had. The message says why in plain words."""
+    """The library cannot be compiled or loaded. The message says why, in one line."""
 
 
 def load_library(source: Path) -> tuple[ctypes.CDLL, Path]:
-    """The library compiled from `source` and the headers beside it, and where it lies.
+    """Compile `source`, or load what was compiled before. Returns the library and its path.
 
     Raises CompilerError.
     """
@@ -43,31 +44,31 @@ def load_library(source: Path) -> tuple[ctypes.CDLL, Path]:
 
 
 def find_compiler() -> str | None:
-    """The path of $CXX, g++, clang++ or c++, whichever is there first."""
+    """The path of the first of $CXX, g++, clang++ and c++ that is installed; None if none is."""
     names = [os.environ.get("CXX"), "g++", "clang++", "c++"]
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 def _load(source: Path) -> tuple[ctypes.CDLL, Path]:
-    headers = [*sorted(source.parent.glob("*.h")), *sorted(SHARED.glob("*.h"))]
+    headers = [*sorted(source.parent.glob("*.h")), *sorted(SHARED_HEADERS.glob("*.h"))]
     text = [path.read_bytes() for path in (source, *headers)]
     stem = f"{source.stem}-{_hash(*text, *_flags(), jaxlib.__version__, processor())}"
     compiler = find_compiler()
     if compiler is None:
-        # What a compiler that is now gone has left is as good as new.
-        entries = [entry for entry in cache_folder(CACHE).glob(f"{stem}-*.so") if _is_sound(entry)]
+        # A library that an earlier compiler built still works after its removal.
+        entries = [entry for entry in cache_folder(CACHE).glob(f"{stem}-*.so") if _is_intact(entry)]
         if not entries:
             raise CompilerError("no C++ compiler found (looked for $CXX, g++, clang++ and c++)")
         return ctypes.CDLL(str(entries[0])), entries[0]
 
     entry = cache_folder(CACHE) / f"{stem}-{_hash(compiler, _version(compiler))}.so"
-    if not _is_sound(entry):
+    if not _is_intact(entry):
         _build(compiler, source, entry)
     return ctypes.CDLL(str(entry)), entry
 
 
 def _flags() -> list[str]:
-    """No fast-math: NaN must stay NaN. Fused multiply-adds round once and are wanted."""
+    """No fast-math, so that NaN stays NaN; fused multiply-adds are allowed, they round once."""
     native = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
     return ["-std=c++17", "-O3", native, "-ffp-contract=fast", "-fPIC", "-shared"]
 
@@ -76,22 +77,22 @@ def _build(compiler: str, source: Path, entry: Path) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=entry.parent, prefix="building-") as folder:
         library, digest = Path(folder, "library"), Path(folder, "digest")
-        folders = f"-isystem{jax.ffi.include_dir()}", f"-I{SHARED}"
+        folders = f"-isystem{jax.ffi.include_dir()}", f"-I{SHARED_HEADERS}"
         _run([compiler, *_flags(), *folders, str(source), "-o", str(library)])
         digest.write_text(hashlib.sha256(library.read_bytes()).hexdigest())
         os.replace(library, entry)
-        os.replace(digest, _digest_of(entry))
+        os.replace(digest, _digest_path(entry))
 
 
-def _is_sound(entry: Path) -> bool:
+def _is_intact(entry: Path) -> bool:
     try:
-        expected = _digest_of(entry).read_text()
+        expected = _digest_path(entry).read_text()
         return hashlib.sha256(entry.read_bytes()).hexdigest() == expected
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def _digest_of(entry: Path) -> Path:
+def _digest_path(entry: Path) -> Path:
     return entry.with_suffix(".sha256")
 
 
@@ -101,8 +102,8 @@ def _run(command: list[str]) -> str:
     except subprocess.TimeoutExpired as error:
         raise CompilerError(f"{command[0]} took longer than {_TIME_LIMIT} s") from error
     if done.returncode != 0:
-        said = next((line for line in done.stderr.splitlines() if "error" in line.lower()), "")
-        raise CompilerError(f"{command[0]} failed: {said.strip() or done.stderr.strip()[:200]}")
+        line = next((line for line in done.stderr.splitlines() if "error" in line.lower()), "")
+        raise CompilerError(f"{command[0]} failed: {line.strip() or done.stderr.strip()[:200]}")
     return done.stdout
 
 
@@ -113,7 +114,7 @@ def _version(compiler: str) -> str:
 
 @cache
 def processor() -> str:
-    """Model and instruction sets: a library for one processor may not run on another."""
+    """Model and instruction sets. A library compiled for one processor may not run on another."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -5,15 +5,31 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.core.networks import dot
-from symla.core.types import Action, PRNGKey
+from symla.core.types import Action, PRNGKey, Scalar
+
+NOT_FINITE = -1  # the "action" sampled from logits that are not finite: no action at all
 
 
 def sample_action(key: PRNGKey, logits: Float[Array, " B"]) -> Action:
-    """Sample from softmax(logits) by inverting its cumulative distribution: one uniform number."""
+    """Sample from softmax(logits) by inverting its cumulative distribution: one uniform number.
+
+    A probability that is not a number gives NOT_FINITE, which `lifetime` turns into rewards that
+    are NaN: a policy that diverged must not look like one that prefers action 0.
+    """
     probability = jax.nn.softmax(logits)
     if logits.size <= 64:  # one small product is faster than a scan
         cumulative = dot(probability, jnp.triu(jnp.ones((logits.size, logits.size))))
     else:
         cumulative = jnp.cumsum(probability)
     threshold = jax.random.uniform(key) * cumulative[-1]
-    return jnp.sum(cumulative[:-1] <= threshold, dtype=jnp.int32)
+    action = jnp.sum(cumulative[:-1] <= threshold, dtype=jnp.int32)
+    return jnp.where(jnp.isnan(threshold), NOT_FINITE, action)
+
+
+def log_probability_and_entropy(
+    logits: Float[Array, " B"], action: Action
+) -> tuple[Scalar, Scalar]:
+    """log p(action) and the entropy -sum p log p of softmax(logits), in nats."""
+    log = jax.nn.log_softmax(logits)
+    chosen = jnp.sum(jnp.where(jnp.arange(log.size) == action, log, 0.0))
+    return chosen, -jnp.sum(jnp.exp(log) * log)

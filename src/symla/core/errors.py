@@ -1,6 +1,6 @@
-"""What a person can get wrong, said in one line: what is wrong, where, and what to do.
+"""Errors that a person can fix. Each message is one line: what is wrong, where, and what to do.
 
-Room: base layer. Imports nothing of symla, and no jax, so that the command line can use it early.
+Imports no jax, so that the command line can use it at once.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class SymlaError(Exception):
-    """A fault the person can mend. The command line prints its message alone and exits with 2."""
+    """An error the person can fix. The command line prints its message alone and exits with 2."""
 
 
 class SettingError(SymlaError, ValueError):
-    """A setting outside its range, or settings that do not go together."""
+    """A setting outside its range, or settings that exclude each other."""
 
 
 class UnknownNameError(SymlaError, LookupError):
@@ -29,7 +29,7 @@ class UnknownNameError(SymlaError, LookupError):
 
 
 class SizeError(SymlaError, ValueError):
-    """A learning algorithm met an environment of a size its weights cannot take."""
+    """The weights of a learning algorithm do not fit the sizes of an environment."""
 
 
 class CheckpointError(SymlaError):
@@ -37,7 +37,7 @@ class CheckpointError(SymlaError):
 
 
 class SchemaError(CheckpointError):
-    """Whole, but written by a version of symla that this one does not follow."""
+    """A checkpoint or run folder in the format of a version of symla that this one cannot read."""
 
 
 class StorageError(SymlaError, OSError):
@@ -48,21 +48,21 @@ class StorageError(SymlaError, OSError):
 
 
 class LockedError(SymlaError):
-    """Another process writes in this run folder."""
+    """Another process is writing to this run folder."""
 
 
 class DivergenceError(SymlaError):
-    """Training left the finite numbers."""
+    """Training produced numbers that are not finite."""
 
 
 class ProcessError(SymlaError):
-    """Of several processes that train together, one is missing, gone, stuck or disagrees."""
+    """Of processes that train together, one is missing, has ended, hangs or has other settings."""
 
 
 class FaultyEnvironmentError(SymlaError):
-    """An environment that raised, hung, crashed, or broke its own promises.
+    """An environment that raised, hung, crashed, or violated the interface it declares.
 
-    `measured` is what a test measured before, an Evaluation; None if that was nothing.
+    `measured` is the Evaluation of what a test measured before the error; None if nothing.
     """
 
     measured: Any = None

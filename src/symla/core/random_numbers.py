@@ -1,6 +1,6 @@
-"""JAX's own random numbers, to the bit, drawn by one C++ call instead of a loop of small kernels.
+"""JAX's default random numbers (threefry2x32), bit for bit, drawn by one C++ call on a CPU.
 
-CPU only; elsewhere, and without a compiler, keys stay as they are.
+On other devices, and without a C++ compiler, JAX's own functions draw them.
 """
 
 from collections.abc import Hashable
@@ -18,16 +18,19 @@ from symla.core.compiler import load_library
 from symla.core.types import PRNGKey
 
 _HASH = "symla_threefry"
-Words = UInt32[Array, "2"]
+Words = UInt32[Array, "2"]  # a key
 
 
 def fast_key(key: PRNGKey) -> PRNGKey:
-    """The same key, from which the same bits are drawn faster where C++ kernels run."""
-    return fast(key) if choose_backend("auto", implementation)[0] == "fused" else key
+    """`key`, or where C++ kernels run an equal key whose bits are drawn by the kernel."""
+    return to_kernel_key(key) if choose_backend("auto", implementation)[0] == "fused" else key
 
 
-def fast(key: PRNGKey) -> PRNGKey:
-    """The same key: whatever is drawn from it, or from keys made of it, has the same bits."""
+def to_kernel_key(key: PRNGKey) -> PRNGKey:
+    """An equal key of the kernel's implementation: it and keys derived from it give the same bits.
+
+    A key of another generator than threefry2x32 is returned unchanged.
+    """
     if jax.random.key_impl(key) != "threefry2x32" or not jax.config.jax_threefry_partitionable:
         return key
     return jax.random.wrap_key_data(jax.random.key_data(key), impl=implementation())
@@ -35,7 +38,7 @@ def fast(key: PRNGKey) -> PRNGKey:
 
 @cache
 def implementation() -> Hashable:
-    """Raises CompilerError."""
+    """The kernel as an implementation of JAX's keys. Compiles it once; raises CompilerError."""
     library, _ = load_library(Path(__file__).with_suffix(".cc"))
     jax.ffi.register_ffi_target(_HASH, jax.ffi.pycapsule(library[_HASH]), platform="cpu")
     return define_prng_impl(

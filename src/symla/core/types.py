@@ -1,4 +1,4 @@
-"""The vocabulary every room shares. Everything is for one lifetime; batching is `vmap` outside.
+"""Types that every folder shares. All are of one lifetime; `vmap` outside makes batches.
 
 Symbols in shapes: A observations, B actions, L steps of a lifetime, N LSTM units, M message size,
 P candidates of a population, G = 4N gates of an LSTM, I inputs of a linear map or a gate.
@@ -18,13 +18,14 @@ Scalar = Float[Array, ""]
 State = Any
 Task = Any
 
-# Hopper's default for float32 products is TF32, which ruins learning silently. Said once, here.
+# By default JAX multiplies float32 in TF32 on recent NVIDIA GPUs: too inexact to learn from, and no
+# error says so.
 PRECISION = jax.lax.Precision.HIGHEST
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The sizes an environment shows to a learning algorithm.
+    """The sizes of an environment, which are all that a learning algorithm knows of it.
 
     `episode_length` is the largest number of steps in an episode; None: episodes never end, and
     the lifetime need not prepare a reset.
@@ -48,7 +49,7 @@ class Percept(NamedTuple):
 
 
 class Timestep(NamedTuple):
-    """What an environment answers to an action."""
+    """The result of an action in an environment."""
 
     state: State
     observation: Float[Array, " A"]
@@ -57,10 +58,10 @@ class Timestep(NamedTuple):
     truncated: Bool[Array, ""]
 
 
-class Trace(NamedTuple):
-    """What happened in a lifetime. `reward[t]` is what `action[t]` earned."""
+class Transition(NamedTuple):
+    """What happened in a step, or in all steps of a lifetime on a leading axis L."""
 
-    action: Int[Array, " L"]
-    reward: Float[Array, " L"]
-    terminated: Bool[Array, " L"]
-    truncated: Bool[Array, " L"]
+    action: Int[Array, "*L"]
+    reward: Float[Array, "*L"]  # what that action earned
+    terminated: Bool[Array, "*L"]
+    truncated: Bool[Array, "*L"]

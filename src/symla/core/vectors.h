@@ -1,4 +1,4 @@
-// Vectors of the width that the processor has, and the arithmetic of an LSTM on them.
+// Vectors as wide as the processor's registers, and the arithmetic of an LSTM on them.
 
 #pragma once
 
@@ -32,12 +32,12 @@ constexpr int kGates = 4;
 
 typedef float Vector __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Integers __attribute__((vector_size(4 * kLanes)));
-typedef float Loose __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef float Unaligned __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 
-INLINE Vector load(const float* from) { return *reinterpret_cast<const Loose*>(from); }
-INLINE void store(float* to, Vector x) { *reinterpret_cast<Loose*>(to) = x; }
-// GCC would rather load a weight again for every row than keep it: loads, not arithmetic, would
-// then set the pace.
+INLINE Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
+INLINE void store(float* to, Vector x) { *reinterpret_cast<Unaligned*>(to) = x; }
+// Keeps a weight in a register. Otherwise GCC loads it again for every row, and loads, not
+// arithmetic, determine the speed.
 INLINE Vector in_register(Vector x) {
 #if defined(__x86_64__)
   asm("" : "+v"(x));
@@ -48,14 +48,14 @@ INLINE Vector in_register(Vector x) {
 }
 INLINE Vector broadcast(float x) { return x - Vector{}; }
 
-// The sizes people use get a copy of constant length instead of a call into the C library.
+// Common sizes get a copy of constant length instead of a call into the C library.
 inline void copy(float* to, const float* from, int count) {
   if (count == 8) std::memcpy(to, from, 32);
   else if (count == 16) std::memcpy(to, from, 64);
   else std::memcpy(to, from, count * sizeof(float));
 }
 
-// A vector of `count` numbers, zeros behind them, from one array to another.
+// Copies `count` numbers, at most a vector of them, and fills the rest of the vector with zeros.
 INLINE void copy_padded(float* to, const float* from, int count) {
   if (count >= kLanes) return store(to, load(from));
   store(to, Vector{});
@@ -66,9 +66,9 @@ inline int round_up(int x, int step) { return (x + step - 1) / step * step; }
 
 // ---- Gates ------------------------------------------------------------------------------------
 
-// kRows vectors, treated alike. The gates are one long chain of dependent operations: a processor
-// is only kept busy by several chains whose instructions alternate, so every line below is written
-// out for all rows before the next one.
+// kRows vectors to which the same operations apply. The gates are a long chain of dependent
+// operations. A processor overlaps several such chains if their instructions alternate, so each
+// operation below is done for all rows before the next one.
 struct Rows {
   Vector row[kRows];
 };
@@ -90,7 +90,7 @@ INLINE Rows operator-(float x, Rows y) { return each([&](int r) { return x - y.r
 INLINE Rows operator/(float x, Rows y) { return each([&](int r) { return x / y.row[r]; }); }
 INLINE Rows operator*(Rows x, float y) { return each([&](int r) { return x.row[r] * y; }); }
 
-// Both return `x` if it is NaN.
+// The smaller and the larger of two numbers. Both return `x` if it is NaN.
 #if defined(__AVX512F__)
 INLINE Vector at_most(Vector x, Vector limit) { return _mm512_min_ps(limit, x); }
 INLINE Vector at_least(Vector x, Vector limit) { return _mm512_max_ps(limit, x); }
@@ -102,10 +102,11 @@ INLINE Vector at_most(Vector x, Vector limit) { return x > limit ? limit : x; }
 INLINE Vector at_least(Vector x, Vector limit) { return x < limit ? limit : x; }
 #endif
 
-// 1 + 2^x to 2e-7, for x <= 42. Above it is clamped, which keeps every product of three of them
-// finite and moves a sigmoid by less than 3e-13. NaN stays NaN: the comparisons let it through, and
-// the scale is multiplied, not added to the exponent. Both polynomials are minimax on the interval
-// of `rest`, and exact at 0 so that a silent LSTM stays exactly silent.
+// 1 + 2^x with an error of at most 2e-7, for x <= 42. Larger x are clamped, which keeps every
+// product of three results finite and changes a sigmoid by less than 3e-13. NaN stays NaN: at_most
+// and at_least return it, and the scale is multiplied, not added to the exponent. Both polynomials
+// are minimax on the interval of `rest`, and exact at 0 so that an LSTM whose weights, inputs and
+// state are 0 computes exactly 0.
 #if defined(__AVX512DQ__)
 INLINE Rows one_plus_exp2(Rows x) {
   x = each([&](int r) { return at_most(x.row[r], broadcast(42.0f)); });
@@ -118,7 +119,7 @@ INLINE Rows one_plus_exp2(Rows x) {
   return each([&](int r) { return (Vector)_mm512_scalef_ps(power.row[r], x.row[r]); }) + 1.0f;
 }
 
-// Half the time of a division. One step of Newton doubles the 14 bits of the estimate.
+// Takes half the time of a division. One Newton step doubles the 14 bits of the estimate.
 INLINE Rows reciprocal(Rows x) {
   const Rows estimate = each([&](int r) { return (Vector)_mm512_rcp14_ps(x.row[r]); });
   return estimate + estimate * (1.0f - x * estimate);
@@ -146,17 +147,17 @@ INLINE Rows reciprocal(Rows x) { return 1.0f / x; }
 #endif
 
 constexpr float kLog2e = 1.4426950408889634f;
-// sigmoid(x) = 1 / (1 + 2^(s x)), tanh(x) = (1 - 2^(2 s x)) / (1 + 2^(2 s x)), s = -log2(e): the
-// packed weights carry the factor, so the matrix product ends where 2^x begins.
+// sigmoid(x) = 1 / (1 + 2^(s x)), tanh(x) = (1 - 2^(2 s x)) / (1 + 2^(2 s x)), s = -log2(e). The
+// packed weights include the factor, so that the matrix product gives the exponent of 2.
 constexpr float kGateScale[kGates] = {-kLog2e, -kLog2e, -2 * kLog2e, -kLog2e};
 
-// c' = sigmoid(forget) c + sigmoid(enter) tanh(candidate), h' = sigmoid(output) tanh(c').
-// All denominators are shared: two divisions instead of five.
-INLINE Rows open_gates(const Rows gate[kGates], Rows& cell) {
+// c' = sigmoid(forget) c + sigmoid(input) tanh(candidate), h' = sigmoid(output) tanh(c').
+// Fractions are put on common denominators: two divisions instead of five.
+INLINE Rows apply_gates(const Rows gate[kGates], Rows& cell) {
   const Rows candidate = one_plus_exp2(gate[2]);
-  const Rows enter = one_plus_exp2(gate[0]) * candidate;
+  const Rows input = one_plus_exp2(gate[0]) * candidate;
   const Rows forget = one_plus_exp2(gate[1]);
-  cell = (cell * enter + (2.0f - candidate) * forget) * reciprocal(enter * forget);
+  cell = (cell * input + (2.0f - candidate) * forget) * reciprocal(input * forget);
   const Rows output = one_plus_exp2(gate[3]);
   const Rows squashed = one_plus_exp2(cell * (-2 * kLog2e));
   return (2.0f - squashed) * reciprocal(output * squashed);

@@ -1,4 +1,4 @@
-"""Environments in JAX. `ENVIRONMENTS` maps the names a person types to objects."""
+"""Environments in JAX. `ENVIRONMENTS` maps names, as typed on the command line, to objects."""
 
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
@@ -6,11 +6,18 @@ from symla.environments.base import Environment, KnowsRegret, knows_regret
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
-from symla.environments.registry import ENVIRONMENTS, FAMILIES, make, name_of
+from symla.environments.registry import (
+    ENVIRONMENT_CLASSES,
+    ENVIRONMENTS,
+    FAMILIES,
+    make,
+    name_of,
+)
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 
 __all__ = [
     "ENVIRONMENTS",
+    "ENVIRONMENT_CLASSES",
     "FAMILIES",
     "Associations",
     "Balance",

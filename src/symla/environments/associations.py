@@ -1,7 +1,7 @@
-"""A contextual bandit: which action is right depends on what is seen, and is drawn once a lifetime.
+"""A contextual bandit whose correct actions are drawn once a lifetime.
 
-Room: environments. The smallest task in which a learner must tie observations to actions: every
-action is right equally often, so that none is any better to one who does not look.
+It is the smallest task in which a learner must associate observations with actions: over tasks
+every action is correct equally often, so a policy that ignores the observation earns 0 on average.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,18 @@ from jaxtyping import Array, Int
 from symla.core.errors import require
 from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
 
-Answers = Int[Array, " contexts"]
+CorrectActions = Int[Array, " contexts"]
 
 
 @dataclass(frozen=True)
 class Associations:
-    """Each step shows one of `contexts` (one-hot) and `distractors` random bits that mean nothing.
+    """A context at each step; its correct action pays +1, any other -1 / (actions - 1).
 
-    With probability `stay` the next step shows the same context again. The right action of a
-    context pays +1, every other one -1 / (actions - 1): random play earns 0. Raises SettingError
-    outside ranges.
+    Observations are the context, one-hot, then `distractors` random bits: [contexts + distractors].
+    With probability `stay` the next step shows the same context again, otherwise a uniform one.
+    The task is the correct action of each context: all different if there are enough actions,
+    otherwise each action is correct for floor or ceil(contexts / actions) contexts. Uniformly
+    random actions earn 0 on average. There are no episodes. Raises SettingError outside ranges.
     """
 
     contexts: int = 4
@@ -40,25 +42,32 @@ class Associations:
     def spec(self) -> Spec:
         return Spec(self.contexts + self.distractors, self.actions, None)
 
-    def sample_task(self, key: PRNGKey) -> Answers:
-        return jax.random.permutation(key, self.contexts) % self.actions
+    def sample_task(self, key: PRNGKey) -> CorrectActions:
+        if self.contexts <= self.actions:
+            return jax.random.permutation(key, self.actions)[: self.contexts]
+        action_key, context_key = jax.random.split(key)
+        # The first actions of this order are correct for one context more than the others.
+        order = jax.random.permutation(action_key, self.actions)
+        return order[jax.random.permutation(context_key, self.contexts) % self.actions]
 
-    def reset(self, key: PRNGKey, task: Answers) -> tuple[Int[Array, ""], Observation]:
-        return self._show(key, None)
+    def reset(self, key: PRNGKey, task: CorrectActions) -> tuple[Int[Array, ""], Observation]:
+        return self._next_context(key, None)
 
-    def step(self, key: PRNGKey, task: Answers, state: Int[Array, ""], action: Action) -> Timestep:
-        right = jnp.sum(jnp.where(jnp.arange(self.contexts) == state, task, 0)) == action
-        reward = jnp.where(right, 1.0, -1.0 / (self.actions - 1))
+    def step(
+        self, key: PRNGKey, task: CorrectActions, state: Int[Array, ""], action: Action
+    ) -> Timestep:
+        correct = jnp.sum(jnp.where(jnp.arange(self.contexts) == state, task, 0)) == action
+        reward = jnp.where(correct, 1.0, -1.0 / (self.actions - 1))
         never = jnp.zeros((), bool)
-        return Timestep(*self._show(key, state), reward, terminated=never, truncated=never)
+        return Timestep(*self._next_context(key, state), reward, terminated=never, truncated=never)
 
-    def _show(
-        self, key: PRNGKey, shown: Int[Array, ""] | None
+    def _next_context(
+        self, key: PRNGKey, previous: Int[Array, ""] | None
     ) -> tuple[Int[Array, ""], Observation]:
         draw, stay, *bits = jax.random.uniform(key, (2 + self.distractors,))
         context = jnp.minimum((draw * self.contexts).astype(jnp.int32), self.contexts - 1)
-        if shown is not None:
-            context = jnp.where(stay < self.stay, shown, context)
+        if previous is not None:
+            context = jnp.where(stay < self.stay, previous, context)
         one_hot = (jnp.arange(self.contexts) == context).astype(jnp.float32)
         noise = [(bit < 0.5).astype(jnp.float32) for bit in bits]
         return context, jnp.append(one_hot, jnp.stack(noise)) if noise else one_hot

@@ -17,7 +17,10 @@ Payouts = Float[Array, " B"]
 
 @dataclass(frozen=True)
 class IndependentBandit:
-    """Payouts p_b ~ U[0, 1], independent. Raises SettingError for fewer than 2 arms."""
+    """Payouts p_b ~ U[0, 1], independent; the task is the payouts [arms].
+
+    Raises SettingError for fewer than 2 arms.
+    """
 
     arms: int = 2
 
@@ -38,15 +41,16 @@ class IndependentBandit:
         return _pull(key, task, action)
 
     def regret(self, task: Payouts, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+        """Expected regret of each pull."""
         return _regret(task, action)
 
 
 @dataclass(frozen=True)
 class DependentBandit:
-    """Two arms with p_1 = 1 - p_0, and p_0 ~ U[0, 1], or one of {low, 1 - low} where given.
+    """Two arms with p_1 = 1 - p_0; the task is the payouts [2].
 
-    `low` is the smaller payout: .1 easy, .25 medium, .4 hard in Wang et al.
-    Raises SettingError for a payout outside [0, 0.5].
+    p_0 ~ U[0, 1], or, where `low` is given, `low` or 1 - `low` with equal probability: 0.1 easy,
+    0.25 medium, 0.4 hard in Wang et al. Raises SettingError for a `low` outside [0, 0.5].
     """
 
     low: float | None = None
@@ -75,11 +79,12 @@ class DependentBandit:
         return _pull(key, task, action)
 
     def regret(self, task: Payouts, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+        """Expected regret of each pull."""
         return _regret(task, action)
 
 
 def _spec(arms: int) -> Spec:
-    """There is nothing to see: the observation is the constant 1. There are no episodes."""
+    """The observation is the constant 1, and there are no episodes."""
     return Spec(observation_size=1, action_size=arms, episode_length=None)
 
 

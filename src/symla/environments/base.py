@@ -1,9 +1,10 @@
-"""The protocol of an environment: a frozen dataclass of static settings, pure methods.
+"""The protocol of an environment: a frozen dataclass of static settings with pure methods.
 
-Room: environments. They never import algorithms: all they show of themselves is a `Spec`.
+Environments never import algorithms, nor the reverse: a `Spec` is all that is shared.
 """
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
@@ -12,7 +13,11 @@ from symla.core.types import Action, Observation, PRNGKey, Spec, State, Task, Ti
 
 @runtime_checkable
 class Environment(Protocol):
-    """All methods work on one lifetime, and can be jitted and vmapped."""
+    """All methods work on one lifetime, and can be jitted and vmapped.
+
+    `split(key)[i]` equals `fold_in(key, i)`, so a method uses the key it is given for one purpose
+    only: it draws from it, splits it, or folds in numbers that no other use of it has.
+    """
 
     @property
     def spec(self) -> Spec:
@@ -20,28 +25,38 @@ class Environment(Protocol):
         ...
 
     def sample_task(self, key: PRNGKey) -> Task:
-        """Drawn once a lifetime, and kept over its episodes: payouts, permutations, signs."""
+        """What is drawn once a lifetime and kept over its episodes: payouts, permutations, goals.
+
+        The task is any pytree of arrays.
+        """
         ...
 
     def reset(self, key: PRNGKey, task: Task) -> tuple[State, Observation]:
-        """The start of an episode."""
+        """The state and observation [A] at the start of an episode."""
         ...
 
     def step(self, key: PRNGKey, task: Task, state: State, action: Action) -> Timestep:
-        """The answer to an action. Ending an episode is reported, never acted on, here."""
+        """The result of an action. It reports the end of an episode, but never resets."""
         ...
 
 
 @runtime_checkable
 class KnowsRegret(Protocol):
-    """An environment that can say what an action cost against the best one."""
+    """An environment in which the expected reward of every action is known."""
 
     def regret(self, task: Task, action: Int[Array, " L"]) -> Float[Array, " L"]:
-        """Expected reward of the best action minus that of each action taken."""
+        """Expected reward of the best action minus that of each of L actions taken."""
         ...
 
 
+def nested_environments(environment: Environment) -> Iterator[Environment]:
+    """The environment, then the one it transforms, and so on to the innermost."""
+    inside: Any = environment
+    while inside is not None:
+        yield inside
+        inside = getattr(inside, "environment", None)
+
+
 def knows_regret(environment: Environment) -> bool:
-    """Whether it, and any environment it transforms, can say what an action cost."""
-    inside = getattr(environment, "environment", None)
-    return isinstance(environment, KnowsRegret) and (inside is None or knows_regret(inside))
+    """Whether it and every environment that it transforms has a `regret`."""
+    return all(isinstance(inside, KnowsRegret) for inside in nested_environments(environment))

@@ -1,8 +1,8 @@
-"""Square grid worlds with binary channels: collect hearts and avoid traps; walk to a target.
+"""Square grid worlds with binary channels: collect hearts and avoid traps; reach a target.
 
-Room: environments. The papers give neither grid sizes, nor episode lengths, nor the number of
-obstacles: they are fields here, and docs/paper.md says what we chose. Actions: up, down, left,
-right; walking into a wall or an obstacle is standing still.
+The papers give neither grid sizes, nor episode lengths, nor the number of obstacles: they are
+fields here, and docs/paper.md lists the values chosen. Actions: up, down, left, right; a move into
+the border or an obstacle leaves the agent where it is.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, Timeste
 Cell = Int[Array, ""]  # row * size + column
 
 
-class Hunt(NamedTuple):
+class HeartsState(NamedTuple):
+    """Positions, and the number of steps taken in the episode."""
+
     agent: Cell
     heart: Cell
     trap: Cell
@@ -27,9 +29,11 @@ class Hunt(NamedTuple):
 
 @dataclass(frozen=True)
 class Hearts:
-    """A heart pays +1, a trap -1; either ends the episode. All start in distinct random cells.
+    """The heart pays +1, the trap -1; either terminates the episode.
 
-    Channels: agent, heart, trap. Raises SettingError for a grid below 2 x 2.
+    Agent, heart and trap start in distinct random cells. Observations are one channel for each of
+    them, in that order: [3 * size * size]. An episode is truncated after `episode_length` steps.
+    Raises SettingError for a grid below 2 x 2 or an episode below 1 step.
     """
 
     size: int = 3
@@ -46,37 +50,43 @@ class Hearts:
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()
 
-    def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[Hunt, Observation]:
+    def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[HeartsState, Observation]:
         agent, heart, trap = distinct_cells(key, self.size**2, 3)
-        state = Hunt(agent, heart, trap, jnp.zeros((), jnp.int32))
+        state = HeartsState(agent, heart, trap, jnp.zeros((), jnp.int32))
         return state, self._observe(state)
 
-    def step(self, key: PRNGKey, task: tuple[()], state: Hunt, action: Action) -> Timestep:
-        agent, step = walk(state.agent, action, self.size), state.step + 1
+    def step(self, key: PRNGKey, task: tuple[()], state: HeartsState, action: Action) -> Timestep:
+        agent, step = move(state.agent, action, self.size), state.step + 1
         state = state._replace(agent=agent, step=step)
-        found, fell = agent == state.heart, agent == state.trap
-        reward = found.astype(jnp.float32) - fell.astype(jnp.float32)
-        terminated = found | fell
+        on_heart, on_trap = agent == state.heart, agent == state.trap
+        reward = on_heart.astype(jnp.float32) - on_trap.astype(jnp.float32)
+        terminated = on_heart | on_trap
         truncated = (step >= self.episode_length) & ~terminated
         return Timestep(state, self._observe(state), reward, terminated, truncated)
 
-    def _observe(self, state: Hunt) -> Observation:
-        return channels(self.size, state.agent, state.heart, state.trap)
+    def _observe(self, state: HeartsState) -> Observation:
+        cells = self.size**2
+        channels = (state.agent, state.heart, state.trap)
+        return jnp.concatenate([_one_hot(cell, cells) for cell in channels])
 
 
-class Walk(NamedTuple):
+class TargetState(NamedTuple):
+    """Positions, and the number of steps taken in the episode."""
+
     agent: Cell
     target: Cell
-    obstacles: Float[Array, " cells"]  # 1 where one stands
+    obstacles: Float[Array, " cells"]  # 1 where there is one, else 0
     step: Int[Array, ""]
 
 
 @dataclass(frozen=True)
 class Target:
-    """Reward: by how many cells the agent came closer to the target (Manhattan distance).
+    """The reward is the decrease of the Manhattan distance to the target, in cells.
 
-    Arriving ends the episode. Everything starts in distinct random cells. Channels: agent,
-    obstacles, target. Raises SettingError if the grid is too small for what stands in it.
+    Reaching the target terminates the episode. Agent, target and obstacles start in distinct random
+    cells. Observations are channels for agent, obstacles and target: [3 * size * size]. An episode
+    is truncated after `episode_length` steps. Raises SettingError for a grid below 2 x 2, more
+    obstacles than it has free cells, or an episode below 1 step.
     """
 
     size: int = 5
@@ -86,10 +96,10 @@ class Target:
     def __post_init__(self):
         require(self.size >= 2, f"size must be at least 2, got {self.size}")
         require(self.episode_length >= 1, f"episode_length must be at least 1: {self}")
-        room = self.size**2 - 2
+        most = self.size**2 - 2
         require(
-            0 <= self.obstacles <= room,
-            f"a grid of size {self.size} has room for 0 to {room} obstacles, got {self.obstacles}",
+            0 <= self.obstacles <= most,
+            f"a grid of size {self.size} can have 0 to {most} obstacles, got {self.obstacles}",
         )
 
     @property
@@ -99,17 +109,17 @@ class Target:
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()
 
-    def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[Walk, Observation]:
-        agent, target, *stones = distinct_cells(key, self.size**2, 2 + self.obstacles)
+    def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[TargetState, Observation]:
+        agent, target, *blocked = distinct_cells(key, self.size**2, 2 + self.obstacles)
         obstacles = jnp.zeros(self.size**2)
-        for stone in stones:
-            obstacles = obstacles + _mark(stone, self.size**2)
-        state = Walk(agent, target, obstacles, jnp.zeros((), jnp.int32))
+        for cell in blocked:
+            obstacles = obstacles + _one_hot(cell, self.size**2)
+        state = TargetState(agent, target, obstacles, jnp.zeros((), jnp.int32))
         return state, self._observe(state)
 
-    def step(self, key: PRNGKey, task: tuple[()], state: Walk, action: Action) -> Timestep:
-        ahead, step = walk(state.agent, action, self.size), state.step + 1
-        blocked = jnp.sum(state.obstacles * _mark(ahead, self.size**2)) > 0
+    def step(self, key: PRNGKey, task: tuple[()], state: TargetState, action: Action) -> Timestep:
+        ahead, step = move(state.agent, action, self.size), state.step + 1
+        blocked = jnp.sum(state.obstacles * _one_hot(ahead, self.size**2)) > 0
         agent = jnp.where(blocked, state.agent, ahead)
         closer = self._distance(state.agent, state.target) - self._distance(agent, state.target)
         state = state._replace(agent=agent, step=step)
@@ -117,9 +127,9 @@ class Target:
         truncated = (step >= self.episode_length) & ~terminated
         return Timestep(state, self._observe(state), closer, terminated, truncated)
 
-    def _observe(self, state: Walk) -> Observation:
+    def _observe(self, state: TargetState) -> Observation:
         cells = self.size**2
-        agent, target = _mark(state.agent, cells), _mark(state.target, cells)
+        agent, target = _one_hot(state.agent, cells), _one_hot(state.target, cells)
         return jnp.concatenate([agent, state.obstacles, target])
 
     def _distance(self, one: Cell, other: Cell) -> Scalar:
@@ -128,8 +138,8 @@ class Target:
         return (rows + columns).astype(jnp.float32)
 
 
-def walk(cell: Cell, action: Action, size: int) -> Cell:
-    """One cell up, down, left or right, unless the grid ends there."""
+def move(cell: Cell, action: Action, size: int) -> Cell:
+    """The cell above, below, left or right of `cell`; the same one at the border."""
     row, column = cell // size, cell % size
     down, up, right, left = (jnp.asarray(action == i, jnp.int32) for i in (1, 0, 3, 2))
     row = jnp.clip(row + down - up, 0, size - 1)
@@ -138,7 +148,10 @@ def walk(cell: Cell, action: Action, size: int) -> Cell:
 
 
 def distinct_cells(key: PRNGKey, cells: int, count: int) -> list[Cell]:
-    """`count` different cells, uniformly. No sort: a reset is computed at every step."""
+    """`count` different ones of `cells` cells, uniformly.
+
+    Without a sort, which would be slow: a lifetime computes a reset at every step.
+    """
     uniform = jax.random.uniform(key, (count,))
     free = jnp.ones(cells, jnp.int32)
     drawn = []
@@ -150,10 +163,5 @@ def distinct_cells(key: PRNGKey, cells: int, count: int) -> list[Cell]:
     return drawn
 
 
-def channels(size: int, *cells: Cell) -> Observation:
-    """One channel a thing, 1 where it stands, one after the other."""
-    return jnp.concatenate([_mark(cell, size**2) for cell in cells])
-
-
-def _mark(cell: Cell, cells: int) -> Float[Array, " cells"]:
+def _one_hot(cell: Cell, cells: int) -> Float[Array, " cells"]:
     return (jnp.arange(cells) == cell).astype(jnp.float32)

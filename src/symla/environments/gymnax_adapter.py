@@ -1,7 +1,7 @@
 """Every gymnax environment with discrete actions, as `gymnax:ID`.
 
-Room: environments. Observations are flattened to float32 (a discrete one becomes one-hot), and
-otherwise left as gymnax gives them. Episodes end here, and are reset by `lifetime`.
+Observations are flattened to float32 (a discrete one becomes one-hot) and otherwise unchanged.
+`step` does not reset as gymnax's own does: whoever runs the lifetime resets.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
 class Gymnax:
     """The gymnax environment of that ID, with its default parameters.
 
-    Raises UnknownNameError for an unknown ID, SettingError where actions are not discrete.
+    Raises UnknownNameError for an unknown ID, SettingError for one that gymnax cannot make or
+    whose actions or observations are of a kind that is not supported.
     """
 
     name: str
@@ -42,13 +43,13 @@ class Gymnax:
 
     def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[Any, Observation]:
         environment, params = _load(self.name)
-        with _own_habits():
+        with _gymnax_promotion():
             observation, state = environment.reset_env(key, params)
-            return _settled(state), self._flat(observation)
+            return _as_arrays(state), self._flatten(observation)
 
     def step(self, key: PRNGKey, task: tuple[()], state: Any, action: Action) -> Timestep:
         environment, params = _load(self.name)
-        with _own_habits():
+        with _gymnax_promotion():
             observation, after, reward, terminated, _ = environment.step_env(
                 key, state, action, params
             )
@@ -57,13 +58,13 @@ class Gymnax:
             terminated = jnp.asarray(terminated, bool)
             return Timestep(
                 after,
-                self._flat(observation),
+                self._flatten(observation),
                 jnp.asarray(reward, jnp.float32).reshape(()),
                 terminated,
                 jnp.asarray(truncated, bool) & ~terminated,
             )
 
-    def _flat(self, observation: Any) -> Observation:
+    def _flatten(self, observation: Any) -> Observation:
         environment, params = _load(self.name)
         count = getattr(environment.observation_space(params), "n", None)
         if count is not None:
@@ -73,16 +74,16 @@ class Gymnax:
 
 @cache
 def _load(name: str) -> tuple[Any, Any]:
-    """The environment and its parameters, checked. gymnax is slow to import: only when needed."""
+    """The environment and its parameters, checked. Imports gymnax here because that is slow."""
     import gymnax
     from gymnax.environments import spaces
 
     if name not in gymnax.registered_envs:
         raise UnknownNameError("gymnax environment", name, gymnax.registered_envs)
     try:
-        with jax.ensure_compile_time_eval():  # whoever asks first may be tracing
+        with jax.ensure_compile_time_eval():  # the first call may be inside jit
             environment, params = gymnax.make(name)
-    except Exception as error:  # some need data that has to be fetched
+    except Exception as error:  # some need data files that are not installed
         raise SettingError(f"gymnax cannot make {name}: {error}") from error
     actions, observations = environment.action_space(params), environment.observation_space(params)
     if not isinstance(actions, spaces.Discrete):
@@ -99,12 +100,12 @@ def _load(name: str) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _own_habits() -> Iterator[None]:
-    """gymnax mixes types and ranks where our own tests are strict."""
+def _gymnax_promotion() -> Iterator[None]:
+    """Allow gymnax to mix types and ranks, which the configuration of our tests forbids."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 
 
-def _settled(state: Any) -> Any:
-    """Python numbers become arrays of a fixed type, as a scan needs them."""
+def _as_arrays(state: Any) -> Any:
+    """Python numbers as arrays with a fixed type, which a scan needs."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.asarray(x).dtype), state)

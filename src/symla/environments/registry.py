@@ -1,4 +1,4 @@
-"""The environments that have a name a person can type, alone or as a family."""
+"""The environments that have a name, and the prefixes that make one from the rest of a name."""
 
 import re
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from symla.environments.base import Environment
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
+from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 
 ENVIRONMENTS: dict[str, Environment] = {
     "bandit-uniform-independent": IndependentBandit(2),
@@ -34,7 +35,7 @@ def _arms(text: str) -> Environment:
     return IndependentBandit(int(text))
 
 
-# By prefix: what stands behind it, an example, and what makes the environment from that rest.
+# By prefix: what follows it, an example of that, and a function from it to the environment.
 FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
     "bandit-arms-": ("K", "5", _arms),
     "gymnax:": ("ID", "CartPole-v1", Gymnax),
@@ -42,7 +43,11 @@ FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
 
 
 def make(name: str) -> Environment:
-    """The environment of that name. Raises UnknownNameError with the nearest names."""
+    """The environment of that name.
+
+    Raises UnknownNameError, with the nearest names, for an unknown one, and SettingError for one
+    that is not in JAX or whose settings are out of range.
+    """
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
     for prefix, (_, _, build) in FAMILIES.items():
@@ -55,9 +60,19 @@ def make(name: str) -> Environment:
 
 
 def name_of(environment: Environment) -> str | None:
-    """The name a person types for it, if it has one."""
+    """The name from which `make` makes it, or None."""
     if isinstance(environment, IndependentBandit):
         return f"bandit-arms-{environment.arms}"
     if isinstance(environment, Gymnax):
         return f"gymnax:{environment.name}"
     return next((name for name, known in ENVIRONMENTS.items() if known == environment), None)
+
+
+# Every class of environments, by the name under which a run folder keeps its settings.
+ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
+    kind.__name__: kind
+    for kind in (
+        Associations, Balance, Control, DependentBandit, Gymnax, Hearts, IndependentBandit,
+        MoreActions, Permuted, Projected, Rewards, Target,
+    )
+}  # fmt: skip

@@ -1,8 +1,8 @@
 """Environments made from environments: permuted, projected, or with another reward.
 
-Room: environments. What is random is drawn once a lifetime, as part of the task. The environment
-inside receives its keys unchanged, so that a lifetime in a transformed environment meets the same
-tasks and episodes as one in the plain environment. Transforms compose: `Projected(Permuted(e))`.
+A transform draws what is random once a lifetime, as part of the task. The environment inside
+receives its keys unchanged: a lifetime in a transformed environment has the same tasks and episodes
+as one in the plain environment. Transforms compose: `Projected(Permuted(e))`.
 """
 
 import math
@@ -16,51 +16,72 @@ from jaxtyping import Array, Float, Int
 from symla.core.errors import require
 from symla.core.networks import dot
 from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, State, Task, Timestep
-from symla.environments.base import Environment
+from symla.environments.base import Environment, nested_environments
+
+TRANSFORM = 0x7EA50000  # what a key is folded with for a transform
 
 
-class Transformed(NamedTuple):
-    """The task of a transform: that of the environment inside, and what was drawn for it."""
+class TransformedTask(NamedTuple):
+    """The task of a transform: that of the environment inside, and the transform's parameters."""
 
     inner: Task
-    own: Any
+    transform: Any
+
+
+class Orders(NamedTuple):
+    """Slot i shows observation observations[i]; slot j takes action actions[j]."""
+
+    observations: Int[Array, " A"]
+    actions: Int[Array, " B"]
 
 
 @dataclass(frozen=True)
 class Permuted:
-    """Observations and actions in another order, drawn once a lifetime."""
+    """Observations and actions in another order, each drawn once a lifetime unless it is given.
+
+    A given order is a permutation of 0 to size - 1: slot i shows the observation
+    `observations[i]` of the environment inside, slot j takes its action `actions[j]`. Raises
+    SettingError for an order that is not such a permutation.
+    """
 
     environment: Environment
+    observations: tuple[int, ...] | None = None
+    actions: tuple[int, ...] | None = None
+
+    def __post_init__(self):
+        spec = self.environment.spec
+        _require_permutation("observations", self.observations, spec.observation_size)
+        _require_permutation("actions", self.actions, spec.action_size)
 
     @property
     def spec(self) -> Spec:
         return self.environment.spec
 
-    def sample_task(self, key: PRNGKey) -> Transformed:
-        observations, actions = jax.random.split(_own(key, 1))
-        spec = self.spec
-        own = (
-            jax.random.permutation(observations, spec.observation_size),
-            jax.random.permutation(actions, spec.action_size),
+    def sample_task(self, key: PRNGKey) -> TransformedTask:
+        observation_key, action_key = jax.random.split(_transform_key(key, self))
+        orders = Orders(
+            _order(observation_key, self.observations, self.spec.observation_size),
+            _order(action_key, self.actions, self.spec.action_size),
         )
-        return Transformed(self.environment.sample_task(key), own)
+        return TransformedTask(self.environment.sample_task(key), orders)
 
-    def reset(self, key: PRNGKey, task: Transformed) -> tuple[State, Observation]:
+    def reset(self, key: PRNGKey, task: TransformedTask) -> tuple[State, Observation]:
         state, observation = self.environment.reset(key, task.inner)
-        return state, observation[task.own[0]]
+        return state, observation[task.transform.observations]
 
-    def step(self, key: PRNGKey, task: Transformed, state: State, action: Action) -> Timestep:
-        order, actions = task.own
-        timestep = self.environment.step(key, task.inner, state, actions[action])
-        return timestep._replace(observation=timestep.observation[order])
+    def step(self, key: PRNGKey, task: TransformedTask, state: State, action: Action) -> Timestep:
+        inner_action = task.transform.actions[action]
+        timestep = self.environment.step(key, task.inner, state, inner_action)
+        return timestep._replace(observation=timestep.observation[task.transform.observations])
 
-    def regret(self, task: Transformed, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
-        return self.environment.regret(task.inner, task.own[1][action])
+    def regret(self, task: TransformedTask, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+        """As of the environment inside, which must have one."""
+        return self.environment.regret(task.inner, task.transform.actions[action])
 
 
 @dataclass(frozen=True)
 class Projected:
-    """Observations through a random linear map to `size` numbers, drawn once a lifetime.
+    """Observations through a random linear map [A, size], drawn once a lifetime.
 
     Entries are Glorot normal: standard deviation sqrt(2 / (A + size)). Raises SettingError for
     a size below 1.
@@ -70,37 +91,38 @@ class Projected:
     size: int = 16
 
     def __post_init__(self):
-        require(self.size >= 1, f"a projection needs at least 1 number, got {self.size}")
+        require(self.size >= 1, f"a projection needs a size of at least 1, got {self.size}")
 
     @property
     def spec(self) -> Spec:
         inner = self.environment.spec
         return Spec(self.size, inner.action_size, inner.episode_length)
 
-    def sample_task(self, key: PRNGKey) -> Transformed:
+    def sample_task(self, key: PRNGKey) -> TransformedTask:
         A = self.environment.spec.observation_size
         deviation = math.sqrt(2.0 / (A + self.size))
-        matrix = deviation * jax.random.normal(_own(key, 2), (A, self.size))
-        return Transformed(self.environment.sample_task(key), matrix)
+        matrix = deviation * jax.random.normal(_transform_key(key, self), (A, self.size))
+        return TransformedTask(self.environment.sample_task(key), matrix)
 
-    def reset(self, key: PRNGKey, task: Transformed) -> tuple[State, Observation]:
+    def reset(self, key: PRNGKey, task: TransformedTask) -> tuple[State, Observation]:
         state, observation = self.environment.reset(key, task.inner)
-        return state, dot(observation, task.own)
+        return state, dot(observation, task.transform)
 
-    def step(self, key: PRNGKey, task: Transformed, state: State, action: Action) -> Timestep:
+    def step(self, key: PRNGKey, task: TransformedTask, state: State, action: Action) -> Timestep:
         timestep = self.environment.step(key, task.inner, state, action)
-        return timestep._replace(observation=dot(timestep.observation, task.own))
+        return timestep._replace(observation=dot(timestep.observation, task.transform))
 
-    def regret(self, task: Transformed, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+    def regret(self, task: TransformedTask, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
+        """As of the environment inside, which must have one."""
         return self.environment.regret(task.inner, action)
 
 
 @dataclass(frozen=True)
 class MoreActions:
-    """`size` actions instead of B: action a does what a modulo B did.
+    """`size` actions instead of B: action a does what action a modulo B does inside.
 
-    A learner bound to one number of actions can so meet an environment that has fewer. Raises
-    SettingError for fewer actions than there are.
+    A learning algorithm with a fixed number of actions can so be tested where there are fewer.
+    Raises SettingError for a size below B.
     """
 
     environment: Environment
@@ -122,32 +144,33 @@ class MoreActions:
         return self.environment.reset(key, task)
 
     def step(self, key: PRNGKey, task: Task, state: State, action: Action) -> Timestep:
-        inner = action % self.environment.spec.action_size
-        return self.environment.step(key, task, state, inner)
+        inner_action = action % self.environment.spec.action_size
+        return self.environment.step(key, task, state, inner_action)
 
 
-class Change(NamedTuple):
-    """What a lifetime's rewards go through."""
+class RewardChange(NamedTuple):
+    """reward -> factor * reward + shift, paid `delay` steps later."""
 
     factor: Scalar
     shift: Scalar
     delay: Int[Array, ""]
 
 
-class Owed(NamedTuple):
-    """The state inside, and rewards earned but not yet paid, the next one first."""
+class DelayedRewards(NamedTuple):
+    """The state inside; pending[i] is paid i + 1 steps from now."""
 
     inner: State
-    rewards: Float[Array, " D"]
+    pending: Float[Array, " D"]
 
 
 @dataclass(frozen=True)
 class Rewards:
-    """Rewards swapped, rescaled, shifted, delayed; each drawn once a lifetime.
+    """Rewards negated, scaled, shifted and delayed, each as drawn once a lifetime.
 
-    `swap` is the probability that good and bad change places (1: always). The scale is log-uniform
-    and the shift uniform between two ends; the delay is 0 to `delay` steps. What is still owed when
-    an episode ends is paid then. Raises SettingError outside ranges.
+    `swap` is the probability of negation. The factor is log-uniform between the two ends of
+    `scale`, the shift uniform between those of `shift`; the delay is 0 to `delay` steps, uniformly.
+    When an episode ends, all rewards still pending are paid at once. Raises SettingError outside
+    ranges.
     """
 
     environment: Environment
@@ -167,31 +190,53 @@ class Rewards:
     def spec(self) -> Spec:
         return self.environment.spec
 
-    def sample_task(self, key: PRNGKey) -> Transformed:
-        swap, scale, shift, delay = jax.random.split(_own(key, 3), 4)
+    def sample_task(self, key: PRNGKey) -> TransformedTask:
+        swap, scale, shift, delay = jax.random.split(_transform_key(key, self), 4)
         low, high = (math.log(end) for end in self.scale)
         size = jnp.exp(jax.random.uniform(scale, (), minval=low, maxval=high))
-        change = Change(
+        change = RewardChange(
             factor=jnp.where(jax.random.uniform(swap) < self.swap, -size, size),
             shift=jax.random.uniform(shift, (), minval=self.shift[0], maxval=self.shift[1]),
             delay=jax.random.randint(delay, (), 0, self.delay + 1),
         )
-        return Transformed(self.environment.sample_task(key), change)
+        return TransformedTask(self.environment.sample_task(key), change)
 
-    def reset(self, key: PRNGKey, task: Transformed) -> tuple[Owed, Observation]:
+    def reset(self, key: PRNGKey, task: TransformedTask) -> tuple[DelayedRewards, Observation]:
         state, observation = self.environment.reset(key, task.inner)
-        return Owed(state, jnp.zeros(self.delay + 1)), observation
+        return DelayedRewards(state, jnp.zeros(self.delay + 1)), observation
 
-    def step(self, key: PRNGKey, task: Transformed, state: Owed, action: Action) -> Timestep:
+    def step(
+        self, key: PRNGKey, task: TransformedTask, state: DelayedRewards, action: Action
+    ) -> Timestep:
         timestep = self.environment.step(key, task.inner, state.inner, action)
-        earned = task.own.factor * timestep.reward + task.own.shift
-        owed = state.rewards + jnp.where(jnp.arange(self.delay + 1) == task.own.delay, earned, 0.0)
+        change = task.transform
+        reward = change.factor * timestep.reward + change.shift
+        due = jnp.where(jnp.arange(self.delay + 1) == change.delay, reward, 0.0)
+        pending = state.pending + due
         ended = timestep.terminated | timestep.truncated
-        paid = jnp.where(ended, jnp.sum(owed), owed[0])
-        later = jnp.append(owed[1:], 0.0)
-        return timestep._replace(state=Owed(timestep.state, later), reward=paid)
+        paid = jnp.where(ended, jnp.sum(pending), pending[0])
+        later = jnp.append(pending[1:], 0.0)
+        return timestep._replace(state=DelayedRewards(timestep.state, later), reward=paid)
 
 
-def _own(key: PRNGKey, transform: int) -> PRNGKey:
-    """A key for the transform, away from what the environment inside draws from the same key."""
-    return jax.random.fold_in(key, 0x7EA50000 + transform)
+def _transform_key(key: PRNGKey, transform: Environment) -> PRNGKey:
+    """What a transform draws from: independent of the environments inside and around it.
+
+    The environment inside splits the same key or draws from it, which in threefry is to fold in
+    0, 1, 2, ...: TRANSFORM is far beyond any count of keys or numbers that it could ask for.
+    """
+    depth = sum(1 for _ in nested_environments(transform)) - 1  # number of environments inside
+    return jax.random.fold_in(jax.random.fold_in(key, TRANSFORM), depth)
+
+
+def _order(key: PRNGKey, fixed: tuple[int, ...] | None, size: int) -> Int[Array, " size"]:
+    """The fixed order, or one drawn uniformly."""
+    return jax.random.permutation(key, size) if fixed is None else jnp.asarray(fixed, jnp.int32)
+
+
+def _require_permutation(name: str, order: tuple[int, ...] | None, size: int) -> None:
+    """Raises SettingError unless `order` is None or a permutation of 0 to size - 1."""
+    require(
+        order is None or (isinstance(order, tuple) and sorted(order) == list(range(size))),
+        f"{name} must be a tuple with each of 0 to {size - 1} once, got {order}",
+    )

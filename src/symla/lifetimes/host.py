@@ -16,8 +16,9 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool
-from symla.core.types import Params, Spec, State, Trace
-from symla.lifetimes.percepts import NO_ACTION, act, lifetime_keys
+from symla.core.errors import DivergenceError
+from symla.core.types import Params, Spec, State, Transition
+from symla.lifetimes.percepts import NO_ACTION, NOT_FINITE, act, lifetime_keys
 
 
 def host_lifetimes(
@@ -27,15 +28,16 @@ def host_lifetimes(
     keys: Key[Array, " batch"],
     length: int,
     first: int = 0,
-) -> Iterator[Trace]:
+) -> Iterator[Transition]:
     """Live `length` steps of a lifetime a key; yields what happened at each step, of all lifetimes.
 
-    Lifetime i is number `first` + i in messages. Raises FaultyEnvironmentError in the middle: what
-    was yielded before stands.
+    Lifetime i is number `first` + i in messages. Raises FaultyEnvironmentError in the middle, and
+    DivergenceError if no action could be sampled: what was yielded before stands.
     """
     lives = jax.vmap(lifetime_keys)(keys)
-    seeds = jax.device_get(jax.vmap(_environment_seed)(lives.reset)).tolist()
-    with Pool(environment, seeds, first) as pool:
+    episode = np.zeros(len(keys), np.int32)
+    seeds = np.asarray(_episode_seeds(lives.episode, episode))
+    with Pool(environment, seeds.tolist(), first) as pool:
         spec = Spec(pool.observation_size, pool.action_size)
         state = _init_states(algorithm, spec, params, lives.learner)
         last = _Last(
@@ -44,12 +46,21 @@ def host_lifetimes(
             np.zeros(len(seeds), np.float32),
             np.zeros(len(seeds), bool),
         )
+        seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))  # should this one end
         for t in range(length):
             action, state = _act(algorithm, spec, params, state, last, np.int32(t), lives.action)
             action = np.asarray(action)
-            observation, reward, terminated, truncated = pool.step(action)
-            last = _Last(observation, action, reward, terminated | truncated)
-            yield Trace(action, reward, terminated, truncated)
+            if (action < 0).any():
+                number = first + int(np.flatnonzero(action < 0)[0]) + 1
+                where = f" in lifetime {number}, at step {t + 1}"
+                raise DivergenceError(NOT_FINITE.format(where=where))
+            observation, reward, terminated, truncated = pool.step(action, seeds)
+            done = terminated | truncated
+            if done.any():
+                episode += done
+                seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))
+            last = _Last(observation, action, reward, done)
+            yield Transition(action, reward, terminated, truncated)
 
 
 class _Last(NamedTuple):
@@ -61,9 +72,13 @@ class _Last(NamedTuple):
     done: Bool[np.ndarray, " batch"]
 
 
-def _environment_seed(key: Key[Array, ""]) -> Array:
-    """31 bits: what every environment takes."""
-    return jax.random.bits(key, dtype=jnp.uint32) >> jnp.uint32(1)
+@jax.jit
+def _episode_seeds(
+    keys: Key[Array, " batch"], episode: Int[Array, " batch"]
+) -> Int[Array, " batch"]:
+    """Of each lifetime's episode: 31 bits, which every environment takes."""
+    bits = jax.vmap(lambda key, n: jax.random.bits(jax.random.fold_in(key, n), dtype=jnp.uint32))
+    return (bits(keys, episode) >> jnp.uint32(1)).astype(jnp.int32)
 
 
 @partial(jax.jit, static_argnames=("algorithm", "spec"))

@@ -8,23 +8,35 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.core.random_numbers import fast_key
-from symla.core.types import Params, Percept, PRNGKey, State, Task, Trace
+from symla.core.types import Params, Percept, PRNGKey, State, Task, Transition
 from symla.environments.base import Environment
 from symla.lifetimes.percepts import lifetime_keys, new_percept, next_percept
 
 
-class _Moment(NamedTuple):
-    """What is carried from step to step."""
+class _Carry(NamedTuple):
+    """What goes from step to step."""
 
-    environment: State
+    world: State
     learner: State
     percept: Percept
     total: Float[Array, ""]
     t: Int[Array, ""]
+    episode: Int[Array, ""]  # number of the one under way, from 0
+
+
+Record = Callable[[Transition, Task, State, State], Any]
+
+
+def whole_transition(
+    transition: Transition, task: Task, learner: State, world: State
+) -> Transition:
+    """The default record of a step."""
+    return transition
 
 
 def lifetime(
@@ -34,46 +46,79 @@ def lifetime(
     key: PRNGKey,
     length: int,
     *,
-    record: bool = True,
-    look: Callable[[Trace, State, State], Any] = lambda lived, learner, world: lived,
+    record: Record | None = whole_transition,
+    bins: int | None = None,
 ) -> tuple[Float[Array, ""], Task, Any]:
-    """Live `length` steps. Returns the sum of rewards, the task, and the trace if `record`.
+    """Live `length` steps. Returns the sum of rewards, the task, and what was recorded.
 
-    `look` says what of each step enters the trace: from what happened, the learner's state and
-    the environment's, as the action left it.
+    `record` says what is kept of each step: a function of the transition, the task, the learner's
+    state and the environment's, as the action left it; None: nothing. Its results are stacked on
+    a leading axis of `length`; with `bins` they are summed over each of so many stretches of the
+    lifetime (`bin_edges`) instead, and memory is flat in `length`.
 
     Everything random follows from `key`: lifetimes with one key share their task and all their
-    noise, whatever their meta-parameters. Without a trace, memory is flat in `length`.
+    noise, whatever their meta-parameters; episode n of a lifetime starts from `fold_in(key of its
+    episodes, n)`. An action that could not be sampled, because the policy is not finite, earns NaN.
     """
     spec = environment.spec
-    task_key, reset_key, learner_key, action_key, step_key = lifetime_keys(fast_key(key))
-    task = environment.sample_task(task_key)
-    state, observation = environment.reset(reset_key, task)
-    start = _Moment(
-        state,
-        algorithm.init_state(params, learner_key, spec),
+    keys = lifetime_keys(fast_key(key))
+    task = environment.sample_task(keys.task)
+    first_episode = jnp.zeros((), jnp.int32)
+    world, observation = environment.reset(jax.random.fold_in(keys.episode, first_episode), task)
+    start = _Carry(
+        world,
+        algorithm.init_state(params, keys.learner, spec),
         new_percept(observation, spec),
         jnp.zeros(()),
         jnp.zeros((), jnp.int32),
+        first_episode,
     )
 
-    def step(now: _Moment, _: None) -> tuple[_Moment, Any]:
+    def step(now: _Carry) -> tuple[_Carry, Any]:
         t = now.t  # carried, because a scanned-over range would cost memory
         action, learner = algorithm.step(
-            params, now.learner, now.percept, t, jax.random.fold_in(action_key, t)
+            params, now.learner, now.percept, t, jax.random.fold_in(keys.action, t)
         )
-        timestep = environment.step(jax.random.fold_in(step_key, t), task, now.environment, action)
+        timestep = environment.step(jax.random.fold_in(keys.step, t), task, now.world, action)
+        reward = jnp.where(action < 0, jnp.nan, timestep.reward)
         done = timestep.terminated | timestep.truncated
-        state, observation = timestep.state, timestep.observation
+        world, observation, episode = timestep.state, timestep.observation, now.episode
         if spec.episode_length is not None:
-            fresh = environment.reset(jax.random.fold_in(reset_key, t), task)
-            state, observation = jax.tree.map(
-                lambda new, old: jnp.where(done, new, old), fresh, (state, observation)
+            episode = episode + done.astype(jnp.int32)
+            fresh = environment.reset(jax.random.fold_in(keys.episode, now.episode + 1), task)
+            world, observation = jax.tree.map(
+                lambda new, old: jnp.where(done, new, old), fresh, (world, observation)
             )
-        percept = next_percept(observation, action, timestep.reward, done, spec)
-        after = _Moment(state, learner, percept, now.total + timestep.reward, t + 1)
-        lived = Trace(action, timestep.reward, timestep.terminated, timestep.truncated)
-        return after, look(lived, learner, timestep.state) if record else None
+        percept = next_percept(observation, action, reward, done, spec)
+        after = _Carry(world, learner, percept, now.total + reward, t + 1, episode)
+        transition = Transition(action, reward, timestep.terminated, timestep.truncated)
+        return after, record(transition, task, learner, timestep.state) if record else None
 
-    end, trace = jax.lax.scan(step, start, length=length)
-    return end.total, task, trace
+    if bins is None:
+        end, recorded = jax.lax.scan(lambda now, _: step(now), start, length=length)
+    else:
+        end, recorded = _scan_bins(step, start, bin_edges(length, bins))
+    return end.total, task, recorded
+
+
+def bin_edges(length: int, bins: int) -> Int[np.ndarray, " edges"]:
+    """Where stretches of a lifetime begin, and its end: `bins` of as equal a length as can be."""
+    return (np.arange(bins + 1, dtype=np.int64) * length // bins).astype(np.int32)
+
+
+def _scan_bins(
+    step: Callable[[_Carry], tuple[_Carry, Any]], start: _Carry, edges: Int[np.ndarray, " edges"]
+) -> tuple[_Carry, Any]:
+    """All steps; what they record summed over each bin, and stacked over bins."""
+    shapes = jax.eval_shape(step, start)[1]
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+    def one_bin(now: _Carry, ends: tuple[Array, Array]) -> tuple[_Carry, Any]:
+        def body(_: Array, carry: tuple[_Carry, Any]) -> tuple[_Carry, Any]:
+            now, sums = carry
+            now, recorded = step(now)
+            return now, jax.tree.map(jnp.add, sums, recorded)
+
+        return jax.lax.fori_loop(*ends, body, (now, zeros))
+
+    return jax.lax.scan(one_bin, start, (jnp.asarray(edges[:-1]), jnp.asarray(edges[1:])))

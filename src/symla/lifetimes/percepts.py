@@ -14,15 +14,20 @@ from symla.core.types import Action, Params, Percept, PRNGKey, Scalar, Spec, Sta
 
 NO_ACTION = -1  # before the first: its one-hot is all zeros, as in `new_percept`
 
+NOT_FINITE = (
+    "the rule's outputs are not finite numbers{where}: no action can be sampled. Its observations "
+    "or rewards may be too large for it, or its meta-parameters diverged in training"
+)
+
 
 class LifetimeKeys(NamedTuple):
     """One for each thing that is random in a lifetime."""
 
     task: PRNGKey
-    reset: PRNGKey
+    episode: PRNGKey  # with the number of the episode folded in, for `reset`
     learner: PRNGKey  # for `init_state`
-    action: PRNGKey  # with the step folded in, for `step`
-    step: PRNGKey
+    action: PRNGKey  # with the step folded in, for the algorithm's `step`
+    step: PRNGKey  # with the step folded in, for the environment's `step`
 
 
 def lifetime_keys(key: PRNGKey) -> LifetimeKeys:

@@ -1,13 +1,12 @@
-"""The protocol of an outer loop: what searches the space of learning algorithms.
-
-Room: outer. It sees meta-parameters and returns, never environments or algorithms.
-"""
+"""The protocol of an outer loop: what searches the space of learning algorithms."""
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
+from symla.algorithms.base import LearningAlgorithm
 from symla.core.types import Params, PRNGKey, State
+from symla.environments.base import Environment
 
 
 class Candidates(NamedTuple):
@@ -19,23 +18,66 @@ class Candidates(NamedTuple):
 
     params: Params  # stacked on a leading axis P
     group: Int[Array, " G"]
-    extra: Any = ()  # whatever `tell` wants to see again
+    extra: Any = ()  # whatever `evidence` or `tell` wants to see again
+
+
+@runtime_checkable
+class Evidence(Protocol):
+    """What was seen of the candidates of a generation; an outer loop may see more than this."""
+
+    @property
+    def returns(self) -> Float[Array, " P"]:
+        """The mean sum of rewards over the lifetimes of each candidate."""
+        ...
+
+
+@runtime_checkable
+class Setting(Protocol):
+    """What is trained, as an outer loop needs it to gather its evidence."""
+
+    @property
+    def algorithm(self) -> LearningAlgorithm: ...
+
+    @property
+    def environments(self) -> tuple[Environment, ...]: ...
+
+    @property
+    def lifetimes(self) -> int:
+        """Lifetimes of each candidate in a generation."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Steps of a lifetime."""
+        ...
 
 
 @runtime_checkable
 class OuterLoop(Protocol):
-    """A frozen dataclass of static settings, pure methods. Returns are MAXIMISED, always."""
+    """A frozen dataclass of static settings, pure methods. Returns are MAXIMISED, always.
 
-    def init(self, params: Params) -> State:
-        """Start from these meta-parameters."""
+    A generation is ask -> evidence -> tell.
+    """
+
+    def init(self, params: Params, environments: int = 1) -> State:
+        """Start from these meta-parameters, to be trained on so many environments in turn."""
         ...
 
     def ask(self, key: PRNGKey, state: State) -> Candidates:
         """The candidates of the next generation."""
         ...
 
-    def tell(self, state: State, candidates: Candidates, returns: Float[Array, " P"]) -> State:
-        """Learn from what the candidates earned."""
+    def evidence(
+        self, setting: Setting, index: int, candidates: Candidates, key: PRNGKey
+    ) -> Evidence:
+        """Try the candidates in environment number `index` of the setting.
+
+        Raises SettingError if the learning algorithm does not offer what this loop needs.
+        """
+        ...
+
+    def tell(self, state: State, candidates: Candidates, evidence: Evidence) -> State:
+        """Learn from what was seen of the candidates."""
         ...
 
     def params(self, state: State) -> Params:

@@ -1,24 +1,33 @@
 """Policy gradient through whole lifetimes: backpropagation where evolution strategies estimate."""
 
-import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float, Int
 
+from symla.algorithms.base import Differentiable
 from symla.core.errors import require
+from symla.core.optimisers import Optimiser
+from symla.core.trees import all_finite
 from symla.core.types import Params, PRNGKey, Scalar
-from symla.outer.base import Candidates
+from symla.outer.base import Candidates, Setting
+from symla.outer.returns import lifetime_keys_of_group
+from symla.outer.through_lifetime import Steps, differentiable_lifetime
+from symla.runtime.devices import spread
 
 
 class Baseline(NamedTuple):
-    """Running means, over generations, of the discounted returns and of their squared surprise."""
+    """Running means, over generations, of the discounted returns and of their squared error.
 
-    level: Scalar
-    square: Scalar
+    One of each environment: unlike environments have unlike returns.
+    """
+
+    mean: Float[Array, " environments"]
+    square: Float[Array, " environments"]
 
 
 class PGState(NamedTuple):
@@ -27,12 +36,14 @@ class PGState(NamedTuple):
     baseline: Baseline
 
 
-class Lesson(NamedTuple):
-    """What the lifetimes of one candidate teach."""
+class Gradients(NamedTuple):
+    """The evidence of a policy gradient, of each candidate."""
 
-    gradient: Params  # of its objective, to be climbed
-    level: Scalar  # mean discounted return
-    square: Scalar  # mean squared difference from the baseline
+    returns: Float[Array, " P"]
+    gradient: Params  # of the objective, stacked on a leading axis P
+    mean: Float[Array, " P"]  # discounted return
+    square: Float[Array, " P"]  # squared difference from the baseline, its mean
+    environment: Int[Array, ""]  # where it was gathered
 
 
 @dataclass(frozen=True)
@@ -45,36 +56,26 @@ class PolicyGradient:
 
         log pi(a_t) (G_t - baseline) / deviation + entropy * H_t
 
-    with G_t discounted, over the ends of episodes. Only for learning algorithms that are
-    `Differentiable`. Raises SettingError outside ranges.
+    with G_t discounted, over the ends of episodes. The optimiser's clip is applied to the gradient
+    of each candidate, too. Only for learning algorithms that are `Differentiable`. Raises
+    SettingError outside ranges.
     """
 
     population: int = 8  # P
-    learning_rate: float = 1e-3
+    optimiser: Optimiser = Optimiser(1e-3, clip=1.0)
     discount: float = 0.9
     entropy: float = 0.003
-    clip: float = 1.0  # the largest norm of the gradient of a candidate
     horizon: int = 0  # steps that the gradient goes back at most; 0: to the start of the lifetime
 
     def __post_init__(self):
         require(self.population >= 1, f"population must be at least 1, got {self.population}")
-        for name in ("learning_rate", "clip"):
-            value = getattr(self, name)
-            require(
-                math.isfinite(value) and value > 0,
-                f"{name} must be a finite number above 0, got {value}",
-            )
         require(0.0 <= self.discount <= 1.0, f"discount must be 0 to 1, got {self.discount}")
         require(self.horizon >= 0, f"horizon must be at least 0 steps, got {self.horizon}")
         require(self.entropy >= 0.0, f"entropy must be at least 0, got {self.entropy}")
 
-    @property
-    def _optimizer(self) -> optax.GradientTransformation:
-        return optax.adam(self.learning_rate, b1=0.9, b2=0.999)
-
-    def init(self, params: Params) -> PGState:
-        baseline = Baseline(jnp.zeros(()), jnp.ones(()))
-        return PGState(params, self._optimizer.init(params), baseline)
+    def init(self, params: Params, environments: int = 1) -> PGState:
+        baseline = Baseline(jnp.zeros(environments), jnp.ones(environments))
+        return PGState(params, self.optimiser.init(params), baseline)
 
     def params(self, state: PGState) -> Params:
         return state.params
@@ -86,53 +87,77 @@ class PolicyGradient:
         )
         return Candidates(copies, jnp.arange(self.population), state.baseline)
 
-    def objective(
-        self,
-        baseline: Baseline,
-        reward: Float[Array, " L"],
-        log_probability: Float[Array, " L"],
-        entropy: Float[Array, " L"],
-    ) -> tuple[Scalar, tuple[Scalar, Scalar]]:
-        """To be climbed; and the two numbers that the baseline learns from."""
+    def evidence(
+        self, setting: Setting, index: int, candidates: Candidates, key: PRNGKey
+    ) -> Gradients:
+        """The gradient of the objective over each candidate's lifetimes.
+
+        Gathered from all devices before anything is averaged, as returns are.
+        """
+        algorithm = setting.algorithm
+        require(
+            isinstance(algorithm, Differentiable),
+            f"{type(algorithm).__name__} cannot be differentiated: meta-train it by evolution "
+            "strategies instead of policy gradient",
+        )
+        live = differentiable_lifetime(
+            algorithm, setting.environments[index], setting.length, self.horizon
+        )
+
+        def one(candidate, baseline, key):
+            params, group = candidate
+            keys = lifetime_keys_of_group(key, group, setting.lifetimes)
+
+            def of_lifetime(params, key):
+                total, steps = live(params, key)
+                objective, seen = self.objective(baseline, steps)
+                return objective, (total, *seen)
+
+            def mean(params):
+                found = jax.vmap(partial(of_lifetime, params))(keys)
+                return jax.tree.map(jnp.mean, found)
+
+            gradient, (total, mean_return, square) = jax.grad(mean, has_aux=True)(params)
+            return total, self.optimiser.clipped(gradient), mean_return, square
+
+        here = jax.tree.map(lambda x: x[index], candidates.extra)
+        over_devices = spread(jax.vmap(one, (0, None, None)))
+        gathered = over_devices((candidates.params, candidates.group), here, key)
+        return Gradients(*gathered, environment=jnp.asarray(index, jnp.int32))
+
+    def objective(self, baseline: Baseline, steps: Steps) -> tuple[Scalar, tuple[Scalar, Scalar]]:
+        """To be maximised, and the two numbers that the baseline is made of.
+
+        `baseline` is that of one environment: scalars.
+        """
 
         def add(later, now):
             total = now + self.discount * later
             return total, total
 
-        _, discounted = jax.lax.scan(add, jnp.zeros(()), reward, reverse=True)
-        surprise = discounted - baseline.level
-        advantage = jax.lax.stop_gradient(surprise / jnp.sqrt(baseline.square + 1e-6))
-        climbed = jnp.mean(log_probability * advantage + self.entropy * entropy)
-        return climbed, (jnp.mean(discounted), jnp.mean(surprise**2))
+        _, discounted = jax.lax.scan(add, jnp.zeros(()), steps.reward, reverse=True)
+        error = discounted - baseline.mean
+        advantage = jax.lax.stop_gradient(error / jnp.sqrt(baseline.square + 1e-6))
+        objective = jnp.mean(steps.log_probability * advantage + self.entropy * steps.entropy)
+        return objective, (jnp.mean(discounted), jnp.mean(error**2))
 
-    def tell(self, state: PGState, candidates: Candidates, returns: Float[Array, " P"]) -> PGState:
-        """One step of Adam along the mean of the lessons, which `candidates.extra` holds.
+    def tell(self, state: PGState, candidates: Candidates, evidence: Gradients) -> PGState:
+        """One step of the optimiser up the mean gradient.
 
-        A candidate whose return or lesson is not finite says nothing, and is left out.
+        A candidate whose return or gradient is not finite says nothing, and is left out.
         """
-        # Gradients of long lifetimes explode now and then: one candidate must not drown the others.
-        clipped = candidates.extra._replace(
-            gradient=jax.vmap(self._clipped)(candidates.extra.gradient)
-        )
-        whole = jax.vmap(_finite)((clipped, returns))
+        each = evidence.returns, evidence.gradient, evidence.mean, evidence.square
+        whole = jax.vmap(all_finite)(each)
         count = jnp.maximum(jnp.sum(whole), 1).astype(jnp.float32)
 
         def mean(x):
             kept = whole.reshape(-1, *[1] * (x.ndim - 1))
             return jnp.sum(jnp.where(kept, x, 0.0), axis=0) / count
 
-        lesson = jax.tree.map(mean, clipped)
-        descent = jax.tree.map(jnp.negative, lesson.gradient)
-        with jax.numpy_dtype_promotion("standard"):  # optax mixes int and float in Adam's count
-            updates, optimizer = self._optimizer.update(descent, state.optimizer, state.params)
-        heard = Baseline(lesson.level, lesson.square)
-        baseline = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, state.baseline, heard)
-        return PGState(optax.apply_updates(state.params, updates), optimizer, baseline)
-
-    def _clipped(self, gradient: Params) -> Params:
-        norm = optax.tree.norm(gradient)
-        return jax.tree.map(lambda x: x * jnp.minimum(1.0, self.clip / (norm + 1e-6)), gradient)
-
-
-def _finite(tree: Any) -> Bool[Array, ""]:
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+        gradient, now = jax.tree.map(mean, (evidence.gradient, each[2:]))
+        params, optimizer = self.optimiser.ascend(state.params, gradient, state.optimizer)
+        here = jnp.arange(state.baseline.mean.size) == evidence.environment
+        baseline = Baseline(
+            *(jnp.where(here, 0.9 * old + 0.1 * new, old) for old, new in zip(state.baseline, now))
+        )
+        return PGState(params, optimizer, baseline)

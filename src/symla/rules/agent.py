@@ -10,9 +10,16 @@ import numpy as np
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge import spaces
-from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError, require
+from symla.core.errors import (
+    DivergenceError,
+    FaultyEnvironmentError,
+    SettingError,
+    SymlaError,
+    require,
+)
+from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, Spec
-from symla.lifetimes.percepts import NO_ACTION, act, lifetime_keys
+from symla.lifetimes.percepts import NO_ACTION, NOT_FINITE, act, lifetime_keys
 
 
 @runtime_checkable
@@ -62,19 +69,22 @@ class Agent:
         """Learn from the last step and this observation, and choose an action.
 
         Raises SymlaError if the last action's reward was not observed, FaultyEnvironmentError for
-        an observation that is not one of the environment's.
+        an observation that is not one of the environment's, DivergenceError if the rule's outputs
+        are not finite.
         """
         if self._acted:
             raise SymlaError(
                 "act was called twice: what the last action earned is missing. After each "
                 "env.step call agent.observe(reward, terminated, truncated), then act"
             )
-        with self._blame():
+        with self._named():
             vector = self._observations.encode(observation)
         action, self._state = _act(
             self.rule.algorithm, self.spec, self.rule.params, self._state,
             vector, self._action, self._reward, self._done, np.int32(self.steps), self._key,
         )  # fmt: skip
+        if action < 0:
+            raise DivergenceError(f"{self._environment}: {NOT_FINITE.format(where=self._where())}")
         self._action, self._acted = np.int32(action), True
         return int(self._action) + self._actions.start
 
@@ -89,7 +99,7 @@ class Agent:
                 "observe was called without an action before it: call agent.act(observation), "
                 "env.step with its action, then agent.observe(reward, terminated, truncated)"
             )
-        with self._blame():
+        with self._named():
             self._reward = spaces.reward(reward)
         self._done = np.bool_(terminated or truncated)
         self._acted = False
@@ -100,16 +110,19 @@ class Agent:
         self._begin(self.seed + 1 if seed is None else seed)
 
     @contextmanager
-    def _blame(self) -> Iterator[None]:
+    def _named(self) -> Iterator[None]:
         try:
             yield
         except FaultyEnvironmentError as error:
-            message = f"{self._environment}, at step {self.steps + 1} of the agent: {error}"
+            message = f"{self._environment},{self._where()}: {error}"
             raise FaultyEnvironmentError(message) from error
+
+    def _where(self) -> str:
+        return f" at step {self.steps + 1} of the agent"
 
     def _begin(self, seed: int) -> None:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
-        keys = lifetime_keys(jax.random.key(seed))
+        keys = lifetime_keys(stream_key(seed, Stream.AGENT))
         self.seed, self.steps, self._acted = seed, 0, False
         self._key = keys.action
         algorithm, params = self.rule.algorithm, self.rule.params

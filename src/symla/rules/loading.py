@@ -13,7 +13,6 @@ from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
 from symla.core.types import Spec
 from symla.environments import DependentBandit, Environment
-from symla.outer import OUTER_LOOPS
 from symla.rules.rule import Rule
 from symla.store import (
     Checkpoint,
@@ -69,20 +68,15 @@ def load(what: str | os.PathLike[str]) -> Rule:
 def rule_from(checkpoint: Checkpoint) -> Rule:
     """Raises CheckpointError if the arrays are not the ones that the manifest's algorithm needs."""
     arrays, manifest, path = checkpoint
-    try:
-        described, outer = manifest["algorithm"], manifest.get("outer")
-    except KeyError as error:
-        raise CheckpointError(f"the manifest of {path} lacks {error}: it is damaged") from error
+    if "algorithm" not in manifest:
+        raise CheckpointError(f"the manifest of {path} lacks its algorithm: it is damaged")
     spec = from_settings(Spec, manifest.get("spec"), path)
-    algorithm = rebuild(described, ALGORITHMS, path)
+    algorithm = rebuild(manifest["algorithm"], ALGORITHMS, path)
     params = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
-    if outer is None:
-        tree = unflatten(params, "params", arrays, path)
-    else:  # a checkpoint of a training run holds the whole state of its outer loop
-        loop = rebuild(outer, OUTER_LOOPS, path)
-        state = unflatten(jax.eval_shape(loop.init, params), "outer", arrays, path)
-        tree = loop.params(jax.tree.map(jnp.asarray, state))
-    return Rule(algorithm, jax.tree.map(jnp.asarray, tree), manifest)
+    # A checkpoint of a training holds the state of its outer loop, the meta-parameters inside.
+    name = "outer/params" if any(key.startswith("outer/") for key in arrays) else "params"
+    found = unflatten(params, name, arrays, path)
+    return Rule(algorithm, jax.tree.map(jnp.asarray, found), manifest)
 
 
 def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
@@ -90,7 +84,7 @@ def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
 
     Its card keeps where the rule comes from, and what `card` adds: a summary, say, or results.
     """
-    own = {"schema", "sha256", "outer", "best"}  # of the file it came from
+    own = {"schema", "sha256", "best"}  # of the file it came from
     origin = {key: value for key, value in rule.card.items() if key not in own}
     save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**origin, **card})
 
@@ -103,4 +97,4 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
         algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
     spec = environment.spec if environment else Spec(observation_size=1, action_size=2)
     params = algorithm.init_params(jax.random.key(0), spec)
-    return Rule(algorithm, params, {"algorithm": {"name": name}})
+    return Rule(algorithm, params, {"algorithm": {"class": name}})

@@ -1,1 +1,1 @@
-"""The machine that a command runs on: devices, processes, signals, and where results come from."""
+"""The machine that a command runs on: devices, processes, signals, provenance of results."""

@@ -1,7 +1,7 @@
-"""Devices: how many, and how a batch is spread over them. On a CPU, a device is a core.
+"""Distributes batches over devices. On a CPU, a device is a core.
 
-Room: base layer. With several processes every one of them runs the same program on the same values,
-and `jax.devices()` are the devices of all: nothing else in the project knows how many there are.
+With several processes each of them runs the same program on the same values, and `jax.devices()`
+are the devices of all. No other code of the project depends on the number of devices.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,16 +18,16 @@ from jaxtyping import Int
 
 from symla.core.types import State
 
-AXIS = "batch"
-_chosen: ContextVar[tuple[jax.Device, ...]] = ContextVar("devices", default=())  # none: all
+AXIS = "batch"  # name of the mesh axis
+_chosen: ContextVar[tuple[jax.Device, ...]] = ContextVar("devices", default=())  # (): all
 
 
 def spread(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function(batched, *shared)` with the leading axis of its first argument over all devices.
+    """`function(batched, *shared)` with its first argument's leading axis sharded over all devices.
 
-    A batch that does not divide evenly is filled up with copies of its last element, whose results
-    are dropped. What is returned is gathered on every device, so that whatever is summed
-    afterwards is summed in one order, however many devices there are.
+    A batch that does not divide evenly is padded with copies of its last element, whose results are
+    dropped. Results are gathered on every device, so that sums over them are taken in the same
+    order, and have the same bits, for any number of devices.
     """
     mesh = _mesh()
     split, whole = PartitionSpec(AXIS), PartitionSpec()
@@ -45,10 +45,11 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` computed whole on every device, so that XLA compiles it for one shape alone.
+    """`function` with replicated arguments and results: every device computes all of it.
 
-    Split between devices its sums are taken in another order, and even elementwise operations are
-    fused, and so rounded, in another way. Whole, it has the same bits however many there are.
+    XLA then compiles it for one shape, and results have the same bits for any number of devices.
+    Sharded, sums would be taken in another order, and elementwise operations fused, and so rounded,
+    in another way.
     """
     mesh, whole = _mesh(), PartitionSpec()
     return _sharded(function, mesh, whole, whole)
@@ -60,15 +61,15 @@ def replicate(state: State) -> State:
 
 
 def gather(*values: int) -> Int[np.ndarray, "processes values"]:
-    """What each process has to say; a row each. All of them must call it."""
+    """The values of each process, one row per process. Every process must call it."""
     if jax.process_count() == 1:
         return np.array([values])
     return np.asarray(multihost_utils.process_allgather(np.array(values, np.int32)))
 
 
 @contextmanager
-def only(devices: Sequence[jax.Device]) -> Iterator[None]:
-    """What is traced inside is spread over these devices instead of all."""
+def use_devices(devices: Sequence[jax.Device]) -> Iterator[None]:
+    """Within this context, functions are traced for these devices instead of all."""
     token = _chosen.set(tuple(devices))
     try:
         yield
@@ -77,14 +78,14 @@ def only(devices: Sequence[jax.Device]) -> Iterator[None]:
 
 
 def describe() -> str:
-    """The devices of all processes, in words."""
+    """The devices of all processes, in words, such as "2 x cpu in 1 process(es)"."""
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].device_kind} in {jax.process_count()} process(es)"
 
 
 def _sharded(function: Callable[..., Any], mesh: Mesh, into: Any, out: Any) -> Callable[..., Any]:
-    # Varying values are not checked: a lifetime starts from constants, which are not marked so.
-    # Outside of another jit one of its own, or every operation would be compiled by itself.
+    # check_vma is off because a lifetime starts from constants, which are not marked as varying.
+    # jit is needed outside of another jit, where each operation would be compiled alone.
     return jax.jit(
         jax.shard_map(function, mesh=mesh, in_specs=into, out_specs=out, check_vma=False)
     )

@@ -1,41 +1,40 @@
-"""A witness: a tiny process that says why this one ended, should jax end it without a plain word.
+"""A process that prints why this one ended, in case jax ends it before Python can print.
 
-jax's own runtime aborts every process the moment the first one is gone, sometimes before Python
-gets to speak. The witness outlives that: it sees the pipe to it close, and looks for process 0.
-
-Room: host. No jax.
+jax's runtime aborts every process as soon as it cannot reach the first one, sometimes before Python
+code runs again. The reporter is a process of its own: it detects the abort by the end of its
+standard input, and then checks whether process 0 can still be reached.
 """
 
 import subprocess
 import sys
 from contextlib import suppress
 
-_SEE = """
+_PROGRAM = """
 import socket, sys
-host, port, words = sys.argv[1:]
+host, port, message = sys.argv[1:]
 if not sys.stdin.buffer.read():
     try:
         socket.create_connection((host, int(port)), timeout=2.0).close()
     except OSError:
-        print(words, file=sys.stderr)
+        print(message, file=sys.stderr)
 """
 
 
-class Witness:
-    """Speaks `words` if this process ends, undismissed, while nobody listens at host:port."""
+class ExitReporter:
+    """Prints `message` to stderr if this process ends before `cancel`, and host:port is closed."""
 
-    def __init__(self, host: str, port: int, words: str):
-        # In a session of its own: Ctrl-C is for this process, not for the witness.
+    def __init__(self, host: str, port: int, message: str):
+        # In a session of its own, so that Ctrl-C does not reach it.
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _SEE, host, str(port), words],
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, host, str(port), message],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
 
-    def dismiss(self) -> None:
-        """There is nothing to say, or it has been said."""
-        with suppress(OSError, ValueError):  # it is gone already
+    def cancel(self) -> None:
+        """End the reporter; it prints nothing."""
+        with suppress(OSError, ValueError):  # it has ended already
             self.process.stdin.write(b".")
             self.process.stdin.close()
             self.process.wait(5)

@@ -1,6 +1,6 @@
-"""The devices and processes that a command runs on, settled before jax is first used.
+"""The devices and processes that a command runs on, chosen before jax is first used.
 
-Room: host. Nothing of jax is imported until it is prepared.
+jax is imported inside functions, so that reading options does not need it.
 """
 
 import hashlib
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from symla.core.caches import cache_folder
+from symla.core.cpu import available_cores
 from symla.core.errors import ProcessError, SettingError, require
 from symla.runtime import processes
 
-_ADVICE = (
+_HINT = (
     "Every one needs the same --coordinator HOST:PORT and --processes N, and its own --process-id "
     "from 0"
 )
@@ -22,14 +23,14 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class MachineOptions:
-    """What of the machine a command uses."""
+    """The part of the machine that a command uses."""
 
     devices: int | None = None
-    """Cores of a CPU that share the population. Default: all; of GPUs always all. However many
-    there are, the result is the same."""
+    """Cores of a CPU that share the population. Default: all; of GPUs always all. The result does
+    not depend on the number."""
     distributed: bool = False
     """This is one of several processes, on one machine or many, that train together; the first one
-    writes. Under SLURM the next three are found by themselves."""
+    writes. Under SLURM the next three options are found by themselves."""
     coordinator: str | None = None
     """distributed: host:port of the first process; the port must be free there."""
     processes: int | None = None
@@ -41,10 +42,10 @@ class MachineOptions:
 
 
 def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
-    """Say which devices there are, before jax is first used: by default every core of the CPU.
+    """Configure jax before its first use: devices (by default every usable core), cache, processes.
 
-    What XLA compiles is kept between runs. Raises SettingError for fewer than 1 device, or
-    processes that cannot find each other.
+    The cache keeps what XLA compiles between runs. Raises SettingError for fewer than 1 device and
+    for devices or addresses that cannot be used; ProcessError if the processes do not connect.
     """
     devices = machine.devices
     require(devices is None or devices >= 1, f"devices must be at least 1, got {devices}")
@@ -56,12 +57,12 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
     )
     import jax
 
-    jax.config.update("jax_num_cpu_devices", devices or _cores())
+    jax.config.update("jax_num_cpu_devices", devices or available_cores())
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     if machine.distributed:
-        _meet(*_found(machine), machine.wait)
+        _connect(*_process_settings(machine), machine.wait)
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:
@@ -72,49 +73,42 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
         ) from error
 
 
-def _found(machine: MachineOptions) -> tuple[str, int, int]:
-    """Address, number and own number: as given, the rest from SLURM and its like."""
-    from jax._src.clusters import ClusterEnv  # nothing public asks without also connecting
+def _process_settings(machine: MachineOptions) -> tuple[str, int, int]:
+    """Coordinator, number of processes and own number: as given, else from SLURM or the like."""
+    # jax has no public function that finds them without connecting too.
+    from jax._src.clusters import ClusterEnv
 
     given = machine.coordinator, machine.processes, machine.process_id
     if None in given:
         try:
             given = ClusterEnv.auto_detect_unset_distributed_params(*given, None, None, None)[:3]
         except (RuntimeError, ValueError, TypeError, KeyError, OSError) as error:
-            raise SettingError(
-                f"the processes cannot find each other: {error}. {_ADVICE}"
-            ) from error
-    require(None not in given, f"the processes cannot find each other. {_ADVICE}")
+            raise SettingError(f"the processes cannot find each other: {error}. {_HINT}") from error
+    require(None not in given, f"the processes cannot find each other. {_HINT}")
     return given
 
 
-def _meet(coordinator: str, count: int, number: int, wait: float) -> None:
+def _connect(coordinator: str, count: int, number: int, wait: float) -> None:
+    """Connect the processes, first ours and then jax's. Raises ProcessError."""
     import jax
 
-    port = processes.meet(coordinator, count, number, wait)  # of jax, which trusts everybody
+    port = processes.connect(coordinator, count, number, wait)  # jax's own
     host = coordinator.rpartition(":")[0]
     try:
         jax.distributed.initialize(f"{host}:{port}", count, number, initialization_timeout=60)
     except (RuntimeError, ValueError) as error:
-        raise ProcessError(f"the processes did not find each other: {error}. {_ADVICE}") from error
-
-
-def _cores() -> int:
-    """Those this process may use, which on a cluster are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        raise ProcessError(f"jax could not connect the processes: {error}. {_HINT}") from error
 
 
 def is_writer() -> bool:
-    """Whether this process is the one that writes and speaks."""
+    """Whether this process is the one that writes files and prints."""
     import jax
 
     return jax.process_index() == 0
 
 
 def same_everywhere(config: Mapping[str, Any]) -> None:
-    """Raises SettingError, naming the process, if one was started with other settings."""
+    """Raises SettingError, naming the processes, if some were started with other settings."""
     from symla.runtime.devices import gather
 
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).digest()

@@ -1,11 +1,11 @@
-"""Several processes on many machines: they meet, agree on how many they are, and watch each other.
+"""Several processes on many machines: they connect, check that they agree, and watch each other.
 
-Process 0 listens; the others connect, and each says once a second that it lives. Whoever is
-missing, gone or silent is named to all, and all end: a run that lost a part of itself would wait
-for it for ever. jax alone waits minutes, names nobody, crashes on a port that is taken, and starts
-with as many processes as the first one was told.
+Process 0 listens; each of the others connects to it, and all send a heartbeat once a second. If one
+is missing, ends or sends no heartbeat, all others name it and end: they would otherwise wait for it
+without end. jax alone waits for minutes, names no process, crashes if its port is taken, and starts
+with as many processes as process 0 was told, whatever the others were told.
 
-Room: host. No jax. What is read from the network is JSON, a line a message.
+Imports no jax. Messages are JSON, one a line.
 """
 
 import json
@@ -18,178 +18,189 @@ from contextlib import suppress
 from typing import Any
 
 from symla.core.errors import ProcessError, require
-from symla.runtime.exit_reporter import Witness
+from symla.runtime.exit_reporter import ExitReporter
 
-BEAT_SECONDS = 1.0
-SILENCE_SECONDS = 8.0  # without a beat
-ANSWER_SECONDS = 4.0  # to a first word
+HEARTBEAT_SECONDS = 1.0
+TIMEOUT_SECONDS = 8.0  # without a heartbeat
+HANDSHAKE_SECONDS = 4.0
 EXIT_CODE = 2
-GONE = "is gone: it was killed, or its machine or network failed"
+ENDED = "ended or cannot be reached: it was killed, or its machine or network failed"
 
 Message = dict[str, Any]
 
 
-class Line:
-    """A connection that carries messages."""
+class MessageChannel:
+    """Sends and receives messages over a socket. Any thread may send; one thread reads."""
 
     def __init__(self, connection: socket.socket):
         self.connection = connection
         self.reader = connection.makefile("rb")
-        self.heard = time.monotonic()
-        self.writing = threading.Lock()
+        self.last_received = time.monotonic()
+        self.write_lock = threading.Lock()
 
     def send(self, message: Message) -> None:
-        with self.writing, suppress(OSError):  # whoever reads notices that it is gone
+        """Send, or do nothing if the connection has ended, which the reading thread reports."""
+        with self.write_lock, suppress(OSError):
             self.connection.sendall(json.dumps(message).encode() + b"\n")
 
     def read(self) -> Message | None:
-        """The next message; None at the end of the connection, or if it is not one of ours."""
+        """The next message; None at the end of the connection, and for what is not a message."""
         try:
             message = json.loads(self.reader.readline(10_000))
         except (OSError, ValueError, RecursionError):
             return None
-        self.heard = time.monotonic()
+        self.last_received = time.monotonic()
         return message if isinstance(message, dict) else None
 
 
-class Group:
-    """The processes of one run, seen from one of them."""
+class ProcessGroup:
+    """The processes of one run, as one of them sees them. `number` is its own, from 0."""
 
     def __init__(self, count: int, number: int):
         self.count, self.number = count, number
-        self.lines: dict[int, Line] = {}  # of 0 to all others, of the others to 0
-        self.changed = threading.Condition()
-        self.verdict = ""  # why it ended
-        self.witness: Witness | None = None
-        self.started = self.parted = False
+        # Process 0 has a channel to each of the others; the others have one to process 0.
+        self.channels: dict[int, MessageChannel] = {}
+        self.changed = threading.Condition()  # of `channels` or `reason`
+        self.reason = ""  # why the group ended
+        self.exit_reporter: ExitReporter | None = None
+        self.started = self.left = False
 
-    def end(self, verdict: str) -> None:
-        """Say to all others why it is over."""
+    def end(self, reason: str) -> None:
+        """Tell all others that the group ends, and why."""
         with self.changed:
-            self.verdict = self.verdict or verdict
+            self.reason = self.reason or reason
             self.changed.notify_all()
-        for line in list(self.lines.values()):
-            line.send({"end": self.verdict})
-        time.sleep(0.2)  # lest the end of the connection overtake its reason
+        for channel in list(self.channels.values()):
+            channel.send({"end": self.reason})
+        time.sleep(0.2)  # so that the message arrives before the connection ends
 
-    def lost(self, verdict: str) -> None:
-        """End all, this one too, wherever its main thread is. Before the start, that can speak."""
-        self.verdict = self.verdict or verdict
-        speaks = self.started and not self.parted
-        if speaks:  # first of all: jax may end this process at any moment
+    def fail(self, reason: str) -> None:
+        """End the group and, if it had started, this process, whatever its main thread does.
+
+        Before the start `wait_for_all` raises the reason instead.
+        """
+        self.reason = self.reason or reason
+        exits = self.started and not self.left
+        if exits:  # print first: jax may abort this process at any moment
             with suppress(OSError):
-                print(f"symla: {self.verdict}", file=sys.stderr, flush=True)
-            self.dismiss_witness()
-        self.end(self.verdict)
-        if speaks:
+                print(f"symla: {self.reason}", file=sys.stderr, flush=True)
+            self.cancel_exit_reporter()
+        self.end(self.reason)
+        if exits:
             os._exit(EXIT_CODE)
 
-    def dismiss_witness(self) -> None:
-        if self.witness is not None:
-            self.witness.dismiss()
+    def cancel_exit_reporter(self) -> None:
+        """Nothing is left for it to report."""
+        if self.exit_reporter is not None:
+            self.exit_reporter.cancel()
 
-    def listen(self, number: int, line: Line) -> None:
-        """To one of them, until it parts. Any message is a beat."""
-        while (message := line.read()) is not None:
+    def receive(self, number: int, channel: MessageChannel) -> None:
+        """Read the messages of process `number` until it leaves. Any message is a heartbeat."""
+        while (message := channel.read()) is not None:
             if "end" in message:
-                return self.lost(str(message["end"]))
-            if "parted" in message:
-                self.lines.pop(number, None)
+                return self.fail(str(message["end"]))
+            if "leave" in message:
+                self.channels.pop(number, None)
                 return None
-        if not self.parted:
-            self.lost(f"process {number} {GONE}")
+        if not self.left:
+            self.fail(f"process {number} {ENDED}")
         return None
 
-    def beat(self) -> None:
-        """Tell the others that this one lives, and notice those that fell silent."""
+    def send_heartbeats(self) -> None:
+        """Send heartbeats, and fail if another process sends none for TIMEOUT_SECONDS."""
         last = time.monotonic()
-        while not self.parted:
-            time.sleep(BEAT_SECONDS)
+        while not self.left:
+            time.sleep(HEARTBEAT_SECONDS)
             now = time.monotonic()
-            for number, line in list(self.lines.items()):
-                line.send({})
-                if now - last > 3 * BEAT_SECONDS:  # it was this one that was away
-                    line.heard = now
-                elif now - line.heard > SILENCE_SECONDS:
-                    silence = f"said nothing for {now - line.heard:.0f} s"
-                    self.lost(f"process {number} {silence}: it is stuck, or out of reach")
+            for number, channel in list(self.channels.items()):
+                channel.send({})
+                if now - last > 3 * HEARTBEAT_SECONDS:  # this process itself was suspended
+                    channel.last_received = now
+                elif (silent := now - channel.last_received) > TIMEOUT_SECONDS:
+                    self.fail(
+                        f"process {number} sent nothing for {silent:.0f} s: it hangs, or its "
+                        "machine or network failed"
+                    )
             last = now
 
     def start(self) -> None:
+        """Start to watch the others."""
         self.started = True
-        for line in self.lines.values():
-            line.heard = time.monotonic()
-        threading.Thread(target=self.beat, daemon=True).start()
+        for channel in self.channels.values():
+            channel.last_received = time.monotonic()
+        threading.Thread(target=self.send_heartbeats, daemon=True).start()
 
     # Process 0
 
-    def welcome(self, server: socket.socket, port: int) -> None:
-        """Whoever connects, at any time."""
+    def accept_connections(self, server: socket.socket, port: int) -> None:
+        """Accept connections as long as the process runs; `port` is jax's, sent to each process."""
         while True:
             with suppress(OSError):
                 connection, _ = server.accept()
-                line = Line(connection)
-                arguments = line, port
-                threading.Thread(target=self.greet, args=arguments, daemon=True).start()
+                arguments = MessageChannel(connection), port
+                threading.Thread(target=self.accept, args=arguments, daemon=True).start()
 
-    def greet(self, line: Line, port: int) -> None:
-        line.connection.settimeout(ANSWER_SECONDS)
-        hello = line.read()
-        line.connection.settimeout(None)
-        if hello is None or "symla" not in hello:
-            line.connection.close()  # a stranger
+    def accept(self, channel: MessageChannel, port: int) -> None:
+        """Check what the other process was told, and then read its messages until it leaves."""
+        channel.connection.settimeout(HANDSHAKE_SECONDS)
+        handshake = channel.read()
+        channel.connection.settimeout(None)
+        if handshake is None or "symla" not in handshake:
+            channel.connection.close()  # another program
             return
-        number, count = hello.get("number"), hello.get("count")
+        number, count = handshake.get("number"), handshake.get("count")
         with self.changed:
-            fault = self.fault(number, count)
-            if not fault:
-                self.lines[number] = line
+            error = self.handshake_error(number, count)
+            if not error:
+                self.channels[number] = channel
                 self.changed.notify_all()
-        if fault:
-            line.send({"end": fault})
+        if error:
+            channel.send({"end": error})
             if not self.started or self.count == 1:
-                self.lost(fault)
+                self.fail(error)
             return
-        line.send({"port": port})
-        self.listen(number, line)
+        channel.send({"port": port})
+        self.receive(number, channel)
 
-    def fault(self, number: Any, count: Any) -> str:
-        """What is wrong with one that says hello; "" if nothing."""
+    def handshake_error(self, number: Any, count: Any) -> str:
+        """What contradicts this group in the settings of a process that connects; "" if nothing."""
         if count != self.count:
             return (
                 f"process {number} was started with --processes {count}, but process 0 with "
                 f"--processes {self.count}: start all of them with the same number"
             )
-        if number not in range(1, self.count) or number in self.lines:
+        if number not in range(1, self.count) or number in self.channels:
             return (
                 f"two processes were started with --process-id {number}: each needs its own, from "
                 f"0 to {self.count - 1}"
             )
         return ""
 
-    def gather(self, address: str, wait: float) -> None:
-        """Wait for all others. Raises ProcessError, naming those that did not come."""
+    def wait_for_all(self, address: str, wait: float) -> None:
+        """Wait up to `wait` seconds for all others. Raises ProcessError, naming missing ones."""
         with self.changed:
-            self.changed.wait_for(lambda: self.verdict or len(self.lines) == self.count - 1, wait)
-            missing = [str(i) for i in range(1, self.count) if i not in self.lines]
-        if missing and not self.verdict:
+            complete = self.count - 1
+            self.changed.wait_for(lambda: self.reason or len(self.channels) == complete, wait)
+            missing = [str(i) for i in range(1, self.count) if i not in self.channels]
+        if missing and not self.reason:
             self.end(
-                f"process {', '.join(missing)} of {self.count} did not come to {address} within "
+                f"process {', '.join(missing)} of {self.count} did not connect to {address} within "
                 f"{wait:g} s: start it, and look at its messages. --wait waits longer"
             )
-        if self.verdict:
-            raise ProcessError(self.verdict)
-        for line in self.lines.values():
-            line.send({"go": True})
+        if self.reason:
+            raise ProcessError(self.reason)
+        for channel in self.channels.values():
+            channel.send({"start": True})
 
 
-_group: Group | None = None
+_group: ProcessGroup | None = None
 
 
-def meet(address: str, count: int, number: int, wait: float) -> int:
-    """Find the other processes, and watch them from now on. Returns a port for jax.
+def connect(address: str, count: int, number: int, wait: float) -> int:
+    """Connect to the other processes, and watch them from now on. Returns a port for jax.
 
-    Raises ProcessError, naming who is missing or disagrees; SettingError for what cannot be.
+    Raises ProcessError, naming the processes that are missing or disagree; SettingError for
+    settings outside their range.
     """
     global _group
     host, _, port = address.rpartition(":")
@@ -200,17 +211,18 @@ def meet(address: str, count: int, number: int, wait: float) -> int:
     )
     require(count >= 1, f"processes must be at least 1, got {count}")
     require(0 <= number < count, f"process-id must be between 0 and {count - 1}, got {number}")
-    _group = group = Group(count, number)
+    _group = group = ProcessGroup(count, number)
     if number == 0:
-        free = _listen_first(group, address, int(port))
-        group.gather(address, wait)
+        jax_port = _start_server(group, address, int(port))
+        group.wait_for_all(address, wait)
     else:
-        free = _join(group, host.strip("[]"), int(port), wait)
+        jax_port = _join(group, host.strip("[]"), int(port), wait)
     group.start()
-    return free
+    return jax_port
 
 
-def _listen_first(group: Group, address: str, port: int) -> int:
+def _start_server(group: ProcessGroup, address: str, port: int) -> int:
+    """Accept connections in a thread. Returns a free port for jax."""
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
     try:
@@ -221,28 +233,29 @@ def _listen_first(group: Group, address: str, port: int) -> int:
             "another run using that port? Choose another one in --coordinator, in all processes"
         ) from error
     with socket.create_server(("", 0), family=family, dualstack_ipv6=both) as other:
-        free = other.getsockname()[1]
-    threading.Thread(target=group.welcome, args=(server, free), daemon=True).start()
-    return free
+        jax_port = other.getsockname()[1]
+    threading.Thread(target=group.accept_connections, args=(server, jax_port), daemon=True).start()
+    return jax_port
 
 
-def _join(group: Group, host: str, port: int, wait: float) -> int:
-    until = time.monotonic() + wait
-    line = Line(_connect(host, port, until, wait))
-    line.send({"symla": 1, "number": group.number, "count": group.count})
-    group.lines[0] = line
-    line.connection.settimeout(ANSWER_SECONDS)
-    free = _answer(line, host, port)["port"]
-    # Process 0 may have started later, and names whoever is missing: leave it the time to.
-    line.connection.settimeout(wait + ANSWER_SECONDS)
-    _answer(line, host, port)
-    line.connection.settimeout(None)
-    group.witness = Witness(host, port, f"symla: process 0 {GONE}")
-    threading.Thread(target=group.listen, args=(0, line), daemon=True).start()
-    return free
+def _join(group: ProcessGroup, host: str, port: int, wait: float) -> int:
+    """Connect to process 0 and wait until it has all processes. Returns the port for jax."""
+    channel = MessageChannel(_open_connection(host, port, time.monotonic() + wait, wait))
+    channel.send({"symla": 1, "number": group.number, "count": group.count})
+    group.channels[0] = channel
+    channel.connection.settimeout(HANDSHAKE_SECONDS)
+    jax_port = _read_reply(channel, host, port)["port"]
+    # Process 0 may have started later than this one, and waits `wait` seconds for missing ones.
+    channel.connection.settimeout(wait + HANDSHAKE_SECONDS)
+    _read_reply(channel, host, port)
+    channel.connection.settimeout(None)
+    group.exit_reporter = ExitReporter(host, port, f"symla: process 0 {ENDED}")
+    threading.Thread(target=group.receive, args=(0, channel), daemon=True).start()
+    return jax_port
 
 
-def _connect(host: str, port: int, until: float, wait: float) -> socket.socket:
+def _open_connection(host: str, port: int, until: float, wait: float) -> socket.socket:
+    """Try until the monotonic time `until`. Raises ProcessError."""
     while True:
         try:
             connection = socket.create_connection((host, port), timeout=2.0)
@@ -258,8 +271,9 @@ def _connect(host: str, port: int, until: float, wait: float) -> socket.socket:
             time.sleep(0.2)
 
 
-def _answer(line: Line, host: str, port: int) -> Message:
-    message = line.read()
+def _read_reply(channel: MessageChannel, host: str, port: int) -> Message:
+    """The next message of process 0. Raises ProcessError if there is none, or it is an end."""
+    message = channel.read()
     if message is None:
         raise ProcessError(
             f"what answers at {host}:{port} is not process 0 of a run, or it ended at once: look "
@@ -270,18 +284,19 @@ def _answer(line: Line, host: str, port: int) -> Message:
     return message
 
 
-def part(reason: str = "", code: int = EXIT_CODE) -> None:
-    """Leave the others: they go on after a quiet end, and stop if there is a reason.
+def leave(reason: str = "", code: int = EXIT_CODE) -> None:
+    """Leave the group. Without a reason the others go on; with one they end, and so does this one.
 
-    With a reason this process ends here: jax would wait for the others, who will not come.
+    With a reason it does not return but exits with `code`: jax would wait for the others, which
+    end. Does nothing without a group, or after the first call.
     """
-    if _group is None or _group.parted:
+    if _group is None or _group.left:
         return
-    _group.parted = True
-    _group.dismiss_witness()
+    _group.left = True
+    _group.cancel_exit_reporter()
     if not reason:
-        for line in list(_group.lines.values()):
-            line.send({"parted": True})
+        for channel in list(_group.channels.values()):
+            channel.send({"leave": True})
         return
     _group.end(f"process {_group.number} {reason}")
     sys.stdout.flush()
@@ -289,7 +304,7 @@ def part(reason: str = "", code: int = EXIT_CODE) -> None:
     os._exit(code)
 
 
-def wait_for_verdict() -> None:
-    """Give the watch time to say who is gone, and to end this process."""
+def wait_for_failure() -> None:
+    """Wait as long as it takes to detect that a process ended; `fail` then ends this one too."""
     if _group is not None:
-        time.sleep(SILENCE_SECONDS + 2 * BEAT_SECONDS)
+        time.sleep(TIMEOUT_SECONDS + 2 * HEARTBEAT_SECONDS)

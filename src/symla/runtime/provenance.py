@@ -1,4 +1,4 @@
-"""Where a result comes from: command, revision, hardware, versions. Stored beside every result."""
+"""How a result was made: command, revision, hardware, versions. Stored with every result."""
 
 import os
 import platform
@@ -11,6 +11,7 @@ from typing import Any
 
 
 def provenance() -> dict[str, Any]:
+    """All of it, as JSON can hold it."""
     return {
         "command": command(),
         "revision": revision(),
@@ -22,11 +23,12 @@ def provenance() -> dict[str, Any]:
 
 
 def command() -> str:
+    """The command line of this process, quoted for a shell."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def revision() -> str:
-    """The git commit of the source that runs, "-dirty" if changed; the version if installed."""
+    """Git commit of this source, "-dirty" if it was changed; the version if it is installed."""
     here = Path(__file__)
 
     def git(*arguments: str) -> str:
@@ -36,7 +38,7 @@ def revision() -> str:
         ).stdout.strip()  # fmt: skip
 
     try:
-        git("ls-files", "--error-unmatch", str(here))  # not somebody else's repository around us
+        git("ls-files", "--error-unmatch", str(here))  # fails in a repository that is not symla's
         changed = git("status", "--porcelain", "--untracked-files=no", ".")
         return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
@@ -44,6 +46,7 @@ def revision() -> str:
 
 
 def hardware() -> str:
+    """Number of cores and model of the machine's processor."""
     return f"{os.cpu_count()} cores of {_processor()}"
 
 

@@ -1,7 +1,8 @@
-"""SIGINT and SIGTERM: the first asks to stop and save, the second leaves at once.
+"""SIGINT and SIGTERM: the first asks to stop and save, the second ends the process at once.
 
-A signal reaches Python only between two of its own steps, which in a long generation are minutes
-apart. So a thread listens too: the operating system wakes it at once, whatever else runs.
+Python runs a signal handler only between two bytecode instructions; a long generation is a single
+call, which can take minutes. So a thread waits for signals too: the operating system wakes it at
+once through `signal.set_wakeup_fd`.
 """
 
 import os
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 STOPPED = 130  # exit code
-GRACE_SECONDS = 25.0  # for the first signal to end the generation and save
+GRACE_SECONDS = 25.0  # after the first signal, to end the generation and save
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
@@ -22,48 +23,49 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 def stop_signal(hint: str = "") -> Iterator[threading.Event]:
     """An event that the first SIGINT or SIGTERM sets; a second one, or 25 s, ends the process.
 
-    `hint` is said then: whoever leaves at once has no other chance to.
+    `hint` is printed when the process ends so: the caller cannot print it then.
     """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped  # only the main thread may handle signals
         return
-    awake, ear = socket.socketpair()
-    awake.setblocking(False)
+    sender, receiver = socket.socketpair()  # Python writes the number of each signal to `sender`
+    sender.setblocking(False)
     before = {n: signal.signal(n, lambda *_: stopped.set()) for n in _NUMBERS}
-    wakeup_before = signal.set_wakeup_fd(awake.fileno(), warn_on_full_buffer=False)
-    listener = threading.Thread(target=_listen, args=(ear, stopped, hint), daemon=True)
-    listener.start()
+    wakeup_before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    thread = threading.Thread(target=_watch, args=(receiver, stopped, hint), daemon=True)
+    thread.start()
     try:
         yield stopped
     finally:
         signal.set_wakeup_fd(wakeup_before)
         for number, handler in before.items():
             signal.signal(number, handler)
-        awake.close()  # the listener hears the end, and ends
-        listener.join()
-        ear.close()
+        sender.close()  # ends the thread
+        thread.join()
+        receiver.close()
 
 
-def _listen(ear: socket.socket, stopped: threading.Event, hint: str) -> None:
-    if not _heard(ear):
+def _watch(receiver: socket.socket, stopped: threading.Event, hint: str) -> None:
+    """Set `stopped` at the first signal; end the process at the second, or after the grace time."""
+    if not _wait_for_signal(receiver):
         return
     stopped.set()
-    ear.settimeout(GRACE_SECONDS)
+    receiver.settimeout(GRACE_SECONDS)
     try:
-        if not _heard(ear):
+        if not _wait_for_signal(receiver):
             return
-        why = "a second signal: left at once"
+        reason = "ended at once by a second signal"
     except TimeoutError:
-        why = f"the generation did not end within {GRACE_SECONDS:.0f} s: left without it"
+        reason = f"ended without saving: the generation took more than {GRACE_SECONDS:.0f} s longer"
     with suppress(OSError):
-        print(f"symla: {why}. {hint}".rstrip(), file=sys.stderr, flush=True)
+        print(f"symla: {reason}. {hint}".rstrip(), file=sys.stderr, flush=True)
     os._exit(STOPPED)
 
 
-def _heard(ear: socket.socket) -> bool:
-    """Wait for one of our signals; False if nobody listens for them any more."""
-    while byte := ear.recv(1):
+def _wait_for_signal(receiver: socket.socket) -> bool:
+    """True after SIGINT or SIGTERM; False once `sender` is closed. TimeoutError after a timeout."""
+    while byte := receiver.recv(1):
         if byte[0] in _NUMBERS:
             return True
     return False

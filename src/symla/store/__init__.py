@@ -1,4 +1,4 @@
-"""The only room that touches the disk: run folders, checkpoints, metrics, results.
+"""The only folder whose code touches a run's data: run folders, checkpoints, metrics, results.
 
 Everything is written whole or not at all: to a temporary file, flushed, renamed; and a checkpoint's
 manifest, which holds the SHA-256 of its arrays and of itself, comes last. Arrays are safetensors,
@@ -7,6 +7,7 @@ the rest is JSON; nothing is ever unpickled. No jax here, so that `report` can r
     RUN/config.json          experiment, settings, seed, command, hardware, revision
         metrics.jsonl        a row a generation
         checkpoints/         generation-000150.safetensors and .json, the manifest; best-*
+        start.safetensors    the rule it began with, if not a fresh one; start.json, its card
         results.json         regret per environment and algorithm
         figures/*.png
         lock                 host and process of whoever writes here now; empty when nobody does
@@ -18,18 +19,20 @@ from symla.store.checkpoints import (
     Checkpoint,
     flatten,
     load_checkpoint,
+    load_manifest,
     save_checkpoint,
     unflatten,
 )
 from symla.store.descriptions import describe, differences, fits, from_settings, rebuild
 from symla.store.files import read_json, read_object, write, write_json
-from symla.store.run_folder import Keeping, RunFolder
+from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder
 
 __all__ = [
+    "RECIPE",
     "SCHEMA",
     "Arrays",
     "Checkpoint",
-    "Keeping",
+    "CheckpointSchedule",
     "RunFolder",
     "describe",
     "differences",
@@ -37,6 +40,7 @@ __all__ = [
     "flatten",
     "from_settings",
     "load_checkpoint",
+    "load_manifest",
     "read_json",
     "read_object",
     "rebuild",

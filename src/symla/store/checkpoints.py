@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 import safetensors.numpy
@@ -12,12 +13,14 @@ from safetensors import SafetensorError
 
 from symla.core.errors import CheckpointError, SchemaError
 from symla.store.files import read_json, write, write_json
+from symla.store.migrations import to_schema_3
 
-SCHEMA = 2
+SCHEMA = 3
 
 # Schema -> what makes its manifests those of the next. A schema that no longer has one is refused.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: lambda manifest: manifest,  # 2 adds the manifest's own SHA-256, which 1 cannot have
+    2: to_schema_3,
 }
 
 Arrays = dict[str, np.ndarray]
@@ -30,33 +33,69 @@ class Checkpoint(NamedTuple):
 
 
 def flatten(tree: Any, name: str) -> Arrays:
-    """NamedTuples and tuples of arrays as one flat dictionary, "params/forward/weight" -> array."""
-    if isinstance(tree, tuple):
-        keys = getattr(tree, "_fields", range(len(tree)))
-        return {k: v for key, x in zip(keys, tree) for k, v in flatten(x, f"{name}/{key}").items()}
-    return {name: np.asarray(tree)}
+    """Any pytree of arrays as one flat dictionary, "params/forward/weight" -> array.
+
+    Parts are named by field, key or position; typed keys become their data.
+    """
+    return {where: np.asarray(_data(leaf)) for where, leaf in _named_leaves(tree, name)}
 
 
 def unflatten(template: Any, name: str, arrays: Arrays, where: Path) -> Any:
     """The tree whose arrays `flatten` named, checked against the template's shapes and types.
 
-    Raises CheckpointError that names the array which is missing or of another shape.
+    The template's leaves are arrays or `jax.ShapeDtypeStruct`. Raises CheckpointError that names
+    the array which is missing or of another shape.
     """
-    if isinstance(template, tuple):
-        keys = getattr(template, "_fields", range(len(template)))
-        parts = [unflatten(t, f"{name}/{k}", arrays, where) for k, t in zip(keys, template)]
-        return type(template)(*parts) if hasattr(template, "_fields") else tuple(parts)
+    import jax
+
+    found = [_checked(leaf, part, arrays, where) for part, leaf in _named_leaves(template, name)]
+    return jax.tree.unflatten(jax.tree.structure(template), found)
+
+
+def _named_leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
+    from jax.tree_util import tree_flatten_with_path  # here, so that `report` needs no jax
+
+    for path, leaf in tree_flatten_with_path(tree)[0]:
+        yield "/".join((name, *map(_part, path))), leaf
+
+
+def _part(key: Any) -> str:
+    """Of a path: a field's name, a dictionary's key, or a position."""
+    for attribute in ("name", "key", "idx"):
+        if hasattr(key, attribute):
+            return quote(str(getattr(key, attribute)), safe=" ")
+    raise TypeError(f"a pytree with parts of an unknown kind: {key!r}")
+
+
+def _is_key(leaf: Any) -> bool:
+    import jax
+
+    return hasattr(leaf, "dtype") and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _data(leaf: Any) -> Any:
+    import jax
+
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _checked(leaf: Any, name: str, arrays: Arrays, where: Path) -> Any:
+    import jax
+
     if name not in arrays:
         raise CheckpointError(
             f"{where} holds no {name!r}, which its manifest's algorithm needs: it is a checkpoint "
             f"of another algorithm, or damaged. It holds: {', '.join(sorted(arrays))}"
         )
-    found, expected = arrays[name], (tuple(template.shape), np.dtype(template.dtype))
+    shape = jax.eval_shape(_data, leaf)
+    found, expected = arrays[name], (tuple(shape.shape), np.dtype(shape.dtype))
     if (found.shape, found.dtype) != expected:
         raise CheckpointError(
             f"{where}: {name!r} is {found.dtype}{list(found.shape)}, but its manifest's algorithm "
             f"needs {expected[1]}{list(expected[0])}: it is a checkpoint of another algorithm"
         )
+    if _is_key(leaf):
+        return jax.random.wrap_key_data(found, impl=leaf.dtype._impl)  # nothing public has it
     return found
 
 

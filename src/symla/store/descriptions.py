@@ -1,29 +1,38 @@
 """Settings to JSON and back: frozen dataclasses, checked against the types of their fields."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from symla.core.errors import CheckpointError, SettingError
 
 
-def describe(value: Any, classes: Mapping[str, type]) -> dict[str, Any]:
-    """A frozen dataclass as JSON: the name a person types, and its fields."""
-    name = next(name for name, kind in classes.items() if kind is type(value))
-    return {"name": name, **asdict(value)}
+def describe(value: Any, classes: Mapping[str, type]) -> Any:
+    """A frozen dataclass as JSON: its fields, and the name of its class where that has one.
+
+    Dataclasses and tuples inside are described likewise.
+    """
+    if isinstance(value, tuple):
+        return [describe(part, classes) for part in value]
+    if not is_dataclass(value):
+        return value
+    names = [name for name, kind in classes.items() if kind is type(value)]
+    own = {field.name: describe(getattr(value, field.name), classes) for field in fields(value)}
+    return {"class": names[0], **own} if names else own
 
 
 def rebuild(description: Any, classes: Mapping[str, type], where: Path) -> Any:
     """The frozen dataclass that `describe` wrote. Raises CheckpointError if it cannot be."""
-    name = description.get("name") if isinstance(description, dict) else None
+    name = description.get("class") if isinstance(description, dict) else None
     if not isinstance(name, str) or name not in classes:
         raise CheckpointError(
             f"{where} needs {name!r}, which this version of symla does not know: "
             f"known are {', '.join(classes)}"
         )
-    settings = {field: value for field, value in description.items() if field != "name"}
-    return from_settings(classes[name], settings, where)
+    settings = {key: value for key, value in description.items() if key != "class"}
+    return from_settings(classes[name], settings, where, classes)
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -39,32 +48,41 @@ def fits(value: Any, hint: Any) -> bool:
     return isinstance(value, int | float if hint is float else hint)
 
 
-def from_settings(kind: type, settings: Any, where: Path) -> Any:
-    """A dataclass of settings, nested ones too, from what `asdict` made of it and JSON kept.
+def from_settings(
+    kind: type, settings: Any, where: Path, classes: Mapping[str, type] = MappingProxyType({})
+) -> Any:
+    """A dataclass of settings, nested ones too, from what `describe` made of it and JSON kept.
 
-    Raises CheckpointError for settings this version does not know.
+    Where a field may hold one of several classes, `classes` has them by name. Raises
+    CheckpointError for settings this version does not know.
     """
     types = get_type_hints(kind)
+
+    def build(name: str, value: Any) -> Any:
+        hint = types[name]
+        if is_dataclass(hint):
+            return from_settings(hint, value, where, classes)
+        if _is_described(value):
+            return rebuild(value, classes, where)
+        if isinstance(value, list) and value and all(map(_is_described, value)):
+            return tuple(rebuild(part, classes, where) for part in value)
+        if not fits(value, hint):
+            raise TypeError(f"{name} cannot be {value!r}")
+        return tuple(value) if isinstance(value, list) else value
+
     try:
         unknown = settings.keys() - types.keys()
         if unknown:
             raise TypeError(f"unknown settings {sorted(unknown)}")
-        for name, value in settings.items():
-            if not is_dataclass(types[name]) and not fits(value, types[name]):
-                raise TypeError(f"{name} cannot be {value!r}")
-        values = {
-            name: from_settings(types[name], value, where)
-            if is_dataclass(types[name])
-            else tuple(value)
-            if isinstance(value, list)
-            else value
-            for name, value in settings.items()
-        }
-        return kind(**values)
+        return kind(**{name: build(name, value) for name, value in settings.items()})
     except (AttributeError, TypeError, SettingError) as error:
         raise CheckpointError(
             f"{where} holds settings that this version of symla does not know: {error}"
         ) from error
+
+
+def _is_described(value: Any) -> bool:
+    return isinstance(value, dict) and "class" in value
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:

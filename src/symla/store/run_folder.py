@@ -20,9 +20,11 @@ from symla.store.checkpoints import (
 from symla.store.files import append, read_object, remove_leftovers, write, write_json
 from symla.store.lock import locked
 
+RECIPE = "recipe"  # the experiment that a figure's run names: its settings are a recipe
+
 
 @dataclass(frozen=True)
-class Keeping:
+class CheckpointSchedule:
     """How often a checkpoint is written, and how many are kept. No result depends on it.
 
     Raises SettingError outside ranges.
@@ -51,7 +53,7 @@ class RunFolder:
 
     path: Path
     writer: bool = True
-    keeping: Keeping = Keeping()
+    schedule: CheckpointSchedule = CheckpointSchedule()
 
     @property
     def config_path(self) -> Path:
@@ -60,6 +62,11 @@ class RunFolder:
     @property
     def results_path(self) -> Path:
         return self.path / "results.json"
+
+    @property
+    def start_path(self) -> Path:
+        """The rule that the training began with, where it was another than a fresh one."""
+        return self.path / "start.safetensors"
 
     @property
     def figures(self) -> Path:
@@ -117,7 +124,7 @@ class RunFolder:
         """Where the run comes from: its first command, revision and hardware, and its resumes."""
         if not self.writer:
             return {}
-        own = {"schema", "experiment", "seed", "settings"}
+        own = {"schema", "streams", "experiment", "seed", "settings"}
         return {key: value for key, value in self.config().items() if key not in own}
 
     def note_resume(self, provenance: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -135,7 +142,7 @@ class RunFolder:
             write_json(self.results_path, {"schema": SCHEMA, **results})
 
     def results(self) -> dict[str, Any]:
-        """Raises CheckpointError if they are not there, or not what a finished run leaves."""
+        """Raises CheckpointError if they are not there, or not what an experiment leaves."""
         return read_object(
             self.results_path, algorithm=str, trained_on=str, length=int, regret=dict
         )
@@ -209,7 +216,7 @@ class RunFolder:
             arrays_then, manifest_then = best
             save_checkpoint(self.best_path(manifest_then["generation"]), arrays_then, manifest_then)
         save_checkpoint(path, arrays, {"generation": generation, **manifest})
-        keep = keep or self.keeping.newest  # so many bests too: each may be one checkpoint's
+        keep = keep or self.schedule.newest  # so many bests too: each may be one checkpoint's
         for old in [*list(self.checkpoints())[keep:], *list(self.checkpoints("best"))[keep:]]:
             old.with_suffix(".json").unlink(missing_ok=True)  # the manifest first: none is half
             old.unlink(missing_ok=True)

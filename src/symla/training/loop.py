@@ -1,6 +1,6 @@
 """Meta-training: the host loop over generations, in jitted chunks, with checkpoints and resume.
 
-ask -> lifetimes -> tell        one generation, all on the device
+ask -> evidence -> tell         one generation, all on the device
 metrics, checkpoint, watch      between chunks, on the host
 """
 
@@ -16,13 +16,14 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from symla.core.errors import require
+from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State
 from symla.rules.rule import Rule
 from symla.runtime.devices import gather, replicate
 from symla.runtime.signals import stop_signal
 from symla.store import RunFolder
-from symla.training.generation import Training, generation, init
-from symla.training.metrics import Metrics, divergence, rows_of
+from symla.training.generation import Metrics, Training, generation, init
+from symla.training.metrics import divergence, rows_of
 from symla.training.saver import Saver, restore
 
 CHUNK_SECONDS = 1.0  # how long the host lets the device run before it looks at signals
@@ -47,16 +48,16 @@ def advance(
 ) -> tuple[State, Metrics]:
     """`count` generations after the first `done`; metrics of each, in the first `count` rows.
 
-    It ends early at a generation that is not sound. `count` is dynamic, so that chunks of any
-    length up to CHUNK_LIMIT share one compilation; and so is the key of the seed. The state is
-    not donated: it is small, and whatever happens in a chunk, the host can save what was before.
+    It ends early at a generation whose outcome is not finite. `count` is dynamic, so that chunks
+    of any length up to CHUNK_LIMIT share one compilation; and so is the key of the seed. The state
+    is not donated: it is small, and whatever happens in a chunk, the host can save what was before.
     """
 
     def body(carry):
         i, state, rows, _ = carry
         state, metrics = generation(training, key, state, done + i)
         rows = jax.tree.map(lambda all_, row: all_.at[i].set(row), rows, metrics)
-        return i + 1, state, rows, metrics.sound
+        return i + 1, state, rows, metrics.finite
 
     _, shapes = jax.eval_shape(partial(generation, training), key, state, done)
     rows = jax.tree.map(lambda row: jnp.zeros((CHUNK_LIMIT, *row.shape), row.dtype), shapes)
@@ -80,11 +81,11 @@ def meta_train(
     """Train up to `generations`, from the newest checkpoint in `run` if there is one, else from
     `start`, else from fresh meta-parameters.
 
-    `probe` looks at the rule every `probe_every` generations; what it returns joins the metrics
-    row, and the best rule by it is kept. `manifest` is stored with every checkpoint. SIGINT and
-    SIGTERM end the training early, with a checkpoint; so does whatever is raised; `resume_with` is
-    the command that continues, `symla resume RUN` unless given. Returns the rule and the number of
-    generations done.
+    `probe` measures the rule every `probe_every` generations; what it returns joins the metrics
+    row, and the best rule by its "score" (more is better) is kept. `manifest` is stored with every
+    checkpoint. SIGINT and SIGTERM end the training early, with a checkpoint; so does whatever is
+    raised; `resume_with` is the command that continues, `symla resume RUN` unless given. Returns
+    the rule and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     hint = f"`{resume_with or f'symla resume {run.path}'}` continues from its newest checkpoint"
@@ -96,12 +97,12 @@ def meta_train(
         try:
             while loop.done < generations:
                 # Processes have clocks and signals of their own, but must do the same.
-                wishes = gather(loop.affordable(generations), stopped.is_set())
-                if wishes[:, 1].any():
+                proposals = gather(loop.next_count(generations), stopped.is_set())
+                if proposals[:, 1].any():
                     break
-                watch(loop.chunk(int(wishes[0, 0]), generations))
+                watch(loop.chunk(int(proposals[0, 0]), generations))
         finally:
-            if loop.done > loop.saver.kept:
+            if loop.done > loop.saver.stored:
                 loop.saver.save(loop.done, loop.state)
         return Rule(training.algorithm, training.outer.params(loop.state), manifest), loop.done
 
@@ -119,7 +120,7 @@ class _Loop:
     ):
         self.training, self.run, self.saver = training, run, saver
         # One compilation serves every seed.
-        bits = replicate(jax.random.key_data(jax.random.key(training.seed)))
+        bits = replicate(jax.random.key_data(stream_key(training.seed, Stream.TRAINING)))
         key = jax.jit(jax.random.wrap_key_data)(bits)  # no key itself goes to other processes
         self.advance = partial(advance, replace(training, seed=0), key)
         self.probe, self.probe_every = probe, probe_every
@@ -133,7 +134,7 @@ class _Loop:
         self.before = max((row.get("seconds", 0.0) for row in self.run.metrics()), default=0.0)
         self.started = time.monotonic()
 
-    def affordable(self, generations: int) -> int:
+    def next_count(self, generations: int) -> int:
         """How many are to come in the next chunk."""
         many = 1 if self.pace is None else max(1, min(CHUNK_LIMIT, int(CHUNK_SECONDS / self.pace)))
         to_probe = self.probe_every - self.done % self.probe_every
@@ -148,17 +149,17 @@ class _Loop:
         )
         metrics = jax.device_get(metrics)
         self.pace = (time.monotonic() - begun) / count
-        unsound = np.flatnonzero(~metrics.sound[:count])
-        made = int(unsound[0]) if unsound.size else count
+        not_finite_at = np.flatnonzero(~metrics.finite[:count])
+        made = int(not_finite_at[0]) if not_finite_at.size else count
         if made:
-            self._keep(rows_of(metrics, self.done, made), state, generations)
+            self._record(rows_of(metrics, self.done, made), state, generations)
         if made < count:
             self.saver.save(self.done, self.state)
             raise divergence(metrics.returns[made], self.done + 1, self.run.path)
         seconds = time.monotonic() - self.started
         return Progress(self.done, generations, seconds, self.row, self.not_finite, self.equal)
 
-    def _keep(self, rows: list[dict[str, Any]], state: State, generations: int) -> None:
+    def _record(self, rows: list[dict[str, Any]], state: State, generations: int) -> None:
         done, row = rows[-1]["generation"], rows[-1]
         if done % self.probe_every == 0 or done == generations:
             params = self.training.outer.params(state)

@@ -1,22 +1,14 @@
-"""Metrics of generations: data on the device, rows and words on the host. Room: host."""
+"""Metrics of generations as rows of a file, and as words when training left the finite numbers."""
 
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Float
 
 from symla.core.errors import DivergenceError
-
-
-class Metrics(NamedTuple):
-    """Of one generation: what the candidates earned, and how far the meta-parameters went."""
-
-    returns: Float[Array, " P"]
-    update_norm: Float[Array, ""]
-    params_norm: Float[Array, ""]
-    sound: Bool[Array, ""]  # some return is finite, and all of the new state
+from symla.training.generation import Metrics
 
 
 def rows_of(metrics: Metrics, done: int, count: int) -> list[dict[str, Any]]:
@@ -39,6 +31,7 @@ def _row(metrics: Metrics, number: int) -> dict[str, Any]:
 
 
 def divergence(returns: Float[np.ndarray, " P"], number: int, path: Path) -> DivergenceError:
+    """What to do about generation `number`, whose returns or new state are not finite."""
     if not np.isfinite(returns).any():
         what = f"none of the {returns.size} returns of generation {number} is a finite number"
         advice = "look at the environment's rewards, or lower sigma"

@@ -1,7 +1,4 @@
-"""What a meta-training saves of itself: when, the best so far, and the way back.
-
-Room: host.
-"""
+"""What a meta-training saves of itself: when, the best so far, and how it is restored."""
 
 import logging
 import time
@@ -11,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from symla.core import streams
 from symla.core.errors import CheckpointError
 from symla.core.types import State
 from symla.store import Arrays, Checkpoint, RunFolder, fits, flatten, load_checkpoint, unflatten
@@ -29,15 +27,14 @@ class Restored(NamedTuple):
     best: Best | None
 
 
-def score(row: Mapping[str, Any]) -> float | None:
-    """How good a probed rule is, more is better: its regret if it has one, else its return."""
-    return -row["regret"] if "regret" in row else row.get("return")
-
-
 def numerics() -> dict[str, Any]:
     """What the bits of a run depend on besides its settings."""
     partitionable = "partitionable" if jax.config.jax_threefry_partitionable else "sequential"
-    return {"jax": jax.__version__, "prng": f"{jax.config.jax_default_prng_impl}, {partitionable}"}
+    return {
+        "jax": jax.__version__,
+        "prng": f"{jax.config.jax_default_prng_impl}, {partitionable}",
+        "streams": streams.VERSION,
+    }
 
 
 class Saver:
@@ -45,31 +42,34 @@ class Saver:
 
     def __init__(self, run: RunFolder, manifest: Mapping[str, Any], restored: Restored):
         self.run, self.manifest = run, {**manifest, **numerics()}
-        self.kept = restored.done  # generations in the newest checkpoint
+        self.stored = restored.done  # generations in the newest checkpoint
         self.saved = time.monotonic()
         self.best = restored.best
         self.better: tuple[Arrays, Mapping[str, Any]] | None = None  # not yet on disk
 
     def consider(self, done: int, row: Mapping[str, Any], state: State) -> None:
-        """Keep it in mind if it is the best that was ever probed."""
-        found = score(row)
+        """Keep it, until the next checkpoint, if it is the best that was ever probed.
+
+        `row["score"]` says how good it is, more is better; a row without one was not probed.
+        """
+        found = row.get("score")
         if found is not None and (self.best is None or found > self.best.score):
             self.best = Best(done, found)
             self.better = _arrays(state), {"generation": done, **self.manifest}
 
     def until_next(self, done: int) -> int | None:
         """Generations to the next checkpoint that is due by their number."""
-        every = self.run.keeping.generations
+        every = self.run.schedule.generations
         return None if every is None else every - done % every
 
     def due(self, done: int) -> bool:
-        by_number = self.until_next(done) == self.run.keeping.generations is not None
-        return by_number or time.monotonic() - self.saved >= self.run.keeping.seconds
+        by_number = self.until_next(done) == self.run.schedule.generations is not None
+        return by_number or time.monotonic() - self.saved >= self.run.schedule.seconds
 
     def save(self, done: int, state: State) -> None:
         best = {} if self.best is None else {"best": self.best._asdict()}
         self.run.save(done, _arrays(state), {**self.manifest, **best}, best=self.better)
-        self.kept, self.saved, self.better = done, time.monotonic(), None
+        self.stored, self.saved, self.better = done, time.monotonic(), None
 
 
 def restore(run: RunFolder, fresh: Callable[[], State]) -> Restored:
@@ -94,6 +94,7 @@ def restore(run: RunFolder, fresh: Callable[[], State]) -> Restored:
 
 def _check_numerics(checkpoint: Checkpoint) -> None:
     before, now = checkpoint.manifest, numerics()
+    streams.check_version(before.get("streams", 1), checkpoint.path)
     if before.get("prng", now["prng"]) != now["prng"]:
         raise CheckpointError(
             f"{checkpoint.path} was made with the random numbers of {before['prng']!r}, but jax "

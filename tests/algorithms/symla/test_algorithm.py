@@ -1,4 +1,4 @@
-"""The symmetries, exactly; the algebra of the factored form; the sizes."""
+"""SymLA's exact symmetries, its factored formulation, and its sizes."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,14 @@ from symla.core.distributions import sample_action
 from symla.core.errors import SettingError
 from symla.core.networks import LSTM, linear, lstm
 from symla.core.types import Percept, Spec
+from symla.environments import Permuted
 from symla.lifetimes.lifetime import lifetime
-from tests.probes.environments import Contextual, Permuted
+from tests.probes.environments import Contextual
 
 WIDTHS = ((), (3,), (4, 2))  # K = 1, 2, 3
 
 
-def lively(algorithm, seed, spec=None):
+def large_params(algorithm, seed, spec=None):
     """Meta-parameters large enough that messages and logits are far from zero."""
     params = algorithm.init_params(jax.random.key(seed), spec or Spec(1, 1))
     return jax.tree.map(lambda x: 3.0 * x, params)
@@ -58,8 +59,8 @@ def test_permuting_observations_and_actions_permutes_logits(A, B, widths, seed, 
     algorithm = SymLA(hidden_size=5, message_size=3, widths=widths, aggregation=aggregation)
     observations = jnp.array(data.draw(st.permutations(range(A))))
     actions = jnp.array(data.draw(st.permutations(range(B))))
-    params, percepts = lively(algorithm, seed), random_percepts(seed, 6, A, B)
-    if aggregation == "sum":  # lively sums are chaotic: rounding errors grow 17-fold a step
+    params, percepts = large_params(algorithm, seed), random_percepts(seed, 6, A, B)
+    if aggregation == "sum":  # with large sums, rounding errors grow 17-fold a step
         params = jax.tree.map(lambda x: x / 6.0, params)
     shuffled = percepts._replace(
         observation=percepts.observation[:, observations], action=percepts.action[:, actions]
@@ -72,7 +73,7 @@ def test_permuting_observations_and_actions_permutes_logits(A, B, widths, seed, 
 def test_the_permutation_test_can_fail():
     """MetaRNN does not pass it."""
     algorithm, spec = MetaRNN(hidden_size=5), Spec(3, 3)
-    params, percepts = lively(algorithm, 0, spec), random_percepts(0, 6, 3, 3)
+    params, percepts = large_params(algorithm, 0, spec), random_percepts(0, 6, 3, 3)
     order = jnp.array([2, 0, 1])
     shuffled = percepts._replace(
         observation=percepts.observation[:, order], action=percepts.action[:, order]
@@ -84,7 +85,7 @@ def test_the_permutation_test_can_fail():
 
 @dataclass(frozen=True)
 class _Matched:
-    """A learner whose action noise belongs to what an action does, not to where it stands."""
+    """A learner whose action noise belongs to the meaning of an action, not to its index."""
 
     algorithm: SymLA
     actions: tuple[int, ...]
@@ -97,8 +98,8 @@ class _Matched:
 
     def step(self, params, state, percept, t, key):
         logits, state = self.algorithm.update(params, state, percept)
-        slot_of = jnp.argsort(jnp.array(self.actions))
-        return slot_of[sample_action(key, logits[slot_of])].astype(jnp.int32), state
+        index_of = jnp.argsort(jnp.array(self.actions))
+        return index_of[sample_action(key, logits[index_of])].astype(jnp.int32), state
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
@@ -106,15 +107,15 @@ class _Matched:
     ("observations", "actions"), [((2, 0, 1), (1, 0)), ((1, 2, 0), (3, 0, 2, 1))]
 )
 def test_whole_lifetimes_are_the_same_in_any_order(widths, observations, actions, key):
-    """With matched randomness: the same rewards and, but for their names, the same actions."""
+    """With matched random numbers: the same rewards, and the same actions up to their order."""
     A, B, length = len(observations), len(actions), 60
     algorithm = SymLA(hidden_size=8, message_size=4, widths=widths)
-    params, plain = lively(algorithm, 1), Contextual(A, B, episode_length=20)
+    params, plain = large_params(algorithm, 1), Contextual(A, B, episode_length=20)
     permuted = Permuted(plain, observations, actions)
-    straight = _Matched(algorithm, tuple(range(B)))
-    _, _, before = lifetime(straight, plain, params, key, length)
+    unpermuted = _Matched(algorithm, tuple(range(B)))
+    _, _, before = lifetime(unpermuted, plain, params, key, length)
     _, _, after = lifetime(_Matched(algorithm, actions), permuted, params, key, length)
-    assert jnp.unique(before.action).size > 1  # or there would be nothing to see
+    assert jnp.unique(before.action).size > 1  # or the test would show nothing
     np.testing.assert_array_equal(jnp.array(actions)[after.action], before.action)
     np.testing.assert_allclose(after.reward, before.reward, rtol=1e-6)
 
@@ -127,7 +128,7 @@ def test_whole_lifetimes_are_the_same_in_any_order(widths, observations, actions
 )
 def test_the_same_meta_parameters_run_on_any_size(A, B, widths):
     small, large = SymLA(hidden_size=4), SymLA(hidden_size=4, widths=widths)
-    params = lively(small, 0, Spec(1, 2))
+    params = large_params(small, 0, Spec(1, 2))
     logits = logits_over(large, params, random_percepts(0, 3, A, B), A, B)
     assert logits.shape == (3, B)
     assert np.isfinite(logits).all()
@@ -162,8 +163,8 @@ def concatenated_update(algorithm, params, layer, percept):
                 hidden, memory = hidden.at[a, b].set(h), memory.at[a, b].set(c)
     gather = jnp.mean if algorithm.aggregation == "mean" else jnp.sum
 
-    def messages(messenger):  # [A, B, M]
-        every = [linear(messenger, hidden[a, b]) for a in range(A) for b in range(B)]
+    def messages(weights):  # [A, B, M]
+        every = [linear(weights, hidden[a, b]) for a in range(A) for b in range(B)]
         return jnp.stack(every).reshape(A, B, -1)
 
     forward = gather(messages(params.forward), axis=0)
@@ -177,7 +178,7 @@ def test_factored_equals_concatenated(A, B, ticks, aggregation):
     algorithm = SymLA(
         hidden_size=6, message_size=3, micro_ticks=ticks, aggregation=aggregation, initial_std=1.0
     )
-    params = jax.tree.map(lambda x: x / 2, lively(algorithm, 3))
+    params = jax.tree.map(lambda x: x / 2, large_params(algorithm, 3))
     params = params._replace(forward=params.forward._replace(bias=jnp.arange(3.0)))
     (layer,) = algorithm.init_state(params, jax.random.key(1), Spec(A, B))
     percepts = random_percepts(5, 3, A, B)
@@ -200,10 +201,10 @@ def test_initial_state_is_zero_or_independent_normal(key):
     assert not jnp.any(layer.forward)
 
 
-def test_deeper_layers_hear_the_observation_and_the_reward(key):
+def test_deeper_layers_depend_on_the_observation_and_the_reward(key):
     """Through K = 3 layers, within one step."""
     algorithm = SymLA(hidden_size=4, widths=(3, 3))
-    params, percepts = lively(algorithm, 0), random_percepts(0, 1, 2, 2)
+    params, percepts = large_params(algorithm, 0), random_percepts(0, 1, 2, 2)
     base = logits_over(algorithm, params, percepts, 2, 2)
     for changed in (
         percepts._replace(observation=percepts.observation + 1.0),

@@ -22,7 +22,7 @@ from symla.outer.evolution_strategies import EvolutionStrategies
 from tests.core.compiling import run_python
 
 try:
-    fused.compiled()
+    fused.load_kernel()
 except compiler.CompilerError as error:
     pytest.skip(f"no fused kernel here: {error}", allow_module_level=True)
 
@@ -30,7 +30,7 @@ TOLERANCE = 2e-6  # a tick
 
 
 def draw(shape, A, B, N, M, *, size=1.0) -> tuple:
-    """Everything one update needs, with leading axes `shape`; NumPy's, which compiles nothing."""
+    """The arguments of one update, with leading axes `shape`; from NumPy, not compiled."""
     random = np.random.default_rng(0)
     weights = jax.eval_shape(lambda: SymLA(N, M).init_params(jax.random.key(0), Spec(A, B)))
     others = [(A, B, N), (A, B, N), (B, M), (A, M), (A, M + 1), (B, M + 1), (2,)]
@@ -43,8 +43,8 @@ def draw(shape, A, B, N, M, *, size=1.0) -> tuple:
     return weights, Layer(hidden, cell, forward, backward), *inputs
 
 
-def forms(ticks=2, aggregation="mean"):
-    """The plain form and the fused one."""
+def implementations(ticks=2, aggregation="mean"):
+    """The plain one and the fused one."""
     return [
         jax.jit(partial(f.update_layer, micro_ticks=ticks, aggregation=aggregation))
         for f in (plain, fused)
@@ -72,24 +72,24 @@ sizes = {
 @hypothesis.example(A=1, B=1, N=1, M=1, ticks=1, aggregation="sum")
 @hypothesis.example(A=75, B=4, N=16, M=8, ticks=2, aggregation="mean")
 @hypothesis.example(A=1, B=2, N=64, M=8, ticks=2, aggregation="mean")
-@hypothesis.example(A=4, B=2, N=64, M=8, ticks=1, aggregation="mean")  # by a copy
-@hypothesis.example(A=4, B=2, N=64, M=8, ticks=3, aggregation="mean")  # where the state lies
-def test_equals_the_plain_form(A, B, N, M, ticks, aggregation):
+@hypothesis.example(A=4, B=2, N=64, M=8, ticks=1, aggregation="mean")  # copies the state
+@hypothesis.example(A=4, B=2, N=64, M=8, ticks=3, aggregation="mean")  # updates the state in place
+def test_equals_plain_jax(A, B, N, M, ticks, aggregation):
     arguments = draw((), A, B, N, M)
-    expected, actual = (f(*arguments) for f in forms(ticks, aggregation))
+    expected, actual = (f(*arguments) for f in implementations(ticks, aggregation))
     assert_close(expected, actual, ticks, max(A, B) if aggregation == "sum" else 1)
 
 
 @pytest.mark.parametrize("size", [30.0, 1e4])
-def test_saturates_like_the_plain_form(size):
+def test_saturates_like_plain_jax(size):
     arguments = draw((), 4, 2, 16, 8, size=size)
-    for f, g in zip(*(f(*arguments) for f in forms()), strict=True):
+    for f, g in zip(*(f(*arguments) for f in implementations()), strict=True):
         np.testing.assert_allclose(f, g, rtol=1e-4, atol=1e-4)
 
 
 def test_zero_stays_zero():
     zeros = jax.tree.map(np.zeros_like, draw((), 3, 2, 16, 8))
-    assert_identical(zeros[1], forms()[1](*zeros))
+    assert_identical(zeros[1], implementations()[1](*zeros))
 
 
 @pytest.mark.parametrize("batched", ["weights", "state", "inputs", "state and inputs"])
@@ -98,7 +98,7 @@ def test_under_vmap(batched):
     axes = ["weights" in batched, "state" in batched, *["inputs" in batched] * 3]
     arguments = [many[i] if axis else one[i] for i, axis in enumerate(axes)]
     axes = tuple(0 if axis else None for axis in axes)
-    expected, actual = (jax.jit(jax.vmap(f, axes))(*arguments) for f in forms())
+    expected, actual = (jax.jit(jax.vmap(f, axes))(*arguments) for f in implementations())
     assert_close(expected, actual)
 
 
@@ -123,20 +123,20 @@ def draw_population(P, E, *rest):
 
 def test_under_jit_of_nested_vmap_and_scan():
     arguments = draw_population(3, 5, 4, 2, 16, 8)
-    expected, actual = (jax.jit(partial(population, f))(*arguments) for f in forms())
+    expected, actual = (jax.jit(partial(population, f))(*arguments) for f in implementations())
     assert_close(expected, actual, ticks=6)
 
 
 def test_under_map():
     arguments = draw((4,), 4, 2, 16, 8)
-    expected, actual = (jax.lax.map(lambda x, f=f: f(*x), arguments) for f in forms())
+    expected, actual = (jax.lax.map(lambda x, f=f: f(*x), arguments) for f in implementations())
     assert_close(expected, actual)
 
 
 @pytest.mark.parametrize("A, B, N", [(4, 2, 16), (3, 3, 16), (1, 2, 64), (5, 3, 5), (1, 1, 17)])
 def test_the_batch_does_not_change_a_bit(A, B, N):
     arguments = draw_population(4, 13, A, B, N, 8)
-    run = jax.jit(partial(population, forms()[1]))
+    run = jax.jit(partial(population, implementations()[1]))
     whole = jax.device_get(run(*arguments))
     for p, e in [(1, 1), (3, 5)]:  # the first p candidates, the last e lifetimes
         part = (
@@ -144,7 +144,7 @@ def test_the_batch_does_not_change_a_bit(A, B, N):
             *jax.tree.map(lambda x, p=p, e=e: x[:p, -e:], arguments[1:]),
         )
         assert_identical(jax.tree.map(lambda x, p=p, e=e: x[:p, -e:], whole), run(*part))
-    single = forms()[1]
+    single = implementations()[1]
     last = jax.tree.map(lambda x: x[-1, -1], arguments[1:])
     weights = jax.tree.map(lambda x: x[-1], arguments[0])
     for t in range(3):
@@ -164,7 +164,7 @@ def test_devices_do_not_change_a_bit():
         from tests.algorithms.symla.test_fused import *
 
         arguments = draw_population(4, 5, 4, 2, 16, 8)
-        run = partial(population, forms()[1])
+        run = partial(population, implementations()[1])
         mesh = jax.make_mesh((2,), ("devices",))
         arguments = jax.device_put(arguments, jax.NamedSharding(mesh, PartitionSpec("devices")))
         split = partial(jax.shard_map, mesh=mesh, in_specs=PartitionSpec("devices"),
@@ -176,54 +176,54 @@ def test_devices_do_not_change_a_bit():
 
 
 def test_nan_stays_nan():
-    """Wherever a NaN enters, it comes out where the plain form puts it, and nowhere else."""
+    """A NaN in any input gives NaN in the same results as in plain JAX, and in no others."""
     arguments = draw((), 4, 2, 16, 8)
     leaves, structure = jax.tree.flatten(arguments)
-    plain_form, fused_form = forms()
+    plain_update, fused_update = implementations()
     for i, leaf in enumerate(leaves):
         for payload in (0x7FC00000, 0xFFC00000, 0x7FC00001):
             nan = np.array(payload, np.uint32).view(np.float32)
             broken = leaf.copy()
             broken[(0,) * leaf.ndim] = nan
-            spoiled = structure.unflatten([*leaves[:i], broken, *leaves[i + 1 :]])
+            changed = structure.unflatten([*leaves[:i], broken, *leaves[i + 1 :]])
             assert_identical(
-                *(jax.tree.map(np.isnan, f(*spoiled)) for f in (plain_form, fused_form))
+                *(jax.tree.map(np.isnan, f(*changed)) for f in (plain_update, fused_update))
             )
 
 
-def test_its_derivative_is_that_of_the_plain_form():
+def test_its_derivative_is_that_of_plain_jax():
     arguments = draw((3,), 4, 2, 16, 8)
 
-    def loss(form, weights, *rest):
-        return sum(jnp.sum(jnp.square(x)) for x in jax.vmap(form)(weights, *rest))
+    def loss(update, weights, *rest):
+        return sum(jnp.sum(jnp.square(x)) for x in jax.vmap(update)(weights, *rest))
 
-    expected, actual = (jax.jit(jax.grad(partial(loss, f)))(*arguments) for f in forms())
+    expected, actual = (jax.jit(jax.grad(partial(loss, f)))(*arguments) for f in implementations())
     assert_close(expected, actual, factor=10)
 
 
-def test_the_same_actions_until_chance_hangs_by_a_hair(key):
-    """500 steps, each form living on what it did itself."""
+def test_actions_are_the_same_until_one_is_within_rounding(key):
+    """500 steps, each implementation with its own actions as inputs."""
     spec = Spec(1, 2)
     weights = jax.tree.map(lambda x: 2.0 * x, SymLA().init_params(key, spec))
 
-    def live(algorithm):
+    def run(algorithm):
         def step(carry, key):
             state, action, reward = carry
             percept = Percept(jnp.ones(1), action, reward, jnp.zeros(()))
             logits, state = algorithm.update(weights, state, percept)
             choice = sample_action(key, logits)
-            hair = jnp.abs(jax.nn.softmax(logits)[0] - jax.random.uniform(key))
+            margin = jnp.abs(jax.nn.softmax(logits)[0] - jax.random.uniform(key))
             reward = (jax.random.uniform(jax.random.fold_in(key, 1)) < 0.7) == (choice == 1)
             action = (jnp.arange(2) == choice).astype(jnp.float32)
-            return (state, action, reward.astype(jnp.float32)), (choice, hair)
+            return (state, action, reward.astype(jnp.float32)), (choice, margin)
 
         start = algorithm.init_state(weights, key, spec), jnp.zeros(2), jnp.zeros(())
         return jax.lax.scan(step, start, jax.random.split(key, 500))[1]
 
-    (expected, hair), (actual, _) = (jax.jit(live, static_argnums=0)(a) for a in algorithms())
+    (expected, margin), (actual, _) = (jax.jit(run, static_argnums=0)(a) for a in algorithms())
     (different,) = np.nonzero(expected != actual)
     assert 0.1 < expected.mean() < 0.9
-    assert different.size == 0 or hair[different[0]] < 1e-4
+    assert different.size == 0 or margin[different[0]] < 1e-4
 
 
 def algorithms():
@@ -257,7 +257,7 @@ def test_the_gradient_of_evolution_strategies_is_the_same(key, environment):
 
     def gradient(algorithm):
         def fitness(params, key):
-            return lifetime(algorithm, environment, params, key, 50, record=False)[0]
+            return lifetime(algorithm, environment, params, key, 50, record=None)[0]
 
         groups = jnp.tile(candidates.group, 2)
         keys = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 4))(groups)

@@ -1,4 +1,4 @@
-"""Which form runs, and what a person without a compiler sees."""
+"""Which implementation runs, and the messages without a compiler."""
 
 import jax
 import pytest
@@ -50,7 +50,7 @@ def test_asking_for_plain_says_nothing(tmp_path):
 
 
 def test_fused_that_cannot_be_had_is_an_error(monkeypatch):
-    monkeypatch.setattr(backends, "find_obstacle", lambda _: "no C++ compiler found")
+    monkeypatch.setattr(backends, "why_unavailable", lambda _: "no C++ compiler found")
     with pytest.raises(SettingError, match=r"backend asks for .* no C\+\+ compiler found"):
         update(SymLA(backend="fused"))
     monkeypatch.setenv("SYMLA_KERNEL", "fused")

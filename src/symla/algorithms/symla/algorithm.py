@@ -1,4 +1,4 @@
-"""SymLA: every weight of a network is a small LSTM, all share one rule, and exchange messages."""
+"""SymLA: each weight of a network is a small LSTM; they share parameters and exchange messages."""
 
 import math
 from dataclasses import dataclass, replace
@@ -17,24 +17,25 @@ from symla.core.networks import init_gate_bias, init_linear, init_weight
 from symla.core.types import Action, Percept, PRNGKey, Spec
 
 SymLAState = tuple[Layer, ...]
+"""The state of each layer, from the observations to the actions."""
 
 
 @dataclass(frozen=True)
 class SymLA:
     """Symmetric learning agents (Kirsch et al., AAAI 2022), K = len(widths) + 1 layers.
 
-    The meta-parameters know nothing of A, B, K or the widths: the same ones run on any of them.
-    Where the paper is silent or contradicts itself, the choice is a field here or an entry in
-    docs/paper.md. Raises SettingError for a setting outside its range.
+    The meta-parameters do not depend on A, B, K or the widths: the same ones run on any of them.
+    Where the paper does not specify something or contradicts itself, the choice is a field here or
+    an entry in docs/paper.md. Raises SettingError for a setting outside its range.
     """
 
     hidden_size: int = 16  # N, units of each LSTM
-    message_size: int = 8  # M, both ways
-    micro_ticks: int = 2  # LSTM ticks per step, inputs held fixed
+    message_size: int = 8  # M, forward and backward
+    micro_ticks: int = 2  # LSTM updates per step, with constant inputs
     widths: tuple[int, ...] = ()  # of the K - 1 layers of neurons between observation and action
     aggregation: Aggregation = "mean"
-    initial_std: float = 0.0  # of the initial LSTM states: 0 makes the symmetries exact
-    backend: Backend = "auto"  # of the layer update: the fused kernel, plain JAX, or what fits
+    initial_std: float = 0.0  # of the initial LSTM states; with 0 the symmetries are exact
+    backend: Backend = "auto"  # of the layer update: fused kernel, plain JAX, or whichever suits
 
     def __post_init__(self):
         for name in ("hidden_size", "message_size", "micro_ticks"):
@@ -42,8 +43,9 @@ class SymLA:
             require(value >= 1, f"{name} must be at least 1, got {value}")
         require(all(w >= 1 for w in self.widths), f"widths must be at least 1, got {self.widths}")
         require(
-            self.aggregation in ("mean", "sum"),
-            f"aggregation must be 'mean' or 'sum', got {self.aggregation!r}",
+            self.aggregation in get_args(Aggregation),
+            f"aggregation must be one of {', '.join(get_args(Aggregation))}, "
+            f"got {self.aggregation!r}",
         )
         require(
             self.backend in get_args(Backend),
@@ -55,7 +57,7 @@ class SymLA:
         )
 
     def init_params(self, key: PRNGKey, spec: Spec) -> Weights:
-        """Fresh meta-parameters; `spec` is not used, they fit every size."""
+        """Fresh meta-parameters. `spec` is not used: they fit every size."""
         N, M = self.hidden_size, self.message_size
         fan_in = 2 * (M + 1) + 2 + N
         keys = jax.random.split(key, 6)
@@ -70,7 +72,7 @@ class SymLA:
         )
 
     def init_state(self, params: Weights, key: PRNGKey, spec: Spec) -> SymLAState:
-        """Silent messages, and LSTM states that are zero or i.i.d. normal with `initial_std`."""
+        """Messages of zeros, and LSTM states that are zero or i.i.d. normal with `initial_std`."""
         sizes = (spec.observation_size, *self.widths, spec.action_size)
         keys = jax.random.split(key, len(sizes) - 1)
         return tuple(self._init_layer(k, A, B) for k, (A, B) in zip(keys, pairwise(sizes)))
@@ -94,18 +96,19 @@ class SymLA:
         return sample_action(key, logits), state
 
     def differentiable(self) -> "SymLA":
-        """In plain JAX: the fused kernel has no derivative."""
+        """In plain JAX. A derivative of the fused kernel computes that form in addition."""
         return replace(self, backend="plain")
 
     def update(
         self, params: Weights, state: SymLAState, percept: Percept
     ) -> tuple[Float[Array, " B"], SymLAState]:
-        """All layers from the first to the last, Eqs. 6 to 9. Returns the logits and the state.
+        """All layers from the first to the last, Eqs. 6 to 9. Returns the logits and the new state.
 
-        Each layer hears the new forward messages of the one below and the last backward messages
-        of the one above. The two ends have no neighbour: there a layer hears its own last message
-        again, beside the observation (first layer) or the previous action (last layer). With
-        K = 1 both ends are the same layer, which is the paper's recurrent form.
+        The inputs of a layer are the new forward messages of the layer below and the previous
+        backward messages of the layer above. The first layer has no layer below: its inputs are its
+        own previous backward messages and the observation. The last layer has none above: its
+        inputs are its own previous forward messages and the previous action. With K = 1 one layer
+        is both, which is the paper's recurrent form.
         """
         shared = jnp.stack([percept.reward, percept.done])
         last = len(state) - 1

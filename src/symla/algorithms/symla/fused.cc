@@ -1,10 +1,10 @@
-// One update of a layer of SymLA (plain.py is the same in JAX): input projections, all micro ticks
-// of all LSTMs, gates, message means and messengers, in one pass over the state.
+// One update of a layer of SymLA (plain.py computes the same in JAX): input projections, all micro
+// ticks of all LSTMs, and messages, in one pass over the state.
 //
-// Lanes of a vector are the units of an LSTM, padded to full vectors. kRows LSTMs that share one
-// candidate's weights go through the matrix product together, so that every weight that is loaded
-// serves kRows fused multiply-adds. Every LSTM meets the very same instructions wherever it stands
-// in a batch, remainders included: how lifetimes are grouped never changes a bit of the result.
+// The lanes of a vector are the units of an LSTM, padded to full vectors. kRows LSTMs that share a
+// candidate's weights are multiplied together, so that each loaded weight is used in kRows
+// multiply-adds. Every LSTM is computed by the same instructions at any position in a batch,
+// including remainders: the grouping of lifetimes does not change the bits of a result.
 
 #include <algorithm>
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace {
 using Floats = ffi::Buffer<ffi::F32>;
 using Operands = std::vector<Operand<float>>;
 
-// In the order of fused.py.
+// Operands and results in the order of fused.py.
 enum In { kHidden, kCell, kPacked, kBelow, kAbove, kShared, kIn };
 enum Out { kNewHidden, kNewCell, kForward, kBackward, kOut };
 
@@ -30,7 +30,7 @@ void run(const Sizes<kFixed>& sizes, const Dims& batch, const Operands& in,
          const Operands& out) {
   const int64_t total = product(batch);
   int64_t shared = 1;
-  // The lifetimes of one candidate: the trailing axes along which its weights do not change.
+  // Number of lifetimes of one candidate: the trailing axes along which its weights are shared.
   for (size_t i = batch.size(); i-- > 0 && in[kPacked].stride[i] == 0;) shared *= batch[i];
   const int size = Packing(sizes.units(), sizes.I, sizes.M).size;
   Candidate<kFixed> candidate(sizes, shared);
@@ -38,7 +38,7 @@ void run(const Sizes<kFixed>& sizes, const Dims& batch, const Operands& in,
   Dims place(batch.size());
   for (int64_t first = 0; first < total; first += shared) {
     const float* packed = in[kPacked].at(place);
-    candidate.be(packed, packed + size);
+    candidate.select(packed, packed + size);
     for (int64_t begin = first; begin < first + shared; begin += candidate.chunk()) {
       const int count = std::min<int64_t>(candidate.chunk(), first + shared - begin);
       for (int e = 0; e < count; ++e, advance(place, batch)) {
@@ -130,7 +130,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(symla_update_layer, symla::update_layer,
 
 extern "C" int symla_vector_bits() { return 32 * symla::kLanes; }
 
-// Of one candidate's packed weights, in numbers.
+// Numbers in one candidate's packed weights.
 extern "C" int symla_packed_size(int units, int inputs, int message) {
   return symla::Packing(units, inputs, message).size;
 }

@@ -1,7 +1,7 @@
-"""The layer update as one C++ call, many lifetimes at a time (fused.cc).
+"""The layer update as one C++ call for many lifetimes (fused.cc).
 
-CPU only, float32, and one thread a call: the population is sharded over devices. The library is
-compiled and loaded by `compiled`, which must have succeeded before anything is traced.
+CPU only, float32, and one thread per call, because the population is sharded over devices.
+`load_kernel` compiles and loads the library; it must succeed before `update_layer` is traced.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,21 @@ from symla.core.compiler import load_library
 _PACK, _UPDATE = "symla_pack_weights", "symla_update_layer"
 
 
-class Library(NamedTuple):
+class KernelLibrary(NamedTuple):
+    """The compiled library."""
+
     path: Path
-    vector_bits: int  # of the processor's registers that it was compiled for
-    packed_size: Callable[[int, int, int], int]  # of units, inputs and message: in numbers
+    vector_bits: int  # of the vector registers that it was compiled for
+    packed_size: Callable[[int, int, int], int]  # (units, inputs, message size) -> numbers
 
 
 @cache
-def compiled() -> Library:
-    """Compile or find the library and make it known to JAX, once. Raises CompilerError."""
+def load_kernel() -> KernelLibrary:
+    """Compile or load the library and register it with JAX, once. Raises CompilerError."""
     library, path = load_library(Path(__file__).with_name("fused.cc"))
     for target in (_PACK, _UPDATE):
         jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(library[target]), platform="cpu")
-    return Library(path, library.symla_vector_bits(), library.symla_packed_size)
+    return KernelLibrary(path, library.symla_vector_bits(), library.symla_packed_size)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(5, 6))
@@ -48,7 +50,7 @@ def update_layer(
 ) -> Layer:
     """The same as `plain.update_layer`, to float rounding.
 
-    What it computes for one lifetime does not depend, to the bit, on how many are batched.
+    The result for one lifetime does not depend, bit for bit, on how many are in the batch.
     """
     shapes = jax.eval_shape(
         partial(plain.update_layer, micro_ticks=micro_ticks, aggregation=aggregation),
@@ -60,23 +62,23 @@ def update_layer(
         _UPDATE,
         tuple(shapes),
         vmap_method="expand_dims",
-        input_output_aliases={0: 0, 1: 1},  # in place, or every step of a scan copies the state
+        input_output_aliases={0: 0, 1: 1},  # in place, so that a scan does not copy the state
     )
     new = call(hidden, cell, *inputs, micro_ticks=np.int64(micro_ticks), sum=aggregation == "sum")
     return Layer(*new)
 
 
 def pack(weights: Weights) -> Float[Array, " packed"]:
-    """The weights in the order in which the kernel reads them, padded to whole vectors."""
+    """The weights in the order in which the kernel reads them, padded to full vectors."""
     inputs, units = weights.below.shape[0], weights.recurrent.shape[0]
-    size = compiled().packed_size(units, inputs, weights.forward.bias.size)
+    size = load_kernel().packed_size(units, inputs, weights.forward.bias.size)
     shape = jax.ShapeDtypeStruct((size,), jnp.float32)
     return jax.ffi.ffi_call(_PACK, shape, vmap_method="expand_dims")(*jax.tree.leaves(weights))
 
 
 @jax.custom_batching.custom_vmap
 def _batched_like(x, others):
-    """`x`, but batched wherever one of `others` is: what is updated in place has to be whole."""
+    """`x`, but with a batch axis if one of `others` has one: the kernel updates `x` in place."""
     return x
 
 
@@ -91,6 +93,6 @@ def _(size, batched, x, others):
 
 @update_layer.defjvp
 def _differentiate(micro_ticks, aggregation, primals, tangents):
-    """Derivatives are those of the plain form, which has to run for them anyway."""
-    form = partial(plain.update_layer, micro_ticks=micro_ticks, aggregation=aggregation)
-    return jax.jvp(form, primals, tangents)
+    """Derivatives are those of `plain.update_layer`."""
+    function = partial(plain.update_layer, micro_ticks=micro_ticks, aggregation=aggregation)
+    return jax.jvp(function, primals, tangents)

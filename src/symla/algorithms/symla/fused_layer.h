@@ -1,4 +1,4 @@
-// One candidate's weights, packed for the processor, and the update of its lifetimes with them.
+// Packs a candidate's weights into vectors, and updates the layers of its lifetimes with them.
 
 #pragma once
 
@@ -13,11 +13,11 @@
 
 namespace symla {
 
-constexpr int kFetch = 24;  // cache lines ahead of their time, every kRows LSTM ticks
-constexpr int kTile = 32;  // LSTMs that live all their micro ticks in the first-level cache
+constexpr int kFetch = 24;  // cache lines to prefetch per tick of kRows LSTMs
+constexpr int kTile = 32;  // LSTMs whose state stays in the first-level cache over all micro ticks
 
-// A units count known at compile time (kFixed; 0: any) lets loops unroll. The arithmetic is the
-// same, and so are the bits.
+// If the number of units is known at compile time (kFixed; 0: it is not), loops are unrolled. The
+// arithmetic is the same, and so are the bits.
 template <int kFixed>
 struct Sizes {
   int A, B, M, I, any_units, ticks;
@@ -29,7 +29,7 @@ struct Sizes {
   int message() const { return round_up(M, kLanes); }
 };
 
-// Where each part of one candidate's packed weights starts, and how long they are, in numbers.
+// The offset of each part in one candidate's packed weights, and their size, in numbers.
 struct Packing {
   int below, above, shared, recurrent, bias;
   int forward_weight, forward_bias, backward_weight, backward_bias;
@@ -56,7 +56,7 @@ struct Pointers {
   const float *forward_weight, *forward_bias, *backward_weight, *backward_bias;
 };
 
-// One lifetime's arrays. The new state may lie where the old one does.
+// One lifetime's arrays. The new state may overwrite the old one.
 struct Lifetime {
   const float *hidden, *cell, *below, *above, *shared;
   float *new_hidden, *new_cell, *forward, *backward;
@@ -75,7 +75,7 @@ inline void pack_gates(const float* from, int rows, int units, float* to) {
 }
 
 // rows x M -> for each block of lanes a panel of rows x 1 vectors.
-inline void pack_messenger(const float* from, int rows, int M, float* to) {
+inline void pack_message_map(const float* from, int rows, int M, float* to) {
   for (int k = 0; k < M; k += kLanes)
     for (int j = 0; j < rows; ++j, to += kLanes) copy_padded(to, from + j * M + k, M - k);
 }
@@ -87,13 +87,13 @@ inline void pack(const Pointers& w, int units, int inputs, int M, float* to) {
   pack_gates(w.shared, 2, units, to + at.shared);
   pack_gates(w.recurrent, units, units, to + at.recurrent);
   pack_gates(w.bias, 1, units, to + at.bias);
-  pack_messenger(w.forward_weight, units, M, to + at.forward_weight);
-  pack_messenger(w.forward_bias, 1, M, to + at.forward_bias);
-  pack_messenger(w.backward_weight, units, M, to + at.backward_weight);
-  pack_messenger(w.backward_bias, 1, M, to + at.backward_bias);
+  pack_message_map(w.forward_weight, units, M, to + at.forward_weight);
+  pack_message_map(w.forward_bias, 1, M, to + at.forward_bias);
+  pack_message_map(w.backward_weight, units, M, to + at.backward_weight);
+  pack_message_map(w.backward_bias, 1, M, to + at.backward_bias);
 }
 
-// Kept by the thread from call to call: fresh memory would fault in page by page.
+// Memory of the thread, reused by later calls: new memory would cause a page fault per page.
 inline float* workspace(size_t count) {
   struct Free {
     void operator()(float* memory) const { std::free(memory); }
@@ -108,7 +108,7 @@ inline float* workspace(size_t count) {
   return memory.get();
 }
 
-// The lifetimes of one candidate: its packed weights, and scratch for a chunk of them.
+// Updates the lifetimes of one candidate at a time, in chunks: its weights and working memory.
 template <int kFixed>
 class Candidate {
  public:
@@ -138,18 +138,18 @@ class Candidate {
     float* base = workspace(size);
     for (auto& [part, offset] : parts) *part = base + offset;
 
-    // Rows of LSTMs past the last one repeat it; nobody reads what they compute.
+    // Rows past the last LSTM repeat it; their results are not used.
     for (int t = 0; t < all; ++t) {
-      const int real = std::min(t, chunk_ * lstms - 1), e = real / lstms;
-      lstm_below_.push_back(from_below_ + real / s.B * g);
-      lstm_above_.push_back(from_above_ + (e * s.B + real % s.B) * g);
+      const int lstm = std::min(t, chunk_ * lstms - 1), e = lstm / lstms;
+      lstm_below_.push_back(from_below_ + lstm / s.B * g);
+      lstm_above_.push_back(from_above_ + (e * s.B + lstm % s.B) * g);
     }
   }
 
   int chunk() const { return chunk_; }
 
-  // From now on it is this candidate, and `next` comes after it.
-  void be(const float* packed, const float* next) {
+  // Uses the packed weights of one candidate from now on, and prefetches those of the `next` one.
+  void select(const float* packed, const float* next) {
     next_ = next, next_end_ = next + Packing(s.units(), s.I, s.M).size;
     const Packing at(s.units(), s.I, s.M);
     below_weight_ = packed + at.below;
@@ -163,13 +163,13 @@ class Candidate {
     backward_bias_ = packed + at.backward_bias;
   }
 
-  // At most chunk() lifetimes.
+  // Updates `count` lifetimes, at most chunk().
   void update(const Lifetime* lifetimes, int count) {
     project(lifetimes, count);
     const int lstms = s.A * s.B;
-    const bool in_place = can_stay(lifetimes, count);
+    const bool in_place = can_update_in_place(lifetimes, count);
     for (int begin = 0; begin < count * lstms; begin += kTile)
-      live(lifetimes, begin, std::min(begin + kTile, count * lstms), in_place);
+      run_ticks(lifetimes, begin, std::min(begin + kTile, count * lstms), in_place);
     for (int e = 0; e < count; ++e)
       average(in_place ? lifetimes[e].new_hidden : hidden_ + e * lstms * s.padded(), e);
     send(mean_forward_, forward_weight_, forward_bias_, count, s.B, s.sum ? s.A : 1,
@@ -179,7 +179,7 @@ class Candidate {
   }
 
  private:
-  // The inputs stay the same over the micro ticks, and depend on a alone or on b alone.
+  // The projections of the inputs, which are constant over the micro ticks, for each a and each b.
   void project(const Lifetime* lifetimes, int count) {
     for (int begin = 0; begin < count * s.A; begin += kRows) {
       const float* rows[kRows];
@@ -190,7 +190,7 @@ class Candidate {
       for (int k = 0; k < s.blocks(); ++k) {
         Rows sum[kGates] = {};
         accumulate<kGates>(sum, rows, below_weight_ + k * s.I * kGates * kLanes, s.I);
-        keep(sum, from_below_ + begin * s.gates() + k * kGates * kLanes);
+        store_gates(sum, from_below_ + begin * s.gates() + k * kGates * kLanes);
       }
     }
     for (int begin = 0; begin < count * s.B; begin += kRows) {
@@ -206,20 +206,21 @@ class Candidate {
           sum[g] = each([&](int) { return load(bias_ + (k * kGates + g) * kLanes); });
         accumulate<kGates>(sum, shared, shared_weight_ + k * 2 * kGates * kLanes, 2);
         accumulate<kGates>(sum, rows, above_weight_ + k * s.I * kGates * kLanes, s.I);
-        keep(sum, from_above_ + begin * s.gates() + k * kGates * kLanes);
+        store_gates(sum, from_above_ + begin * s.gates() + k * kGates * kLanes);
       }
     }
   }
 
-  void keep(const Rows (&sum)[kGates], float* to) const {
+  void store_gates(const Rows (&sum)[kGates], float* to) const {
     for (int r = 0; r < kRows; ++r)
       for (int g = 0; g < kGates; ++g) store(to + r * s.gates() + g * kLanes, sum[g].row[r]);
   }
 
-  // Whether the state lies as the ticks want it: full vectors, full groups of rows, one lifetime
-  // behind the other. The first tick then reads it where it is and the last one writes it where it
-  // goes. With one tick alone, LSTMs of several vectors would overwrite what they still read.
-  bool can_stay(const Lifetime* lifetimes, int count) const {
+  // Whether the state has the layout of the working memory: full vectors, full groups of rows, and
+  // lifetimes next to each other. Then the first tick reads the old state and the last one writes
+  // the new state without copies. There must be two ticks: with one, LSTMs of several vectors would
+  // overwrite hidden states that are still to be read.
+  bool can_update_in_place(const Lifetime* lifetimes, int count) const {
     const int lstms = s.A * s.B, size = lstms * s.units();
     bool found = s.units() == s.padded() && count * lstms % kRows == 0 && s.ticks > 1;
     const Lifetime& first = lifetimes[0];
@@ -232,7 +233,7 @@ class Candidate {
   }
 
   // All micro ticks of the LSTMs [begin, end) of the chunk.
-  void live(const Lifetime* lifetimes, int begin, int end, bool in_place) {
+  void run_ticks(const Lifetime* lifetimes, int begin, int end, bool in_place) {
     const int n = s.padded(), rounded = round_up(end - begin, kRows), first = begin * n;
     const float* hidden = in_place ? lifetimes->hidden + first : tile_start_;
     const float* cell = in_place ? lifetimes->cell + first : tile_cell_;
@@ -242,7 +243,7 @@ class Candidate {
       for_each_lstm(begin, end, [&](int t, int e, int at) {
         const float *hidden = lifetimes[e].hidden + at, *cell = lifetimes[e].cell + at;
         for (int lane = 0; lane < n; lane += kLanes) {
-          __builtin_prefetch(hidden + kTile * s.units() + lane);  // of the next tile, most likely
+          __builtin_prefetch(hidden + kTile * s.units() + lane);  // usually of the next tile
           __builtin_prefetch(cell + kTile * s.units() + lane);
           copy_padded(tile_start_ + t * n + lane, hidden + lane, s.units() - lane);
           copy_padded(tile_cell_ + t * n + lane, cell + lane, s.units() - lane);
@@ -268,14 +269,14 @@ class Candidate {
       });
   }
 
-  // A population's weights are more than the second-level cache holds: the next candidate's come
-  // from the third while this one computes.
+  // The weights of a population exceed the second-level cache, so those of the next candidate are
+  // prefetched from the third-level cache during the computation.
   void fetch_next() {
     for (int line = 0; line < kFetch && next_ < next_end_; ++line, next_ += 16)
       __builtin_prefetch(next_, 0, 2);
   }
 
-  // f(place in the tile, lifetime, where its state starts)
+  // Calls f(index in the tile, lifetime, offset of the LSTM's state in its lifetime).
   template <typename F>
   void for_each_lstm(int begin, int end, F f) const {
     const int lstms = s.A * s.B;
@@ -285,7 +286,7 @@ class Candidate {
     }
   }
 
-  // One block of lanes of kRows LSTMs, one tick.
+  // One tick of one block of lanes of kRows LSTMs.
   void tick(const float* const* below, const float* const* above, int k, const float* hidden,
             const float* cell, float* to_hidden, float* to_cell) const {
     const int n = s.padded(), offset = k * kGates * kLanes;
@@ -300,13 +301,13 @@ class Candidate {
       });
     accumulate<kGates>(gate, rows, recurrent_ + offset * s.units(), s.units());
     Rows c = each([&](int r) { return load(cell + r * n); });
-    const Rows h = open_gates(gate, c);
+    const Rows h = apply_gates(gate, c);
     UNROLL
     for (int r = 0; r < kRows; ++r)
       store(to_hidden + r * n, h.row[r]), store(to_cell + r * n, c.row[r]);
   }
 
-  // The messengers are linear: average the states first, project the average.
+  // Means of the hidden states. Messages are linear in them, so the means are projected.
   void average(const float* states, int e) {
     const int n = s.padded();
     const float per_a = 1.0f / s.A, per_b = 1.0f / s.B;
@@ -328,12 +329,12 @@ class Candidate {
     }
   }
 
-  // The messages of `count` lifetimes, `each_sends` each; to(e) is where lifetime e keeps them.
+  // The messages of `count` lifetimes, `per_lifetime` of each; to(e) is the array of lifetime e.
   template <typename To>
-  void send(const float* means, const float* weight, const float* bias, int count, int each_sends,
+  void send(const float* means, const float* weight, const float* bias, int count, int per_lifetime,
             float times, To to) {
-    const int all = count * each_sends, m = s.message();
-    constexpr int kMany = 2 * kRows;  // chains of additions, or their latency would set the pace
+    const int all = count * per_lifetime, m = s.message();
+    constexpr int kMany = 2 * kRows;  // independent sums, to overlap their latency
     for (int begin = 0; begin < all; begin += kMany) {
       const float* rows[kMany];
       for (int r = 0; r < kMany; ++r) rows[r] = means + std::min(begin + r, all - 1) * s.padded();
@@ -353,7 +354,7 @@ class Candidate {
           store(sent_ + r * m + k, sum[r / kRows].row[r % kRows] * times);
       }
       for (int row = begin; row < std::min(begin + kMany, all); ++row)
-        copy(to(row / each_sends) + row % each_sends * s.M, sent_ + (row - begin) * m, s.M);
+        copy(to(row / per_lifetime) + row % per_lifetime * s.M, sent_ + (row - begin) * m, s.M);
     }
   }
 

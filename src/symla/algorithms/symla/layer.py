@@ -1,7 +1,4 @@
-"""What a kernel computes: one update of one layer of SymLA, all its LSTMs and both its messages.
-
-The data lives here, because every form of the update (plain, fused) shares it.
-"""
+"""The arrays of SymLA's layer update, which its implementations (plain, fused) share."""
 
 from typing import Literal, NamedTuple
 
@@ -9,14 +6,16 @@ from jaxtyping import Array, Float
 
 from symla.core.networks import Linear
 
-Aggregation = Literal["mean", "sum"]
+# "sorted-mean" adds in order of size: the mean does not depend, to the bit, on the order of inputs.
+Aggregation = Literal["mean", "sum", "sorted-mean"]
+"""How the messages to one neuron are combined."""
 
 
 class Weights(NamedTuple):
-    """SymLA's meta-parameters: the one LSTM and the two messengers that every weight (a, b) shares.
+    """SymLA's meta-parameters: an LSTM and two linear message maps, shared by all weights (a, b).
 
-    `below`, `above` and `shared` are the rows of the LSTM's input matrix, split by where the input
-    comes from, so that each part is projected once (A + B + 1 projections) instead of A x B times.
+    `below`, `above` and `shared` are the rows of the LSTM's input matrix, split by the source of
+    the input, so that each input is projected once: A + B + 1 projections instead of A x B.
     """
 
     below: Float[Array, "I G"]  # acts on [message from below, observation]
@@ -29,7 +28,7 @@ class Weights(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """The state of one A x B layer: an LSTM a weight, and the messages it last sent."""
+    """The state of one A x B layer: an LSTM per weight, and the layer's last messages."""
 
     hidden: Float[Array, "A B N"]
     cell: Float[Array, "A B N"]

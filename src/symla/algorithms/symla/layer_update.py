@@ -1,4 +1,4 @@
-"""Which form of the layer update runs: fused where it can be had, plain JAX everywhere else."""
+"""Chooses the implementation of the layer update: the fused kernel if available, else plain JAX."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from symla.algorithms.symla.layer import Aggregation, Layer, Weights
 from symla.core.backends import Backend, choose_backend
 from symla.core.compiler import find_compiler
 
-_FORMS = {"plain": plain.update_layer, "fused": fused.update_layer}
+_IMPLEMENTATIONS = {"plain": plain.update_layer, "fused": fused.update_layer}
 
 
 def update_layer(
@@ -22,18 +22,20 @@ def update_layer(
     aggregation: Aggregation,
     backend: Backend = "auto",
 ) -> Layer:
-    """Eqs. 6 to 9, see `plain.update_layer`. Both forms agree to float rounding.
+    """Eqs. 6 to 9, see `plain.update_layer`. The implementations agree to float rounding.
 
-    Raises SettingError where "fused" is asked for and cannot be had.
+    Raises SettingError where "fused" is asked for and not available.
     """
-    form = _FORMS[choose_backend(backend, fused.compiled)[0]]
-    return form(weights, layer, below, above, shared, micro_ticks, aggregation)
+    if aggregation == "sorted-mean":  # which the fused kernel does not have
+        backend = "plain"
+    implementation = _IMPLEMENTATIONS[choose_backend(backend, fused.load_kernel)[0]]
+    return implementation(weights, layer, below, above, shared, micro_ticks, aggregation)
 
 
 def kernel_report() -> dict[str, Any]:
-    """Which form "auto" runs here, and why; the compiler, the library, and its vector width."""
-    backend, reason = choose_backend("auto", fused.compiled)
-    library = fused.compiled() if backend == "fused" else None
+    """What "auto" chooses here, and why; the compiler, the library and its vector width."""
+    backend, reason = choose_backend("auto", fused.load_kernel)
+    library = fused.load_kernel() if backend == "fused" else None
     return {
         "backend": backend,
         "reason": reason,

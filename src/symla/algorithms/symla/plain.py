@@ -1,4 +1,4 @@
-"""The layer update in plain JAX: the reference every other form is tested against."""
+"""The layer update in plain JAX: the reference that the fused kernel is tested against."""
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +17,14 @@ def update_layer(
     micro_ticks: int,
     aggregation: Aggregation,
 ) -> Layer:
-    """Eqs. 6 to 9: tick every LSTM of the layer, then recompute its messages.
+    """Eqs. 6 to 9: update every LSTM of the layer, then its messages.
 
-        h_ab  <- LSTM(h_ab, below_a, above_b, shared)     micro_ticks times, inputs held fixed
+        h_ab  <- LSTM(h_ab, below_a, above_b, shared)     micro_ticks times, constant inputs
         fwd_b <- aggregate over a of linear_fwd(h_ab)
         bwd_a <- aggregate over b of linear_bwd(h_ab)
 
-    The input projections do not change over the micro ticks, and the messengers are linear: both
-    are factored out of the loop over (a, b), which changes nothing but float rounding.
+    Input projections do not change over the micro ticks, and messages are linear in h. So both are
+    computed outside of the loop over (a, b), which changes results by float rounding alone.
     """
     common = dot(shared, weights.shared) + weights.bias
     from_below = dot(below, weights.below)
@@ -35,8 +35,12 @@ def update_layer(
     for _ in range(micro_ticks):
         hidden, cell = lstm_gates(inputs + dot(hidden, weights.recurrent), cell)
 
-    forward = jax.vmap(linear, (None, 0))(weights.forward, jnp.mean(hidden, axis=0))
-    backward = jax.vmap(linear, (None, 0))(weights.backward, jnp.mean(hidden, axis=1))
+    over_inputs, over_outputs = (
+        jnp.mean(jnp.sort(hidden, axis=axis) if aggregation == "sorted-mean" else hidden, axis=axis)
+        for axis in (0, 1)
+    )
+    forward = jax.vmap(linear, (None, 0))(weights.forward, over_inputs)
+    backward = jax.vmap(linear, (None, 0))(weights.backward, over_outputs)
     if aggregation == "sum":
         # A sum of A messages is A times their mean, bias included.
         forward, backward = forward * hidden.shape[0], backward * hidden.shape[1]

@@ -1,0 +1,44 @@
+"""Small learning algorithms whose actions are known beforehand."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+
+from symla.core.distributions import sample_action
+
+
+@dataclass(frozen=True)
+class Logits:
+    """A policy whose meta-parameters are its logits. It does not learn."""
+
+    def init_params(self, key, spec):
+        return jnp.zeros(spec.action_size)
+
+    def init_state(self, params, key, spec):
+        return ()
+
+    def step(self, params, state, percept, t, key):
+        logits, state = self.update(params, state, percept)
+        return sample_action(key, logits), state
+
+    def differentiable(self):
+        return self
+
+    def update(self, params, state, percept):
+        return params, state
+
+
+@dataclass(frozen=True)
+class Every:
+    """Takes action 1 at every `period`-th step, and action 0 otherwise."""
+
+    period: int
+
+    def init_params(self, key, spec):
+        return ()
+
+    def init_state(self, params, key, spec):
+        return ()
+
+    def step(self, params, state, percept, t, key):
+        return ((t + 1) % self.period == 0).astype(jnp.int32), state
