@@ -1,11 +1,11 @@
-"""Beside evosax and gymnax: the same SymLA model, the same CartPole, the same sizes.
+"""Compares with evosax and gymnax: the same SymLA model, the same CartPole, the same sizes.
 
     python benchmarks/peers.py [--only steps | regret] [--repeats 5] [--json FILE]
 
-Theirs is the loop their users write: Open_ES asks, gymnax resets itself, every candidate lives the
-same lifetimes, Open_ES is told; the learning rule inside is our SymLA in plain JAX. It runs as one
-jitted program, as usual, and also with the population spread over the cores as ours is. Time to a
-regret is also that of RL^2 by policy gradient (rl2.py).
+Theirs is the loop that their users write: ask of Open_ES, the same lifetimes in gymnax, with its
+auto-reset, for every candidate, tell of Open_ES. The learning rule is our SymLA in plain JAX. The
+loop runs as one jitted program, as is usual, and also with the population sharded over the cores
+as ours is. The time to reach a regret is also measured for RL^2 by policy gradient (rl2.py).
 """
 
 # ruff: noqa: E402
@@ -23,7 +23,10 @@ from typing import Any
 
 import jax
 
-jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # the peers compute on import
+from symla.core.cpu import available_cores
+
+# Before the other imports, because evosax and gymnax use jax when they are imported.
+jax.config.update("jax_num_cpu_devices", available_cores())
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +55,7 @@ try:
 except ImportError as error:
     sys.exit(f"{error}: install the peers with: pip install 'symla[benchmarks]'")
 
-SECONDS = 0.5  # that a timing lasts at least
+SECONDS = 0.5  # of a timing at least
 TARGET = 3.2  # regret on two arms over 100 pulls
 PROBE_LIFETIMES, PROBE_SEED, PROBE_EVERY = 1000, 2**31, 10
 
@@ -76,8 +79,8 @@ class GymnaxCartPole:
 
     def step(self, key, task, state, action):
         with jax.numpy_dtype_promotion("standard"):
-            answer = CARTPOLE.step_env(key, state, action, CARTPOLE_PARAMS)
-        observation, state, reward, terminated, _ = answer
+            result = CARTPOLE.step_env(key, state, action, CARTPOLE_PARAMS)
+        observation, state, reward, terminated, _ = result
         truncated = CARTPOLE.is_truncated(state, CARTPOLE_PARAMS)
         return Timestep(_typed(state), observation, jnp.float32(reward), terminated, truncated)
 
@@ -87,7 +90,7 @@ def _typed(state):
 
 
 def rollout(algorithm: SymLA, params, key, length: int):
-    """The sum of rewards in gymnax, as one writes it there: it resets itself."""
+    """The sum of rewards over a lifetime in gymnax, with its auto-reset."""
     spec = Spec(4, 2)
     reset_key, key = jax.random.split(key)
     observation, state = CARTPOLE.reset(reset_key, CARTPOLE_PARAMS)
@@ -109,11 +112,11 @@ def rollout(algorithm: SymLA, params, key, length: int):
 
 
 def bandit_rollout(algorithm: SymLA, params, key, length: int):
-    return lifetime(algorithm, IndependentBandit(2), params, key, length, record=False)[0]
+    return lifetime(algorithm, IndependentBandit(2), params, key, length, record=None)[0]
 
 
 class Evosax:
-    """Open_ES around the plain SymLA, with the settings of ours. evosax minimises."""
+    """Open_ES with SymLA in plain JAX and the settings of ours. evosax minimises."""
 
     def __init__(
         self,
@@ -176,7 +179,7 @@ class Evosax:
 
 
 class Ours:
-    """The same face on `symla.train`."""
+    """Meta-training of symla, with the interface of `Evosax`."""
 
     def __init__(self, training: Training, limit: int = 0):
         self.limit = limit
@@ -196,7 +199,7 @@ class Ours:
 
 
 def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
-    """All take turns on CartPole."""
+    """Of all programs on CartPole, timed in turns."""
     settings = SearchSettings(
         population=shape.population, lifetimes=shape.lifetimes, sigma=0.1, learning_rate=0.02,
         annealing=0,
@@ -226,7 +229,7 @@ def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
 
 
 def time_to_regret(seed: int) -> dict[str, Any]:
-    """Seconds of training, probes and compilation apart, until regret on two arms is TARGET."""
+    """Seconds of training, without probes and compilation, until regret on two arms is TARGET."""
     settings = SearchSettings()
     ours = Training(
         SymLA(), (IndependentBandit(2),), settings.build(), settings.lifetimes, 100, seed
@@ -238,18 +241,18 @@ def time_to_regret(seed: int) -> dict[str, Any]:
         "RL^2, policy gradient": PolicyGradient(seed),
     }
     results = {name: Result(run.advance(0)) for name, run in runs.items()}
-    learning = dict(runs)
-    while learning:  # in turns, so that what disturbs one disturbs all
-        for name, run in list(learning.items()):
+    unfinished = dict(runs)
+    while unfinished:  # in turns, so that other load affects all of them alike
+        for name, run in list(unfinished.items()):
             results[name].after(run)
             if results[name].reached or run.done >= run.limit:
-                del learning[name]
+                del unfinished[name]
     return {name: asdict(result) for name, result in results.items()}
 
 
 @dataclass
 class Result:
-    """How a training stands, and the seconds it took so far."""
+    """The state of a training run, and its seconds so far."""
 
     compile_seconds: float
     seconds: float = 0.0
@@ -258,7 +261,7 @@ class Result:
     reached: bool = False
 
     def after(self, run: Ours | Evosax | PolicyGradient) -> None:
-        """Some more generations, and a look at the rule, which does not count as time."""
+        """Train PROBE_EVERY generations, then measure the regret, which does not count as time."""
         self.seconds += run.advance(PROBE_EVERY)
         self.generations = run.done
         probe = meta_test(run.rule(), "bandit-arms-2", PROBE_LIFETIMES, 100, PROBE_SEED)

@@ -1,8 +1,8 @@
-"""RL^2 by policy gradient on the two-armed bandit: what evolution strategies are timed against.
+"""RL^2 by policy gradient on the two-armed bandit, for comparison with evolution strategies.
 
-The MetaRNN of the package, a value beside its readout, A2C with generalised advantages and Adam,
-the batch spread over all cores. `python benchmarks/rl2.py --seed 0 [--learning-rate ...]` tries
-settings alone; `peers.py` times it beside the others.
+The MetaRNN of the package with a value output, A2C with generalised advantage estimation, and Adam;
+the batch is sharded over all cores. `python benchmarks/rl2.py --seed 0 [--learning-rate ...]` tries
+settings; `peers.py` times it together with the others.
 """
 
 import argparse
@@ -27,20 +27,20 @@ BANDIT, LENGTH = IndependentBandit(2), 100
 
 @dataclass(frozen=True)
 class Settings:
-    """The best of six tried on seed 0; see docs/performance.md."""
+    """The best of six settings that were tried on seed 0; see docs/performance.md."""
 
     hidden: int = 64
-    batch: int = 128  # lifetimes an update
+    batch: int = 128  # lifetimes per update
     learning_rate: float = 4e-3
     discount: float = 0.8
     trace: float = 0.95  # lambda of the advantages
-    entropy: float = 0.1  # its weight at first; falls linearly to 0 over `updates`
+    entropy: float = 0.1  # weight of the entropy at first; falls linearly to 0 over `updates`
     value: float = 0.25  # weight of the critic's squared error
     updates: int = 1000
 
 
-def live(model: MetaRNN, params, key):
-    """One lifetime: the logarithm of each action's probability, entropy, value, reward."""
+def run_lifetime(model: MetaRNN, params, key):
+    """Log-probability of the action, entropy, value and reward of each step of one lifetime."""
     actor, critic = params
     task_key, action_key, step_key = jax.random.split(key, 3)
     task = BANDIT.sample_task(task_key)
@@ -49,33 +49,34 @@ def live(model: MetaRNN, params, key):
         state, percept = carry
         logits, state = model.update(actor, state, percept)
         action = sample_action(jax.random.fold_in(action_key, t), logits)
-        answer = BANDIT.step(jax.random.fold_in(step_key, t), task, (), action)
+        timestep = BANDIT.step(jax.random.fold_in(step_key, t), task, (), action)
         logs = jax.nn.log_softmax(logits)
         percept = next_percept(
-            answer.observation, action, answer.reward, answer.terminated, BANDIT.spec
+            timestep.observation, action, timestep.reward, timestep.terminated, BANDIT.spec
         )
-        seen = (
+        outputs = (
             jnp.sum(logs * (jnp.arange(2) == action)),
             -jnp.sum(jnp.exp(logs) * logs),
             linear(critic, state.hidden)[0],
-            answer.reward,
+            timestep.reward,
         )
-        return (state, percept), seen
+        return (state, percept), outputs
 
     start = model.init_state(actor, key, BANDIT.spec), new_percept(jnp.ones(1), BANDIT.spec)
     return jax.lax.scan(step, start, jnp.arange(LENGTH))[1]
 
 
 def loss(settings: Settings, model: MetaRNN, params, keys, entropy_weight):
-    log, entropy, value, reward = jax.vmap(partial(live, model, params))(keys)
-    following = jnp.concatenate([value[:, 1:], jnp.zeros((len(keys), 1))], axis=1)
-    surprise = jax.lax.stop_gradient(reward + settings.discount * following - value)
+    """The loss of A2C over a batch of lifetimes."""
+    log, entropy, value, reward = jax.vmap(partial(run_lifetime, model, params))(keys)
+    next_value = jnp.concatenate([value[:, 1:], jnp.zeros((len(keys), 1))], axis=1)
+    td_error = jax.lax.stop_gradient(reward + settings.discount * next_value - value)
 
-    def backwards(later, now):
-        advantage = now + settings.discount * settings.trace * later
+    def backwards(next_advantage, td_error):
+        advantage = td_error + settings.discount * settings.trace * next_advantage
         return advantage, advantage
 
-    advantage = jax.lax.scan(backwards, jnp.zeros(len(keys)), surprise.T, reverse=True)[1].T
+    advantage = jax.lax.scan(backwards, jnp.zeros(len(keys)), td_error.T, reverse=True)[1].T
     target = advantage + jax.lax.stop_gradient(value)
     scaled = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
     return (
@@ -86,28 +87,26 @@ def loss(settings: Settings, model: MetaRNN, params, keys, entropy_weight):
 
 
 class PolicyGradient:
-    """The same face as the other contestants: `advance`, `rule`, `done`."""
+    """Meta-training of RL^2, with the interface of the programs in peers.py."""
 
     def __init__(self, seed: int, settings: Settings = Settings()):
         self.model, self.done, self.limit = MetaRNN(settings.hidden), 0, settings.updates
         optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(settings.learning_rate))
         devices = len(jax.devices())
-        of_part = jax.grad(partial(loss, settings, self.model))
-        over_devices = spread(
-            lambda keys, params, weight: jax.vmap(of_part, (None, 0, None))(params, keys, weight)
-        )
+        gradients = jax.vmap(jax.grad(partial(loss, settings, self.model)), (None, 0, None))
+        over_devices = spread(lambda keys, params, weight: gradients(params, keys, weight))
 
         @partial(jax.jit, donate_argnums=0)
         def run(state, key, done, count):
             def body(i, state):
-                params, memory = state
+                params, optimizer_state = state
                 keys = jax.random.split(jax.random.fold_in(key, i), settings.batch)
                 weight = settings.entropy * jnp.maximum(0.0, 1.0 - i / settings.updates)
                 parts = over_devices(keys.reshape(devices, -1), params, weight)
                 gradient = jax.tree.map(lambda x: jnp.mean(x, axis=0), parts)
                 with jax.numpy_dtype_promotion("standard"):
-                    step, memory = optimizer.update(gradient, memory, params)
-                return optax.apply_updates(params, step), memory
+                    step, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+                return optax.apply_updates(params, step), optimizer_state
 
             return jax.lax.fori_loop(done, done + count, body, state)
 
@@ -119,9 +118,9 @@ class PolicyGradient:
 
     def advance(self, count: int) -> float:
         """Seconds that `count` updates took."""
-        done, many = (replicate(jnp.asarray(x, jnp.int32)) for x in (self.done, count))
+        done, count_ = (replicate(jnp.asarray(x, jnp.int32)) for x in (self.done, count))
         begun = time.perf_counter()
-        self._state = jax.block_until_ready(self._run(self._state, self._key, done, many))
+        self._state = jax.block_until_ready(self._run(self._state, self._key, done, count_))
         self.done += count
         return time.perf_counter() - begun
 

@@ -1,10 +1,10 @@
-"""How the speed of lifetimes goes with every size: figure and numbers for the documents.
+"""The speed of lifetimes over each size: figure and numbers for the documentation.
 
     python benchmarks/scaling.py [--repeats 3] [--folder docs]
 
 One size varies, the others stay those of CartPole (4 x 2, N 16, 64 candidates, 10 lifetimes, 100
 steps). The arithmetic of evolution strategies is left out: it takes seconds to compile at every
-size, and little to run. Writes FOLDER/data/scaling.json and FOLDER/images/scaling.png.
+size, and little time to run. Writes FOLDER/data/scaling.json and FOLDER/images/scaling.png.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import matplotlib
 matplotlib.use("Agg")  # no display needed
 import matplotlib.pyplot as plt
 
-from symla.bench.measure import formulations, lifetimes, measure
+from symla.bench.measure import formulations, lifetimes_timer, measure
 from symla.bench.shapes import TABLE, Shape
 from symla.report.run_figures import STYLE
 from symla.runtime.machine import prepare_jax
@@ -29,8 +29,8 @@ BASE = TABLE["4x2"]
 FORMULATIONS = ("ours", "literal")
 COLOURS = {"ours": "#d1495b", "literal": "#2e86ab"}
 
-# Sizes of one axis each. Where steps get many, other sizes shrink so that an update stays short;
-# the json file says which.
+# Values of one size each. Where there are many steps, other sizes are smaller, which keeps updates
+# short; the JSON file has all sizes.
 AXES: dict[str, list[tuple[int, Shape]]] = {
     "candidates P": [(n, replace(BASE, population=n)) for n in (32, 64, 256, 1024)],
     "lifetimes E": [(n, replace(BASE, lifetimes=n)) for n in (1, 4, 16, 64)],
@@ -44,47 +44,47 @@ AXES: dict[str, list[tuple[int, Shape]]] = {
 
 
 def row(value: int, shape: Shape, repeats: int) -> dict[str, Any]:
-    """The formulations on one shape, in turns."""
+    """Measures the formulations on one shape, in turns."""
     trainings = formulations(shape)
-    watches = {name: lifetimes(trainings[name]) for name in FORMULATIONS}
-    measure(watches.values(), repeats)
+    timers = {name: lifetimes_timer(trainings[name]) for name in FORMULATIONS}
+    measure(timers.values(), repeats)
     result: dict[str, Any] = {"value": value, **vars(shape)}
-    for name, watch in watches.items():
-        rates = [shape.steps / seconds for seconds in watch.timings]
+    for name, timer in timers.items():
+        rates = [shape.steps / seconds for seconds in timer.timings]
         result[name] = {
-            "env_steps_per_second": shape.steps / watch.seconds,
+            "env_steps_per_second": shape.steps / timer.seconds,
             "spread": [min(rates), max(rates)],
-            "memory_bytes": watch.memory,
+            "memory_bytes": timer.memory,
         }
     print(f"  {value:>6} " + "  ".join(
-        f"{name} {result[name]['env_steps_per_second']:.3g}/s" for name in watches
+        f"{name} {result[name]['env_steps_per_second']:.3g}/s" for name in timers
     ), flush=True)  # fmt: skip
     return result
 
 
 def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """A panel a size, and the memory over the length of a lifetime."""
+    """A panel for each size, and one of the memory over the length of a lifetime."""
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(2, 3, figsize=(11, 6.2))
-        for panel, (name, rows) in zip(panels.flat, axes.items()):
-            for who in FORMULATIONS:
+        for panel, (title, rows) in zip(panels.flat, axes.items()):
+            for name in FORMULATIONS:
                 values = [r["value"] for r in rows]
-                rates = [r[who]["env_steps_per_second"] for r in rows]
-                bars = [r[who]["spread"] for r in rows]
-                panel.fill_between(values, *zip(*bars), color=COLOURS[who], alpha=0.2, lw=0)
-                panel.plot(values, rates, "o-", ms=4, color=COLOURS[who], label=who)
-            panel.set(xscale="log", yscale="log", title=name)
+                rates = [r[name]["env_steps_per_second"] for r in rows]
+                bars = [r[name]["spread"] for r in rows]
+                panel.fill_between(values, *zip(*bars), color=COLOURS[name], alpha=0.2, lw=0)
+                panel.plot(values, rates, "o-", ms=4, color=COLOURS[name], label=name)
+            panel.set(xscale="log", yscale="log", title=title)
             panel.set_xticks(values, values)
             panel.set_xticks([], minor=True)
-            panel.set_ylim(3e3, 5e6)  # the same everywhere, to compare panels
+            panel.set_ylim(3e3, 5e6)  # the same in all panels, to compare them
         panels[0][0].set_ylabel("env-steps/s")
         panels[1][0].set_ylabel("env-steps/s")
         panels[0][0].legend()
         memory = panels.flat[-1]
-        for who in FORMULATIONS:
+        for name in FORMULATIONS:
             lengths = [r["value"] for r in axes["steps L"]]
-            used = [r[who]["memory_bytes"] / 2**20 for r in axes["steps L"]]
-            memory.plot(lengths, used, "o-", ms=4, color=COLOURS[who])
+            used = [r[name]["memory_bytes"] / 2**20 for r in axes["steps L"]]
+            memory.plot(lengths, used, "o-", ms=4, color=COLOURS[name])
         memory.set(xscale="log", ylim=(0, None), ylabel="MiB", title="memory over steps L")
         memory.set_xticks(lengths, lengths)
         memory.set_xticks([], minor=True)

@@ -1,4 +1,4 @@
-"""The literal formulation computes what SymLA computes."""
+"""The literal formulation computes the same as SymLA."""
 
 import jax
 import jax.numpy as jnp

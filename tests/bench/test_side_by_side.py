@@ -87,13 +87,13 @@ def test_shapes():
 
 
 @pytest.mark.parametrize("name", ["4", "4x", "0x2", "4x1", "axb", "4x2x3"])
-def test_what_is_no_shape_is_refused(name):
+def test_a_wrong_shape_is_refused(name):
     with pytest.raises(SettingError, match="shape"):
         BenchOptions((name,)).build()
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
-def test_the_scripts_still_fit_the_package(script):
+def test_the_benchmark_scripts_start(script):
     command = [sys.executable, str(script), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,9 +1,9 @@
-"""What is measured in lives as environments do."""
+"""The environments that speed is measured in."""
 
 import jax.numpy as jnp
 import numpy as np
 
-from symla.bench.workloads import CartPole, Drift, environment_of
+from symla.bench.workloads import CartPole, SyntheticEnvironment, environment_of
 from symla.environments import IndependentBandit
 
 
@@ -11,12 +11,12 @@ def test_shapes_choose_environments():
     assert environment_of(1, 5) == IndependentBandit(5)
     assert environment_of(4, 2) == CartPole()
     for shape in ((4, 3), (75, 4)):
-        assert environment_of(*shape) == Drift(*shape)
+        assert environment_of(*shape) == SyntheticEnvironment(*shape)
         assert environment_of(*shape).spec.observation_size == shape[0]
 
 
-def test_drift_pays_what_the_action_points_at_and_ends(key):
-    environment = Drift(3, 5, episode_length=4)
+def test_the_synthetic_environment_pays_the_observation_of_the_action(key):
+    environment = SyntheticEnvironment(3, 5, episode_length=4)
     task = environment.sample_task(key)
     state, seen = environment.reset(key, task)
     for action in range(4):

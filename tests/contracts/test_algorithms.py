@@ -1,4 +1,4 @@
-"""What every learning algorithm promises, over every one that is registered."""
+"""The contract of a learning algorithm, tested for each that is registered."""
 
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
@@ -19,8 +19,8 @@ STEPS = 20
 pytestmark = pytest.mark.parametrize("name", ALGORITHMS)
 
 
-def live(algorithm, params, key, spec=SPEC):
-    """Actions in a world of noise."""
+def run_lifetime(algorithm, params, key, spec=SPEC):
+    """The actions of STEPS steps with random observations and rewards."""
     state = algorithm.init_state(params, key, spec)
 
     def step(carry, t):
@@ -39,7 +39,7 @@ def live(algorithm, params, key, spec=SPEC):
 def test_acts_within_bounds_under_jit_and_vmap(name, key):
     algorithm = ALGORITHMS[name]()
     params = algorithm.init_params(key, SPEC)
-    run = jax.jit(jax.vmap(lambda k: live(algorithm, params, k)))
+    run = jax.jit(jax.vmap(lambda k: run_lifetime(algorithm, params, k)))
     actions = run(jax.random.split(key, 5))
     assert actions.shape == (5, STEPS)
     assert actions.dtype == jnp.int32
@@ -49,14 +49,16 @@ def test_acts_within_bounds_under_jit_and_vmap(name, key):
 def test_the_same_key_gives_the_same_actions(name, key):
     algorithm = ALGORITHMS[name]()
     params = algorithm.init_params(key, SPEC)
-    np.testing.assert_array_equal(live(algorithm, params, key), live(algorithm, params, key))
+    np.testing.assert_array_equal(
+        run_lifetime(algorithm, params, key), run_lifetime(algorithm, params, key)
+    )
 
 
 def test_vmap_equals_one_by_one(name, key):
     algorithm = ALGORITHMS[name]()
     params = algorithm.init_params(key, SPEC)
     keys = jax.random.split(key, 3)
-    run = jax.jit(lambda k: live(algorithm, params, k))
+    run = jax.jit(lambda k: run_lifetime(algorithm, params, k))
     together, alone = jax.vmap(run)(keys), jnp.stack([run(k) for k in keys])
     np.testing.assert_array_equal(together, alone)
 

@@ -1,4 +1,4 @@
-"""What every environment promises, over every one that is registered."""
+"""The contract of an environment, for every one that is registered and for transforms."""
 
 import jax
 import jax.numpy as jnp
@@ -6,22 +6,41 @@ import numpy as np
 import pytest
 
 import symla.environments
-from symla.environments import ENVIRONMENTS, FAMILIES, KnowsRegret, make
+from symla.environments import (
+    ENVIRONMENTS,
+    FAMILIES,
+    Associations,
+    Hearts,
+    MoreActions,
+    Permuted,
+    Projected,
+    Rewards,
+    knows_regret,
+    make,
+)
 
 NAMES = [*ENVIRONMENTS, *(prefix + example for prefix, (_, example, _) in FAMILIES.items())]
+TRANSFORMED = {
+    "transforms": Projected(
+        MoreActions(Permuted(Rewards(Hearts(), 0.5, (0.5, 2.0), (-1.0, 1.0), 3))), 7
+    ),
+    "given orders": Permuted(Associations(6, 2), observations=(5, 3, 1, 0, 2, 4), actions=(1, 0)),
+}
+CASES = {name: make(name) for name in NAMES} | TRANSFORMED
 
-pytestmark = pytest.mark.parametrize("environment", [make(n) for n in NAMES], ids=NAMES)
+pytestmark = pytest.mark.parametrize("environment", CASES.values(), ids=CASES)
 
 
 def play(environment, key, steps=50):
-    """Random actions, without resets after the first."""
+    """The first observation, and the timesteps of random actions without a further reset."""
     keys = jax.random.split(key, 3)
     task = environment.sample_task(keys[0])
     state, first = environment.reset(keys[1], task)
 
     def step(state, key):
-        action = jax.random.randint(key, (), 0, environment.spec.action_size)
-        timestep = environment.step(key, task, state, action)
+        action_key, step_key = jax.random.split(key)
+        action = jax.random.randint(action_key, (), 0, environment.spec.action_size)
+        timestep = environment.step(step_key, task, state, action)
         return timestep.state, timestep._replace(state=())
 
     _, timesteps = jax.lax.scan(step, state, jax.random.split(keys[2], steps))
@@ -57,6 +76,15 @@ def test_another_key_gives_another_lifetime(environment, key):
     assert not (same_rewards and same_observations)
 
 
+def test_no_key_is_used_twice(environment, key):
+    """`split(key)[i]` equals `fold_in(key, i)`: a second use may repeat the first one's numbers."""
+    keys = jax.random.split(key, 3)
+    with jax.debug_key_reuse(True):
+        task = jax.jit(environment.sample_task)(keys[0])
+        state, _ = jax.jit(environment.reset)(keys[1], task)
+        jax.jit(environment.step)(keys[2], task, state, jnp.zeros((), jnp.int32))
+
+
 def test_step_accepts_the_structure_it_returns(environment, key):
     task = environment.sample_task(key)
     state, _ = environment.reset(key, task)
@@ -64,7 +92,7 @@ def test_step_accepts_the_structure_it_returns(environment, key):
     assert jax.tree.structure(after) == jax.tree.structure(state)
 
 
-def test_is_its_own_configuration(environment):
+def test_its_representation_makes_it_again(environment):
     again = eval(repr(environment), vars(symla.environments))
     assert again == environment
     assert hash(again) == hash(environment)
@@ -78,8 +106,8 @@ def test_without_an_episode_length_episodes_never_end(environment, key):
 
 
 def test_regret_is_never_negative_and_sometimes_zero(environment, key):
-    if not isinstance(environment, KnowsRegret):
-        pytest.skip("does not know its regret")
+    if not knows_regret(environment):
+        pytest.skip("its regret is not known")
     task = environment.sample_task(key)
     regret = environment.regret(task, jnp.arange(environment.spec.action_size))
     assert (regret >= 0).all()

@@ -1,4 +1,4 @@
-"""What every outer loop promises, over every one that is registered."""
+"""The contract of an outer loop, tested for each that is registered."""
 
 from pathlib import Path
 
@@ -7,10 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from symla.core.optimisers import Optimiser
 from symla.outer import OUTER_LOOPS, PolicyGradient
-from symla.outer.policy_gradient import Lesson
+from symla.outer.base import Evidence
+from symla.outer.policy_gradient import Gradients
+from symla.outer.returns import Returns
 from symla.runtime.devices import replicate
 from symla.store import describe, rebuild
+from symla.training.generation import Training
+from tests.probes.algorithms import Logits
+from tests.probes.environments import Corridor
 
 pytestmark = pytest.mark.parametrize("name", OUTER_LOOPS)
 
@@ -19,13 +25,13 @@ def quadratic(params):
     return -jnp.sum((params["x"] - 1.0) ** 2) - jnp.sum((params["y"] + 0.5) ** 2)
 
 
-def tried(loop, candidates):
-    """As `train` does it: returns for all, and lessons for a loop that learns from gradients."""
+def evidence_of(loop, candidates):
+    """What `evidence` would give if the quadratic were what lifetimes return."""
     returns = jax.vmap(quadratic)(candidates.params)
-    if isinstance(loop, PolicyGradient):
-        gradient = jax.vmap(jax.grad(quadratic))(candidates.params)
-        candidates = candidates._replace(extra=Lesson(gradient, returns, jnp.ones_like(returns)))
-    return candidates, returns
+    if not isinstance(loop, PolicyGradient):
+        return Returns(returns)
+    gradient = jax.vmap(jax.grad(quadratic))(candidates.params)
+    return Gradients(returns, gradient, returns, jnp.ones_like(returns), jnp.zeros((), jnp.int32))
 
 
 def start():
@@ -33,12 +39,12 @@ def start():
 
 
 def test_climbs_a_quadratic_and_compiles_once(name, key):
-    loop = OUTER_LOOPS[name](learning_rate=0.02)
+    loop = OUTER_LOOPS[name](optimiser=Optimiser(0.02))
 
     @jax.jit
     def generation(state, key):
         candidates = loop.ask(key, state)
-        return loop.tell(state, *tried(loop, candidates))
+        return loop.tell(state, candidates, evidence_of(loop, candidates))
 
     state = replicate(loop.init(start()))  # as the host loop does
     for k in jax.random.split(key, 200):
@@ -47,16 +53,42 @@ def test_climbs_a_quadratic_and_compiles_once(name, key):
     assert generation._cache_size() == 1
 
 
+def test_evidence_of_lifetimes_raises_their_returns(name, key):
+    """Each move right pays 1 in a corridor of two cells: the loop finds that from `evidence`."""
+    loop = OUTER_LOOPS[name](population=16, optimiser=Optimiser(0.1))
+    training = Training(Logits(), (Corridor(cells=2),), loop, lifetimes=4, length=5, seed=0)
+
+    @jax.jit
+    def generation(state, key):
+        ask_key, lifetimes_key = jax.random.split(key)
+        candidates = loop.ask(ask_key, state)
+        evidence = loop.evidence(training, 0, candidates, lifetimes_key)
+        assert isinstance(evidence, Evidence)
+        return loop.tell(state, candidates, evidence), evidence.returns
+
+    state = replicate(loop.init(jnp.zeros(2)))
+    means = []
+    for k in jax.random.split(key, 40):
+        state, returns = generation(state, k)
+        assert returns.shape == (16,)
+        means.append(float(returns.mean()))
+    assert means[0] < 3.5  # 2.5 by chance
+    assert np.mean(means[-5:]) > 4.5
+
+
 def test_keeps_structure_shapes_and_types(name, key):
     loop = OUTER_LOOPS[name]()
-    state = loop.init(start())
+    state = loop.init(start(), 3)  # environments
     candidates = loop.ask(key, state)
     population = jax.tree.leaves(candidates.params)[0].shape[0]
     assert population % candidates.group.size == 0
-    candidates, _ = tried(loop, candidates)
-    after = loop.tell(state, candidates, jnp.arange(float(population)))
-    assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
+    after = loop.tell(state, candidates, evidence_of(loop, candidates))
+    assert jax.tree.map(_kind, after) == jax.tree.map(_kind, state)
     assert jax.tree.map(jnp.shape, loop.params(after)) == jax.tree.map(jnp.shape, start())
+
+
+def _kind(x):
+    return x.shape, x.dtype
 
 
 def test_the_same_key_asks_the_same(name, key):

@@ -15,8 +15,14 @@ from tests.faults.trainer import WORDS, contents
 
 @pytest.fixture
 def golden(tmp_path):
-    """A finished run, as the oldest version that had runs left it."""
-    return shutil.copytree(GOLDEN / "schema-1", tmp_path / "run")
+    """A finished run, as the first version with this schema left it."""
+    return shutil.copytree(GOLDEN / "schema-3", tmp_path / "run")
+
+
+@pytest.fixture(params=["schema-1", "schema-2"])
+def old(request, tmp_path):
+    """A finished run whose random numbers followed from its seed in another way."""
+    return shutil.copytree(GOLDEN / request.param, tmp_path / "run")
 
 
 def refused(folder, *arguments, words, code=2, **environment):
@@ -34,19 +40,32 @@ def refused(folder, *arguments, words, code=2, **environment):
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("golden_run", sorted(GOLDEN.iterdir()), ids=lambda p: p.name)
-def test_old_runs_resume(golden_run, tmp_path):
-    folder = shutil.copytree(golden_run, tmp_path / "run")
-    rows = RunFolder(folder).metrics()
-    done = symla("resume", folder, "--generations", 6)
+def test_a_golden_run_resumes(golden):
+    rows = RunFolder(golden).metrics()
+    done = symla("resume", golden, "--generations", 6)
     assert done.returncode == 0, done.stderr
     assert "changed: search.generations: 4 -> 6" in done.stdout
-    after = RunFolder(folder).metrics()
+    after = RunFolder(golden).metrics()
     assert [row["generation"] for row in after] == [1, 2, 3, 4, 5, 6]
     assert after[:4] == rows
-    config = RunFolder(folder).config()
+    config = RunFolder(golden).config()
     assert config["settings"]["search"]["generations"] == 6
     assert config["resumed"][0]["changes"] == ["search.generations: 4 -> 6"]
+
+
+def test_an_old_run_is_not_resumed_and_is_told_why(old):
+    words = ("other random numbers", "streams 1", "still loads and tests", "train anew")
+    for changes in ((), ("--generations", "6"), ("--allow-changes", "--generations", "6")):
+        refused(old, "resume", old, *changes, words=words)
+
+
+def test_an_old_run_still_tests_and_reports(old):
+    tested = symla("test", old, "--environment", "bandit-arms-3", "--lifetimes", 2, "--length", 2)
+    assert tested.returncode == 0, tested.stderr
+    reported = symla("report", old)
+    assert reported.returncode == 0, reported.stderr
+    assert "2 arms (trained)" in reported.stdout
+    assert {path.name for path in (old / "figures").iterdir()} == {"regret.png", "training.png"}
 
 
 def test_other_settings_are_shown_and_refused_until_allowed(golden):

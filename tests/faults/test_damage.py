@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from symla.core.errors import CheckpointError, SchemaError
 from symla.experiments import Bandits
 from symla.rules.loading import load
-from symla.store import RunFolder, from_settings, load_checkpoint
+from symla.store import SCHEMA, RunFolder, from_settings, load_checkpoint
 from symla.store.checkpoints import manifest_digest
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -27,7 +27,7 @@ def run(tmp_path):
     run.create({"experiment": "bandits", "seed": 0, "settings": {}})
     for generation in (1, 2, 3):
         arrays = {"outer/x": np.arange(40, dtype=np.float32) + generation}
-        run.save(generation, arrays, {"algorithm": {"name": "symla"}, "note": "a few words"})
+        run.save(generation, arrays, {"algorithm": {"class": "symla"}, "note": "a few words"})
     return run
 
 
@@ -105,7 +105,7 @@ def sign(path, data, **changes):
     import hashlib
 
     path.write_bytes(data)
-    manifest = {"schema": 2, "sha256": hashlib.sha256(data).hexdigest(), **changes}
+    manifest = {"schema": SCHEMA, "sha256": hashlib.sha256(data).hexdigest(), **changes}
     signed = {**manifest, "manifest_sha256": manifest_digest(manifest)}
     path.with_suffix(".json").write_text(json.dumps(signed))
 
@@ -153,7 +153,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-KEYS = ["algorithm", "outer", "spec", "training", "generation", "best", "trained_on", "name"]
+KEYS = ["algorithm", "outer", "spec", "training", "generation", "best", "trained_on", "class"]
 
 
 @settings(max_examples=100)
@@ -194,7 +194,7 @@ def test_schemas(run, monkeypatch):
     """A newer one is refused, even where an older checkpoint could be read; so is one too old."""
     newest = next(run.checkpoints())
     data = newest.read_bytes()
-    sign(newest, data, schema=3)
+    sign(newest, data, schema=SCHEMA + 1)
     with pytest.raises(SchemaError, match="newer symla"):
         run.newest_checkpoint()
     sign(newest, data, schema=0)

@@ -1,4 +1,4 @@
-"""Processes that train together: who is missing, disagrees, is killed or stuck is named to all."""
+"""Processes that train together: all name one that is missing, disagrees, was killed or hangs."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def end_with(words, *processes, code=2):
 def test_one_that_is_missing_is_named(tmp_path):
     first = start(0, 3, port := free_port(), *train(tmp_path / "run"))
     second = start(1, 3, port, *train(tmp_path / "run"))
-    end_with("process 2 of 3 did not come to", first, second)
+    end_with("process 2 of 3 did not connect to", first, second)
     assert not (tmp_path / "run").exists()
 
 
@@ -68,8 +68,8 @@ def test_a_port_that_is_taken(tmp_path):
     assert contents(tmp_path) == {}
 
 
-def lose(folder, which, number):
-    """Of two that train, `which` gets a signal. Returns how long the other lived on."""
+def signal_one(folder, which, number):
+    """Two processes train and `which` gets a signal. Returns the seconds until the other ended."""
     started, port = begun(folder), free_port()
     pair = [start(i, 2, port, *train(folder)) for i in (0, 1)]
     wait_for(lambda: started() or any(p.poll() is not None for p in pair))
@@ -87,7 +87,7 @@ def lose(folder, which, number):
 
 def test_one_that_is_killed_is_named_and_resume_goes_on_bit_for_bit(tmp_path):
     folder = tmp_path / "run"
-    assert lose(folder, 1, signal.SIGKILL) < 15
+    assert signal_one(folder, 1, signal.SIGKILL) < 15
     reached = len(RunFolder(folder).metrics()) + 3
     port = free_port()
     more = "resume", folder, "--generations", reached
@@ -104,7 +104,7 @@ def test_one_that_is_killed_is_named_and_resume_goes_on_bit_for_bit(tmp_path):
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_one_that_is_killed_or_stuck_is_named_within_15_seconds(tmp_path, which, number):
-    assert lose(tmp_path / "run", which, number) < 15
+    assert signal_one(tmp_path / "run", which, number) < 15
 
 
 def test_a_signal_to_one_stops_all_with_everything_saved(tmp_path):

@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from symla.store import Keeping, RunFolder, load_checkpoint
+from symla.store import CheckpointSchedule, RunFolder, load_checkpoint
 from symla.training import loop as train
-from tests.faults.trainer import create, digest, experiment
+from tests.faults.trainer import create, digest, experiment, probe
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,9 +31,9 @@ def train_on(folder, generations, stop=None):
     _, done = train.meta_train(
         training,
         generations,
-        RunFolder(folder, keeping=Keeping(60.0, 7)),
+        RunFolder(folder, schedule=CheckpointSchedule(60.0, 7)),
         bandits.manifest(training, "bandit-arms-2"),
-        probe=lambda rule: {"regret": float(sum(x.sum() for x in rule.params[0]))},
+        probe=probe,
         probe_every=3,
         watch=watch,
     )

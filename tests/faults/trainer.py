@@ -13,10 +13,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from symla.core import streams
 from symla.experiments import Bandits
 from symla.experiments.training_options import LearnerSettings, SearchSettings
 from symla.runtime.machine import MachineOptions, prepare_jax
-from symla.store import Keeping, RunFolder, load_checkpoint
+from symla.store import CheckpointSchedule, RunFolder, load_checkpoint
 from symla.training import loop as train
 
 WORDS = [
@@ -39,13 +40,15 @@ def experiment(generations=ENDLESS, **search):
 def create(folder, generations=ENDLESS):
     """A run folder as `symla train` makes it."""
     settings = asdict(experiment(generations))
-    RunFolder(folder).create({"experiment": "bandits", "seed": 0, "settings": settings})
+    config = {"experiment": "bandits", "seed": 0, "settings": settings}
+    RunFolder(folder).create({**config, "streams": streams.VERSION})
     return folder
 
 
 def probe(rule):
     """Cheap, and with every column that a real one has."""
-    return {"regret": float(sum(x.sum() for x in rule.params[0])), "regret_ci95": 0.0}
+    regret = float(sum(x.sum() for x in rule.params[0]))
+    return {"score": -regret, "regret": regret, "regret_ci95": 0.0}
 
 
 def advance(folder, generations, die_at=None, seconds=60.0, every=1, watch=lambda progress: None):
@@ -58,7 +61,7 @@ def advance(folder, generations, die_at=None, seconds=60.0, every=1, watch=lambd
     train.meta_train(
         training,
         generations,
-        RunFolder(Path(folder), keeping=Keeping(seconds, every)),
+        RunFolder(Path(folder), schedule=CheckpointSchedule(seconds, every)),
         bandits.manifest(training, "bandit-arms-2"),
         probe=probe,
         probe_every=1,

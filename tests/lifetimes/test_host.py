@@ -142,7 +142,7 @@ def test_an_environment_of_the_persons_own_script_needs_no_module():
 def test_an_environment_that_no_other_process_can_make():
     lock = threading.Lock()
     gymnasium.register("Locked-v0", lambda: lock)
-    with pytest.raises(FaultyEnvironmentError, match="cannot be handed to another process"):
+    with pytest.raises(FaultyEnvironmentError, match="cannot be pickled for another process"):
         meta_test(hand_made("random"), "gymnasium:Locked-v0", 2, 4)
 
 

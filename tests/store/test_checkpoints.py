@@ -25,7 +25,7 @@ def checkpoint(tmp_path, key):
     params = SymLA(hidden_size=4).init_params(key, Spec(1, 2))
     card = {
         "generation": 3,
-        "algorithm": {"name": "symla", "hidden_size": 4},
+        "algorithm": {"class": "symla", "hidden_size": 4},
         "spec": {"observation_size": 1, "action_size": 2, "episode_length": None},
         "trained_on": "bandit-arms-2",
         "training": {},
@@ -90,11 +90,11 @@ def test_a_checkpoint_of_another_algorithm_is_refused(checkpoint):
     manifest_path = path.with_suffix(".json")
     manifest = json.loads(manifest_path.read_text())
     for other, words in (
-        ({"name": "meta-rnn", "hidden_size": 4}, "another algorithm"),
-        ({"name": "symla", "hidden_size": 8}, "another algorithm"),
-        ({"name": "symla", "hidden_size": 0}, "does not know"),
-        ({"name": "symla", "colour": "red"}, "colour"),
-        ({"name": "ppo"}, "'ppo'"),
+        ({"class": "meta-rnn", "hidden_size": 4}, "another algorithm"),
+        ({"class": "symla", "hidden_size": 8}, "another algorithm"),
+        ({"class": "symla", "hidden_size": 0}, "does not know"),
+        ({"class": "symla", "colour": "red"}, "colour"),
+        ({"class": "ppo"}, "'ppo'"),
         ("symla", "does not know"),
     ):
         signed = {**manifest, "algorithm": other}

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
     from symla.evaluation.evaluate import Evaluation
-    from symla.training import loop as train
+    from symla.training.loop import Progress as TrainingProgress
 
 PLAIN_SECONDS = 10.0  # between the lines where there is no terminal
 
@@ -21,10 +21,19 @@ def print_test(algorithm: str, where: str, result: "Evaluation") -> None:
     print(f"  return {result.return_}   (mean and 95% confidence interval)")
     if result.regret:
         print(f"  regret {result.regret}")
-    if episodes := result.episodes:
-        print(f"  an episode's return: first {episodes.first_return}, last {episodes.last_return}")
-        print(f"  an episode's length: first {episodes.first_length}, last {episodes.last_length}")
-        print(f"  ({episodes.ended} ended; {episodes.lifetimes} lifetimes saw two or more)")
+    first, last, gain = result.first, result.last, result.improvement
+    print(
+        f"  reward a step: first fifth {first.reward.mean:.4f}, last fifth {last.reward.mean:.4f}; "
+        f"paired difference {gain.mean:.4f} ± {gain.ci95:.4f}"
+    )
+    if first.episode_length and last.episode_length:
+        print(
+            f"  an episode: return {first.episode_return:.2f}, then {last.episode_return:.2f}; "
+            f"length {first.episode_length:.1f}, then {last.episode_length:.1f} (what was earned "
+            "and lived for each episode that ended)"
+        )
+    elif first.episode_length or last.episode_length:
+        print(f"  episodes ended in the {'first' if first.episode_length else 'last'} fifth alone")
 
 
 class TrainingView:
@@ -35,7 +44,7 @@ class TrainingView:
         self.bar: Progress | None = None
         self.last_line = -PLAIN_SECONDS
         self.reached = self.standing = ""
-        self.first: train.Progress | None = None
+        self.first: TrainingProgress | None = None
 
     def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
         self.measure = measure
@@ -54,7 +63,7 @@ class TrainingView:
             self.task = self.bar.add_task("", total=None, where="compiling", standing="", left="")
             self.bar.start()
 
-    def progress(self, progress: "train.Progress") -> None:
+    def progress(self, progress: "TrainingProgress") -> None:
         done, total, row = progress.generation, progress.generations, progress.row
         if self.measure in row:
             self.reached = f"{self.measure} {row[self.measure]:.2f}"
@@ -68,7 +77,7 @@ class TrainingView:
             self.last_line = time.monotonic()
             self.say(", ".join(filter(None, (where, self.standing, left))))
 
-    def _left(self, progress: "train.Progress") -> float:
+    def _left(self, progress: "TrainingProgress") -> float:
         """Seconds, at the pace since the first report: a resumed run did the rest before."""
         if self.first is None:
             self.first = progress
@@ -99,7 +108,7 @@ class TrainingView:
                 print(text, flush=True)
 
 
-def _faults(progress: "train.Progress") -> Iterator[str]:
+def _faults(progress: "TrainingProgress") -> Iterator[str]:
     """What else a person should know: nothing, if all is well."""
     if progress.not_finite:
         yield f"{progress.not_finite} returns not finite (left out)"

@@ -1,4 +1,6 @@
-"""What to do about faults that others raise: jax, the operating system. Room: host."""
+"""What to do about faults that others raise: jax, the operating system."""
+
+from symla.core.text import first_line
 
 
 def advice(error: Exception) -> tuple[str, int]:
@@ -8,17 +10,17 @@ def advice(error: Exception) -> tuple[str, int]:
         words in text.lower() for words in ("resource_exhausted", "out of memory")
     ):
         return (
-            f"out of memory: {_first_line(text)}. Take a smaller --population or fewer "
+            f"out of memory: {_short(text)}. Take a smaller --population or fewer "
             "--lifetimes; a run keeps what it reached, and `symla resume RUN --allow-changes` "
             "takes new numbers"
         ), 2
     if isinstance(error, OSError):  # a folder that cannot be read, an address that is not there
         return text, 2
     return (
-        f"a fault of symla itself: {type(error).__name__}: {_first_line(text)}. Please report it, "
+        f"a fault of symla itself: {type(error).__name__}: {_short(text)}. Please report it, "
         "with what the same command shows with --debug"
     ), 1
 
 
-def _first_line(text: str) -> str:
-    return text.strip().split("\n", 1)[0][:300].rstrip(".")
+def _short(text: str) -> str:
+    return first_line(text)[:300].rstrip(".")

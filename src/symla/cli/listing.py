@@ -3,6 +3,7 @@
 from typing import Any
 
 from symla.algorithms import ALGORITHMS, HAND_MADE
+from symla.core.text import summary
 from symla.environments import ENVIRONMENTS, FAMILIES
 from symla.experiments import EXPERIMENTS
 from symla.experiments.reproduce import figures
@@ -10,7 +11,7 @@ from symla.rules.loading import pretrained
 from symla.store import read_json
 
 
-def catalogue() -> dict[str, dict[str, str]]:
+def everything_named() -> dict[str, dict[str, str]]:
     """By kind, then by name."""
     families = {
         prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()
@@ -19,10 +20,10 @@ def catalogue() -> dict[str, dict[str, str]]:
     return {
         "environments": {k: repr(e) for k, e in (ENVIRONMENTS | families).items()} | anywhere,
         "algorithms (hand-made ones can be tested at once)": {
-            name: first_line(kind) + (" (hand-made)" if name in HAND_MADE else "")
+            name: summary(kind) + (" (hand-made)" if name in HAND_MADE else "")
             for name, kind in ALGORITHMS.items()
         },
-        "experiments": {name: first_line(kind) for name, kind in EXPERIMENTS.items()},
+        "experiments": {name: summary(kind) for name, kind in EXPERIMENTS.items()},
         "figures": {name: figure.title for name, figure in figures().items()},
         "pretrained": {
             name: read_json(path.with_suffix(".json")).get("summary", "")
@@ -47,7 +48,3 @@ def _lines(card: dict[str, Any]) -> list[str]:
         *([f"trained on {', '.join(trained_on)}"] if trained_on else []),
         *([f"budget: {steps:.1e} environment steps"] if steps else []),
     ]
-
-
-def first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().split("\n", 1)[0]

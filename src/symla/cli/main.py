@@ -113,12 +113,14 @@ def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: A
 
 
 def report(arguments: Sequence[str]) -> int:
-    """Draw the figures of a finished run again: symla report RUN"""
-    description = "Draw the figures of a finished run again, and show its table."
+    """Draw the figures of a run again, and show its table: symla report RUN"""
+    description = "Draw the figures of a run again, finished or not, and show its table."
     run = RunFolder(parse(RunOptions, arguments, "report", description).run)
-    from symla.report import draw, regret_table
+    from symla.report import draw, regret_table, training_table
 
-    print_table(console, *regret_table(run.results()))
+    run.config()  # names what is no run
+    tested = run.results_path.exists()
+    print_table(console, *(regret_table(run.results()) if tested else training_table(run)))
     for path in draw(run):
         print(path)
     return 0
@@ -129,7 +131,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     options = parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
     prepare_jax(MachineOptions(options.devices))
     from symla.experiments.reproduce import figures, reproduce
-    from symla.report.paper_figures import draw_figure, draw_films, verdict_table
+    from symla.report.paper_figures import draw_figure, draw_recordings, verdict_table
     from symla.runtime.provenance import command
 
     if options.figure not in (*figures(), "all"):
@@ -151,7 +153,7 @@ def reproduce(arguments: Sequence[str]) -> int:
         if not found:
             continue
         print_table(console, *verdict_table(found))
-        drawn = [draw_figure(results / name), *draw_films(results / name)]
+        drawn = [draw_figure(results / name), *draw_recordings(results / name)]
         view.say(f"figures: {', '.join(map(str, drawn))}\n")
     return 0
 
@@ -177,9 +179,9 @@ def list_(arguments: Sequence[str]) -> int:
     """Show environments, algorithms, experiments, figures, rules: symla list [WHAT]"""
     what = parse(ListOptions, arguments, "list", ListOptions.__doc__).what
     prepare_jax()
-    from symla.cli.listing import cards, catalogue
+    from symla.cli.listing import cards, everything_named
 
-    for title, entries in catalogue().items():
+    for title, entries in everything_named().items():
         if what not in ("all", title.split(" ", 1)[0]):
             continue
         print(title)
@@ -256,11 +258,11 @@ def run_command(arguments: Sequence[str]) -> int:
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
         code = COMMANDS[arguments[0]](arguments[1:])
-        processes.part()
+        processes.leave()
         return code
     except KeyboardInterrupt:
         complain("stopped")
-        processes.part("was interrupted")
+        processes.leave("was interrupted")
         return STOPPED
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -272,12 +274,12 @@ def run_command(arguments: Sequence[str]) -> int:
 def _failed(error: Exception, debug: bool) -> int:
     """Say what to do about it, here and to the other processes. Returns the exit code."""
     if not isinstance(error, SymlaError):
-        processes.wait_for_verdict()  # one that is gone shows first as a fault of the network
+        processes.wait_for_failure()  # one that is gone shows first as a fault of the network
     message, code = (str(error), 2) if isinstance(error, SymlaError) else advice(error)
     if debug:
         traceback.print_exception(error)
     complain(message)
-    processes.part(f"stopped: {message}", code)
+    processes.leave(f"stopped: {message}", code)
     return code
 
 

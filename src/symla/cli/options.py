@@ -1,6 +1,6 @@
 """What a person may type behind each command: a field an option, a docstring its help.
 
-Room: host. No jax: `--help` must answer at once.
+No jax: `--help` must answer at once.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import tyro
 
 from symla.runtime.machine import MachineOptions
-from symla.store import Keeping
+from symla.store import CheckpointSchedule
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class SavingOptions:
     checkpoint_generations: int | None = None
     """Also write one after every so many generations. At least 1."""
 
-    def build(self) -> Keeping:
+    def build(self) -> CheckpointSchedule:
         """Raises SettingError for a setting outside its range."""
-        return Keeping(self.checkpoint_seconds, self.checkpoint_generations)
+        return CheckpointSchedule(self.checkpoint_seconds, self.checkpoint_generations)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,3 @@ def parse(options: type, arguments: Sequence[str], command: str, description: st
         description=description,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
-
-
-def first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().split("\n", 1)[0]

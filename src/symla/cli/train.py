@@ -1,6 +1,6 @@
 """`symla train` and `symla resume`: from what a person types to a run folder with results.
 
-Room: host. jax is imported late: `--help` and a misspelt word answer at once.
+jax is imported late: `--help` and a misspelt word answer at once.
 """
 
 import os
@@ -13,19 +13,20 @@ from typing import Any
 from rich.console import Console
 
 from symla.cli.console import TrainingView
-from symla.cli.options import ResumeOptions, TrainOptions, first_line, parse
+from symla.cli.options import ResumeOptions, TrainOptions, parse
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.core.text import summary
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.report.terminal import console, print_table
 from symla.runtime import processes
 from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
 from symla.runtime.signals import STOPPED, interruptible
-from symla.store import RunFolder, differences, from_settings
+from symla.store import RECIPE, RunFolder, differences, from_settings
 
 
 def train(arguments: Sequence[str]) -> int:
     """Meta-train a learning algorithm: symla train EXPERIMENT [options]"""
-    experiments = [f"  {name:<12} {first_line(e)}" for name, e in EXPERIMENTS.items()]
+    experiments = [f"  {name:<12} {summary(e)}" for name, e in EXPERIMENTS.items()]
     usage = "usage: symla train EXPERIMENT [options]\n\nexperiments:\n" + "\n".join(experiments)
     usage += "\n\nsymla train EXPERIMENT --help shows the options of one."
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -37,15 +38,22 @@ def train(arguments: Sequence[str]) -> int:
     Command = make_dataclass(
         "Command", [("options", TrainOptions), ("settings", EXPERIMENTS[name])], frozen=True
     )
-    parsed = parse(Command, rest, f"train {name}", first_line(EXPERIMENTS[name]))
+    parsed = parse(Command, rest, f"train {name}", summary(EXPERIMENTS[name]))
     options, experiment = parsed.options, parsed.settings
     prepare_jax(options.machine)
     experiment.training(options.seed)  # refuses wrong settings before anything is written
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = options.run_dir or Path("runs") / f"{name}-seed{options.seed}-{stamp}"
-    config = {"experiment": name, "seed": options.seed, "settings": asdict(experiment)}
+    from symla.core import streams
     from symla.runtime.provenance import provenance
+
+    config = {
+        "experiment": name,
+        "seed": options.seed,
+        "settings": asdict(experiment),
+        "streams": streams.VERSION,
+    }
 
     same_everywhere(config)
     run = RunFolder(path, is_writer(), options.saving.build())
@@ -66,10 +74,11 @@ def resume(arguments: Sequence[str]) -> int:
     folder = RunFolder(Path(arguments[0]))
     config = folder.config()
     name, seed = config["experiment"], config["seed"]
+    if name == RECIPE:
+        return _resume_recipe(folder, config, arguments)
     if name not in EXPERIMENTS:
         begun = f"; it was begun by `{config['command']}`" if "command" in config else ""
-        hint = f"{begun}: a rule of a figure continues when that command is repeated"
-        raise UnknownNameError("experiment", name, EXPERIMENTS, hint)
+        raise UnknownNameError("experiment", name, EXPERIMENTS, begun)
     stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
     fields = [
         ("options", ResumeOptions),
@@ -78,20 +87,54 @@ def resume(arguments: Sequence[str]) -> int:
     Command = make_dataclass("Command", fields, frozen=True)
     parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
     options, experiment = parsed.options, parsed.settings
-    keeping = options.saving.build()
+    schedule = options.saving.build()
     prepare_jax(options.machine)
     settings = asdict(experiment)
     same_everywhere({"experiment": name, "seed": seed, "settings": settings})
     experiment.training(seed)
+    from symla.core import streams
     from symla.runtime.provenance import provenance
 
-    run = RunFolder(folder.path, is_writer(), keeping)
+    streams.check_version(config.get("streams", 1), folder.path)
+    run = RunFolder(folder.path, is_writer(), schedule)
 
     def go_on() -> int:
         with run.locked():
             changes = _changes(run, experiment, name, seed, options.allow_changes)
             run.note_resume(provenance() | ({"changes": changes} if changes else {}), settings)
             return _run(experiment, seed, run, changes)
+
+    return _interruptible(go_on, run)
+
+
+def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequence[str]) -> int:
+    """A run that `symla reproduce` began: its settings are a recipe's, and no option."""
+    options = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__)
+    schedule = options.saving.build()
+    prepare_jax(options.machine)
+    from symla.core import streams
+    from symla.experiments.recipes import CLASSES, Recipe
+    from symla.runtime.provenance import provenance
+
+    streams.check_version(config.get("streams", 1), folder.path)
+    recipe = from_settings(Recipe, config["settings"], folder.config_path, CLASSES)
+    same_everywhere({"experiment": RECIPE, "settings": config["settings"]})
+    run = RunFolder(folder.path, is_writer(), schedule)
+
+    def go_on() -> int:
+        with run.locked():
+            run.note_resume(provenance(), config["settings"])
+            view = _view(run)
+            view.say(f"run folder: {run.path}")
+            try:
+                rule = recipe.run(run, view, config.get("rule", run.path.name))
+            finally:
+                view.close()
+            if rule is None:
+                return _stopped(run, view)
+            if run.writer:
+                _say_how_to_use(run, view, recipe.where())
+            return 0
 
     return _interruptible(go_on, run)
 
@@ -145,7 +188,7 @@ def _interruptible(work: Callable[[], int], run: RunFolder) -> int:
     except KeyboardInterrupt:
         if run.writer and not run.config_path.exists():
             raise  # there is nothing to continue
-        processes.part("was interrupted")
+        processes.leave("was interrupted")
         return _stopped(run, _view(run))
 
 
@@ -177,16 +220,21 @@ def _run(experiment: Experiment, seed: int, run: RunFolder, changes: Sequence[st
     print_table(console, *regret_table(run.results()))
     figures = draw(run)
     view.say(f"\nfigures: {', '.join(str(path) for path in figures)}")
-    results, path = run.results(), str(run.path)
-    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
+    results = run.results()
     # Only SymLA goes where it has never been.
     where = "bandit-arms-20" if results["algorithm"] == "symla" else results["trained_on"]
+    _say_how_to_use(run, view, where, ".regret")
+    return 0
+
+
+def _say_how_to_use(run: RunFolder, view: TrainingView, where: str, measure: str = "") -> None:
+    path = str(run.path)
+    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
     view.say(
         "\nnext, meta-test it:\n"
         f"    symla test {path} --environment {where}\n"
         "or use it in Python:\n"
         "    import symla\n"
         f"    rule = symla.load({path!r})\n"
-        f'    print(symla.meta_test(rule, "{where}").regret)'
+        f'    print(symla.meta_test(rule, "{where}"){measure})'
     )
-    return 0

@@ -1,8 +1,12 @@
-"""Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics."""
+"""Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics.
+
+Nothing is kept of a single step: rewards, regrets and ends of episodes are summed in at most BINS
+stretches of each lifetime while it is lived, and every measure follows from these sums.
+"""
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,70 +15,78 @@ from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import PREFIX, GymnasiumEnvironment
-from symla.core.errors import FaultyEnvironmentError, require
-from symla.core.types import Params, PRNGKey, Trace
+from symla.core.errors import DivergenceError, FaultyEnvironmentError, SymlaError, require
+from symla.core.streams import Stream, stream_key
+from symla.core.types import Params, PRNGKey, State, Task, Transition
 from symla.environments import Environment, knows_regret, make
+from symla.evaluation.statistics import Estimate, estimate
 from symla.lifetimes.host import host_lifetimes
-from symla.lifetimes.lifetime import lifetime
+from symla.lifetimes.lifetime import bin_edges, lifetime
+from symla.lifetimes.percepts import NOT_FINITE
 from symla.rules.rule import Rule
 from symla.runtime.devices import spread
 
-BATCH = 512  # lifetimes lived at once: bounds memory
+BATCH = 512  # lifetimes lived at once, at most: bounds memory
 HOST_BATCH = 128  # the same, where each has an environment of its own on the host
-TEST_STREAM = 0x7E57  # keeps the tasks of tests apart from those that training with this seed sees
+BINS = 100  # stretches of a lifetime of which sums are kept; a multiple of 5
 
 
-Rewards = Float[np.ndarray, "lifetimes L"]
+class Sums(NamedTuple):
+    """What is kept of each lifetime: sums over each stretch of it."""
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over lifetimes, and the half-width of its 95% confidence interval."""
-
-    mean: float
-    ci95: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f} ± {self.ci95:.2f}"
+    reward: Float[np.ndarray, "lifetimes bins"]
+    ends: Float[np.ndarray, "lifetimes bins"]  # of episodes
+    regret: Float[np.ndarray, "lifetimes bins"] | None = None  # None: not known there
 
 
 @dataclass(frozen=True)
-class Episodes:
-    """What a rule learned while it lived: its first episode beside the last one that ended.
+class Part:
+    """A fifth of a lifetime: the first, or the last.
 
-    Means over those lifetimes in which at least two episodes ended.
+    Episodes are counted by their ends. So an episode's return and length are ratios of what was
+    earned, or lived, to how many ended: an episode that is still under way counts with what it has
+    earned so far, or long ones would be left out more often than short ones.
     """
 
-    ended: int  # of all lifetimes together
-    lifetimes: int  # that the means are of
-    first_return: Estimate
-    last_return: Estimate
-    first_length: Estimate
-    last_length: Estimate
+    reward: Estimate  # a step
+    ends: Estimate  # of episodes, a step
+    episode_return: float | None  # reward earned for each episode that ended; None: none did
+    episode_length: float | None  # steps lived for each episode that ended
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a rule reached. `return_` sums the rewards of a lifetime, `regret` what was missed."""
+    """What a rule reached. `return_` sums the rewards of a lifetime, `regret` what was missed.
+
+    Curves have a point for each of `steps`, the last step of each stretch: every step up to 100,
+    and 100 stretches of longer lifetimes. Intervals are over lifetimes: they speak of this rule.
+    """
 
     lifetimes: int
     length: int
     seed: int
     return_: Estimate
     regret: Estimate | None  # None: the environment does not know its regret
-    reward_per_step: tuple[float, ...]  # mean over lifetimes, of each step
-    cumulative_regret: tuple[Estimate, ...]  # up to and including each step; empty if unknown
-    episodes: Episodes | None = None  # None: of an environment in JAX, or hardly any ended
+    steps: tuple[int, ...]
+    reward_per_step: tuple[float, ...]  # mean over lifetimes and the steps of each stretch
+    cumulative_regret: tuple[Estimate, ...]  # up to and including each of `steps`
+    first: Part
+    last: Part
+    improvement: Estimate  # reward a step of the last fifth minus that of the first, paired
 
     def to_json(self) -> dict[str, Any]:
-        episodes = {"episodes": asdict(self.episodes)} if self.episodes else {}
-        return episodes | {
+        """Numbers only."""
+        return {
             "lifetimes": self.lifetimes,
             "length": self.length,
             "seed": self.seed,
             "return": asdict(self.return_),
             "regret": asdict(self.regret) if self.regret else None,
+            "steps": list(self.steps),
             "reward_per_step": list(self.reward_per_step),
+            "first_fifth": asdict(self.first),
+            "last_fifth": asdict(self.last),
+            "improvement": asdict(self.improvement),
         }
 
 
@@ -84,19 +96,21 @@ def meta_test(
     lifetimes: int = 1000,
     length: int = 100,
     seed: int = 0,
+    stream: Stream = Stream.TESTING,
 ) -> Evaluation:
     """Let `rule` live `lifetimes` lifetimes of `length` steps each, its meta-parameters frozen.
 
     `environment` is an object or the name of one, "gymnasium:ID" for one of Gymnasium. The same
-    seed gives the same tasks to every rule. Raises SettingError for fewer than 2 lifetimes or a
+    seed gives the same tasks to every rule; those of `Stream.CHOOSING` are for choosing among
+    rules, and never reported. Raises SettingError for fewer than 2 lifetimes or a
     length below 1, UnknownNameError for an unknown name, SizeError if the rule cannot take the
-    environment's sizes, FaultyEnvironmentError, with what was `measured` before, if an environment
-    of Gymnasium fails.
+    environment's sizes, DivergenceError if the rule's outputs are not finite,
+    FaultyEnvironmentError, with what was `measured` before, if an environment of Gymnasium fails.
     """
     environment = find(environment) if isinstance(environment, str) else environment
     if isinstance(environment, GymnasiumEnvironment):
-        return _test_on_host(rule, environment, lifetimes, length, seed)
-    return _evaluation(seed, *live(rule, environment, lifetimes, length, seed))
+        return _test_on_host(rule, environment, lifetimes, length, seed, stream)
+    return evaluation(live(rule, environment, lifetimes, length, seed, stream), length, seed)
 
 
 def find(name: str, time_limit: float = 60.0) -> Environment | GymnasiumEnvironment:
@@ -107,79 +121,113 @@ def find(name: str, time_limit: float = 60.0) -> Environment | GymnasiumEnvironm
     return make(name)
 
 
-def _evaluation(
-    seed: int, reward: Rewards, regret: Rewards | None = None, episodes: Episodes | None = None
-) -> Evaluation:
+def evaluation(sums: Sums, length: int, seed: int) -> Evaluation:
+    """The measures that follow from the sums."""
+    edges = bin_edges(length, sums.reward.shape[1])
+    steps = np.diff(edges)
+    first, last = (fifth(sums, edges, which) for which in (0, -1))
     curve = ()
-    if regret is not None:
-        curve = tuple(map(estimate, np.cumsum(regret, axis=1, dtype=np.float64).T))
+    if sums.regret is not None:
+        curve = tuple(map(estimate, np.cumsum(sums.regret, axis=1, dtype=np.float64).T))
     return Evaluation(
-        lifetimes=reward.shape[0],
-        length=reward.shape[1],
+        lifetimes=sums.reward.shape[0],
+        length=length,
         seed=seed,
-        return_=estimate(reward.sum(axis=1, dtype=np.float64)),
+        return_=estimate(sums.reward.sum(axis=1, dtype=np.float64)),
         regret=curve[-1] if curve else None,
-        reward_per_step=tuple(reward.mean(axis=0, dtype=np.float64).tolist()),
+        steps=tuple(edges[1:].tolist()),
+        reward_per_step=tuple((sums.reward.mean(axis=0, dtype=np.float64) / steps).tolist()),
         cumulative_regret=curve,
-        episodes=episodes,
+        first=first[0],
+        last=last[0],
+        improvement=estimate(last[1] - first[1]),
     )
+
+
+def fifth(
+    sums: Sums, edges: Int[np.ndarray, " edges"], which: int
+) -> tuple[Part, Float[np.ndarray, " lifetimes"]]:
+    """The first (0) or last (-1) fifth, and the reward a step of each lifetime in it."""
+    bins = sums.reward.shape[1]
+    count = max(1, bins // 5)
+    part = slice(0, count) if which == 0 else slice(bins - count, bins)
+    steps = int(edges[part.stop] - edges[part.start])
+    reward, ends = (x[:, part].sum(axis=1, dtype=np.float64) for x in (sums.reward, sums.ends))
+    ended, lived = float(ends.sum()), steps * reward.size
+    return Part(
+        reward=estimate(reward / steps),
+        ends=estimate(ends / steps),
+        episode_return=float(reward.sum()) / ended if ended else None,
+        episode_length=lived / ended if ended else None,
+    ), reward / steps
 
 
 def live(
-    rule: Rule, environment: Environment | str, lifetimes: int, length: int, seed: int
-) -> tuple[Rewards, Rewards | None]:
-    """Reward and regret of each step of each lifetime; regret None where it is not known.
-
-    Raises what `meta_test` does.
-    """
-    key = _test_key(lifetimes, length, seed)
+    rule: Rule,
+    environment: Environment | str,
+    lifetimes: int,
+    length: int,
+    seed: int,
+    stream: Stream = Stream.TESTING,
+) -> Sums:
+    """The sums of every lifetime. Raises what `meta_test` does."""
+    key = _test_key(lifetimes, length, seed, stream)
     environment = make(environment) if isinstance(environment, str) else environment
+    batch = _batch_size(lifetimes)
     batches = [
-        jax.device_get(_live(rule.algorithm, environment, length, rule.params, key, first))
-        for first in range(0, lifetimes, BATCH)
+        jax.device_get(_live(rule.algorithm, environment, length, batch, rule.params, key, first))
+        for first in range(0, lifetimes, batch)
     ]
-    reward, regret = (
-        None if part[0] is None else np.concatenate(part)[:lifetimes] for part in zip(*batches)
-    )
-    return reward, regret
+    sums = Sums(*(None if p[0] is None else np.concatenate(p)[:lifetimes] for p in zip(*batches)))
+    wrong = np.flatnonzero(~np.isfinite(sums.reward).all(axis=1))
+    if wrong.size:
+        where = f" in {wrong.size} of {lifetimes} lifetimes, or the environment's rewards are not"
+        raise DivergenceError(NOT_FINITE.format(where=where))
+    return sums
 
 
-def _test_key(lifetimes: int, length: int, seed: int) -> PRNGKey:
+def _batch_size(lifetimes: int) -> int:
+    """As few batches as can be, of one size, so that hardly a lifetime is lived for nothing."""
+    batches = -(-lifetimes // BATCH)
+    return -(-lifetimes // batches)
+
+
+def _test_key(lifetimes: int, length: int, seed: int, stream: Stream) -> PRNGKey:
     """What all lifetimes of a test follow from. Raises SettingError outside ranges."""
     require(lifetimes >= 2, f"lifetimes must be at least 2, for an interval; got {lifetimes}")
     require(length >= 1, f"length must be at least 1 step, got {length}")
     require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
-    return jax.random.fold_in(jax.random.key(seed), TEST_STREAM)
+    return stream_key(seed, stream)
 
 
-def estimate(samples: Float[np.ndarray, " lifetimes"]) -> Estimate:
-    """Mean and normal 95% interval, 1.96 standard errors."""
-    error = np.std(samples, ddof=1) / np.sqrt(samples.size)
-    return Estimate(float(np.mean(samples)), float(1.96 * error))
-
-
-@partial(jax.jit, static_argnames=("algorithm", "environment", "length"))
+@partial(jax.jit, static_argnames=("algorithm", "environment", "length", "batch"))
 def _live(
     algorithm: LearningAlgorithm,
     environment: Environment,
     length: int,
+    batch: int,
     params: Params,
     key: PRNGKey,
     first: int | Int[Array, ""],
-) -> tuple[Float[Array, "batch L"], Float[Array, "batch L"] | None]:
-    """Reward and regret of every step of the lifetimes from number `first`, over all devices.
+) -> Sums:
+    """The sums of `batch` lifetimes from number `first`, over all devices.
 
-    Lifetime i follows from (key, i) alone. One compilation serves any number of lifetimes.
+    Lifetime i follows from (key, i) alone.
     """
+    known = knows_regret(environment)
+
+    def record(transition: Transition, task: Task, learner: State, world: State) -> Sums:
+        ended = (transition.terminated | transition.truncated).astype(jnp.float32)
+        regret = environment.regret(task, transition.action) if known else None
+        return Sums(transition.reward, ended, regret)
 
     def one(number, params, key):
         own_key = jax.random.fold_in(key, number)
-        _, task, trace = lifetime(algorithm, environment, params, own_key, length)
-        known = knows_regret(environment)
-        return trace.reward, environment.regret(task, trace.action) if known else None
+        arguments = algorithm, environment, params, own_key, length
+        return lifetime(*arguments, record=record, bins=min(BINS, length))[2]
 
     return spread(jax.vmap(one, (0, None, None)))(
-        jnp.arange(BATCH) + jnp.asarray(first, jnp.int32), params, key
+        jnp.arange(batch) + jnp.asarray(first, jnp.int32), params, key
     )
 
 
@@ -189,44 +237,51 @@ def _test_on_host(
     lifetimes: int,
     length: int,
     seed: int,
+    stream: Stream,
 ) -> Evaluation:
     """A failing environment ends the test, and takes with it what was measured before."""
-    key = _test_key(lifetimes, length, seed)
-    finished: list[Trace] = []
+    key = _test_key(lifetimes, length, seed, stream)
+    finished: list[Sums] = []
     for first in range(0, lifetimes, HOST_BATCH):
         numbers = jnp.arange(first, min(first + HOST_BATCH, lifetimes))
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
-        steps: list[Trace] = []
-        lives = host_lifetimes(rule.algorithm, environment, rule.params, keys, length, first)
+        sums = _HostSums(len(keys), length)
         try:
-            steps.extend(lives)
-        except FaultyEnvironmentError as fault:
-            if finished or steps:
-                fault.measured = _of_traces(seed, finished or [_of_steps(steps)])
+            for transition in host_lifetimes(
+                rule.algorithm, environment, rule.params, keys, length, first
+            ):
+                sums.add(transition)
+        except SymlaError as fault:
+            measured = finished or ([sums.so_far()] if sums.steps else [])
+            if measured and isinstance(fault, FaultyEnvironmentError):
+                lived = length if finished else sums.steps
+                fault.measured = evaluation(_joined(measured), lived, seed)
             raise
-        finished.append(_of_steps(steps))
-    return _of_traces(seed, finished)
+        finished.append(sums.so_far())
+    return evaluation(_joined(finished), length, seed)
 
 
-def _of_steps(steps: list[Trace]) -> Trace:
-    return jax.tree.map(lambda *parts: np.stack(parts, axis=1), *steps)
+class _HostSums:
+    """Sums over stretches of lifetimes that are lived step by step."""
+
+    def __init__(self, lifetimes: int, length: int):
+        self.edges = bin_edges(length, min(BINS, length))
+        self.reward = np.zeros((lifetimes, self.edges.size - 1), np.float32)
+        self.ends = np.zeros_like(self.reward)
+        self.steps = self.bin = 0
+
+    def add(self, transition: Transition) -> None:
+        self.reward[:, self.bin] += transition.reward
+        self.ends[:, self.bin] += transition.terminated | transition.truncated
+        self.steps += 1
+        self.bin += self.steps == self.edges[self.bin + 1]
+
+    def so_far(self) -> Sums:
+        """Of all whole stretches; of one that is under way only where there is none whole."""
+        if self.bin:
+            self.steps = int(self.edges[self.bin])
+        return Sums(self.reward[:, : max(1, self.bin)], self.ends[:, : max(1, self.bin)])
 
 
-def _of_traces(seed: int, traces: list[Trace]) -> Evaluation:
-    lived = jax.tree.map(lambda *parts: np.concatenate(parts), *traces)
-    return _evaluation(seed, lived.reward, episodes=_episodes(lived))
-
-
-def _episodes(lived: Trace) -> Episodes | None:
-    done = lived.terminated | lived.truncated
-    earned = np.cumsum(lived.reward, axis=1, dtype=np.float64)
-    rows = []
-    for ends, total in zip(map(np.flatnonzero, done), earned):
-        if len(ends) >= 2:
-            before, last = ends[-2:]
-            returns = total[ends[0]], total[last] - total[before]
-            rows.append((*returns, ends[0] + 1, last - before))
-    if len(rows) < 2:  # no interval
-        return None
-    means = map(estimate, np.asarray(rows, dtype=np.float64).T)
-    return Episodes(int(done.sum()), len(rows), *means)
+def _joined(parts: list[Sums]) -> Sums:
+    return Sums(*(np.concatenate(column) for column in zip(*(part[:2] for part in parts))))

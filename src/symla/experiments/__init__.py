@@ -4,43 +4,8 @@
 until an experiment runs.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-
 from symla.experiments.bandit_training import Bandits
-
-if TYPE_CHECKING:
-    from symla.store import RunFolder
-    from symla.training.loop import Progress
-
-
-@runtime_checkable
-class View(Protocol):
-    """Whoever watches an experiment: the console, or nobody."""
-
-    def say(self, text: str) -> None: ...
-
-    def start(self, title: str, measure: str, references: Mapping[str, float]) -> None: ...
-
-    def progress(self, progress: Progress) -> None: ...
-
-    def stop(self, generations_done: int, interrupted: bool) -> None: ...
-
-
-@runtime_checkable
-class Experiment(Protocol):
-    """A frozen dataclass whose fields are the options of the command line."""
-
-    def training(self, seed: int) -> Any:
-        """What is trained. Raises SettingError for a setting outside its range."""
-        ...
-
-    def run(self, seed: int, run: RunFolder, view: View) -> bool:
-        """Train, test, store; continue where `run` left. False if a signal ended it early."""
-        ...
-
+from symla.experiments.base import Experiment, View
 
 EXPERIMENTS: dict[str, type[Experiment]] = {"bandits": Bandits}
 

@@ -9,13 +9,13 @@ from symla.core.errors import require
 from symla.experiments.training_options import LearnerSettings, SearchSettings
 
 if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
-    from symla.experiments import View
+    from symla.evaluation.evaluate import Evaluation
+    from symla.experiments.base import View
     from symla.rules.rule import Rule
     from symla.store import RunFolder
     from symla.training.generation import Training
 
 PROBE_LIFETIMES = 1000
-PROBE_SEED = 2**31  # tasks that neither training nor the final test sees
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,17 @@ class Bandits:
         training = self.training(seed)
         trained_on = f"bandit-arms-{self.arms}"
         view.say("measuring the algorithms to beat ...")
-        references = reference_regrets(trained_on, self.length, PROBE_LIFETIMES, PROBE_SEED)
+        references = {
+            name: self.probe(rule, trained_on, seed)["regret"]
+            for name, rule in reference_rules(trained_on, self.length).items()
+        }
         view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
         rule, done = meta_train(
             training,
             self.search.generations,
             run,
             self.manifest(training, trained_on) | run.origin(),
-            probe=lambda rule: self.probe(rule, trained_on),
+            probe=lambda rule: self.probe(rule, trained_on, seed),
             watch=view.progress,
         )
         interrupted = done < self.search.generations
@@ -86,26 +89,27 @@ class Bandits:
 
     def manifest(self, training: Training, trained_on: str) -> dict[str, Any]:
         """What a checkpoint needs to become a rule again, and where it comes from."""
-        from symla.algorithms import ALGORITHMS
-        from symla.outer import OUTER_LOOPS
+        from symla.experiments.recipes import CLASSES
         from symla.runtime.devices import describe as describe_devices
         from symla.store import describe
 
         return {
-            "algorithm": describe(training.algorithm, ALGORITHMS),
-            "outer": describe(training.outer, OUTER_LOOPS),
+            "algorithm": describe(training.algorithm, CLASSES),
+            "outer": describe(training.outer, CLASSES),
             "spec": asdict(training.environments[0].spec),
             "trained_on": trained_on,
             "training": {"experiment": "bandits", "seed": training.seed, **asdict(self)},
             "devices": describe_devices(),
         }
 
-    def probe(self, rule: Rule, environment: str) -> dict[str, float]:
-        """The regret so far, on tasks kept apart for this."""
+    def probe(self, rule: Rule, environment: str, seed: int) -> dict[str, float]:
+        """The regret so far, on tasks kept apart for this, and the score: more is better."""
+        from symla.core.streams import Stream
         from symla.evaluation.evaluate import meta_test
 
-        regret = meta_test(rule, environment, PROBE_LIFETIMES, self.length, PROBE_SEED).regret
-        return {"regret": regret.mean, "regret_ci95": regret.ci95}
+        arguments = PROBE_LIFETIMES, self.length, seed, Stream.CHOOSING
+        regret = meta_test(rule, environment, *arguments).regret
+        return {"score": -regret.mean, "regret": regret.mean, "regret_ci95": regret.ci95}
 
     def results(self, rule: Rule, seed: int) -> dict[str, Any]:
         """Regret of the rule and of the references, on every number of arms it can take."""
@@ -132,16 +136,19 @@ class Bandits:
                 for environment, row in evaluations.items()
             },
             "cumulative_regret": {
-                environment: {
-                    who: {
-                        "mean": [x.mean for x in e.cumulative_regret],
-                        "ci95": [x.ci95 for x in e.cumulative_regret],
-                    }
-                    for who, e in row.items()
-                }
+                environment: {who: _curve(e) for who, e in row.items()}
                 for environment, row in evaluations.items()
             },
         }
+
+
+def _curve(evaluation: Evaluation) -> dict[str, list[float]]:
+    curve = evaluation.cumulative_regret
+    return {
+        "step": list(evaluation.steps),
+        "mean": [x.mean for x in curve],
+        "ci95": [x.ci95 for x in curve],
+    }
 
 
 def reference_rules(environment: str, length: int) -> dict[str, Rule]:
@@ -155,12 +162,3 @@ def reference_rules(environment: str, length: int) -> dict[str, Rule]:
     solvable = bandit.spec.action_size == 2 and length <= MAX_HORIZON
     names = [name for name in HAND_MADE if solvable or name != "bayes-optimal"]
     return {name: hand_made(name, bandit, length) for name in names}
-
-
-def reference_regrets(environment: str, length: int, lifetimes: int, seed: int) -> dict[str, float]:
-    from symla.evaluation.evaluate import meta_test
-
-    return {
-        name: meta_test(rule, environment, lifetimes, length, seed).regret.mean
-        for name, rule in reference_rules(environment, length).items()
-    }

@@ -1,74 +1,125 @@
-"""Statistics that figures share: regrets of a matrix, reward over a lifetime.
+"""What figures measure: regrets of a matrix, reward over a lifetime, of a method's rules.
 
-Room: experiments. Lifetimes of the rules of all meta-training seeds are taken together for mean
-and 95% interval; the means of the single seeds are kept beside them.
+A method is one rule for each meta-training seed; its intervals are over these (Student's t). A
+hand-made algorithm is one rule, and its intervals are over lifetimes. All live the same tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from symla.environments import Environment
-from symla.evaluation.evaluate import estimate, live
+from symla.environments import Environment, make
+from symla.evaluation.evaluate import live
+from symla.evaluation.statistics import Estimate, Lifetimes, over_seeds, paired, unpaired
+from symla.lifetimes.lifetime import bin_edges
+from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
-TEST_SEED = 2024  # tasks of these tests; no training uses this stream
-BINS = 50
+TEST_SEED = 2024
+
+
+class Measured:
+    """A number of each lifetime of each rule of a method."""
+
+    def __init__(self, samples: Lifetimes):
+        self.samples = samples
+
+    @property
+    def estimate(self) -> Estimate:
+        return over_seeds(self.samples)
+
+    def minus(self, other: Measured) -> Estimate:
+        """The paired difference: of the same rules elsewhere, or of a hand-made algorithm."""
+        return paired(self.samples, other.samples)
+
+    def beside(self, other: Measured) -> Estimate:
+        """The difference from another method, trained apart."""
+        return unpaired(self.samples, other.samples)
+
+    def to_json(self) -> dict[str, Any]:
+        found = {"mean": self.estimate.mean, "ci95": self.estimate.ci95}
+        if len(self.samples) == 1:
+            return found
+        return found | {"seeds": [float(np.mean(s, dtype=np.float64)) for s in self.samples]}
 
 
 def regret(
-    rules: Iterable[Rule], environment: Environment | str, lifetimes: int, length: int
-) -> dict[str, Any]:
+    rules: Sequence[Rule], environment: Environment | str, lifetimes: int, length: int
+) -> Measured:
     """Cumulative regret at the end of a lifetime."""
     totals = []
     for rule in rules:
-        _, regrets = live(rule, environment, lifetimes, length, TEST_SEED)
+        regrets = live(rule, environment, lifetimes, length, TEST_SEED).regret
         assert regrets is not None
         totals.append(regrets.sum(axis=1, dtype=np.float64))
-    return _pooled(totals)
+    return Measured(totals)
 
 
-def curve(
-    rules: Iterable[Rule], environment: Environment | str, lifetimes: int, length: int
-) -> dict[str, Any]:
-    """Reward a step over the lifetime, in bins; in its last fifth; and the sum."""
-    rewards = [live(rule, environment, lifetimes, length, TEST_SEED)[0] for rule in rules]
-    bins = min(BINS, length)
-    binned = [
-        np.stack([part.mean(axis=1) for part in np.array_split(r, bins, axis=1)], axis=1)
-        for r in rewards
-    ]
-    together = np.concatenate(binned)
-    points = [estimate(column) for column in together.T.astype(np.float64)]
-    fifth = max(1, length // 5)
-    return {
-        "length": length,
-        "mean": [p.mean for p in points],
-        "ci95": [p.ci95 for p in points],
-        "return": _pooled([r.sum(axis=1, dtype=np.float64) for r in rewards]),
-        "first_fifth": _pooled([r[:, :fifth].mean(axis=1, dtype=np.float64) for r in rewards]),
-        "last_fifth": _pooled([r[:, -fifth:].mean(axis=1, dtype=np.float64) for r in rewards]),
-    }
+def hand_made_regrets(
+    environments: Sequence[str], lifetimes: int, length: int
+) -> dict[str, dict[str, Measured]]:
+    """Of the hand-made bandit algorithms, by environment and name."""
+    found: dict[str, dict[str, Measured]] = {}
+    for environment in environments:
+        bandit = make(environment)
+        names = ["random", "ucb1", "thompson"]
+        names += ["bayes-optimal"] if bandit.spec.action_size == 2 else []
+        found[environment] = {
+            name: regret([hand_made(name, bandit, length)], environment, lifetimes, length)
+            for name in names
+        }
+    return found
 
 
-def _pooled(samples: list[np.ndarray]) -> dict[str, Any]:
-    pooled = estimate(np.concatenate(samples))
-    seeds = [float(s.mean()) for s in samples]
-    return {"mean": pooled.mean, "ci95": pooled.ci95, "seeds": seeds}
+def to_json(measured: Any) -> Any:
+    """Nested dictionaries of what was measured, as JSON has them."""
+    if isinstance(measured, Mapping):
+        return {key: to_json(value) for key, value in measured.items()}
+    return measured.to_json() if hasattr(measured, "to_json") else measured
 
 
-def show(x: dict[str, Any], digits: int = 2) -> str:
+class Curve:
+    """Reward over the lifetimes of a method's rules."""
+
+    def __init__(
+        self, rules: Sequence[Rule], environment: Environment | str, lifetimes: int, length: int
+    ):
+        self.length = length
+        self.rewards = [
+            live(rule, environment, lifetimes, length, TEST_SEED).reward.astype(np.float64)
+            for rule in rules
+        ]
+        self.steps = np.diff(bin_edges(length, self.rewards[0].shape[1]))
+        fifth = max(1, self.steps.size // 5)
+        self.total = Measured([r.sum(axis=1) for r in self.rewards])
+        self.first = self._of(slice(0, fifth))
+        self.last = self._of(slice(self.steps.size - fifth, None))
+
+    def _of(self, part: slice) -> Measured:
+        """Reward a step in that part of the lifetime."""
+        steps = self.steps[part].sum()
+        return Measured([r[:, part].sum(axis=1) / steps for r in self.rewards])
+
+    def to_json(self) -> dict[str, Any]:
+        points = [self._of(slice(i, i + 1)).estimate for i in range(self.steps.size)]
+        return {
+            "length": self.length,
+            "mean": [p.mean for p in points],
+            "ci95": [p.ci95 for p in points],
+            "return": self.total.to_json(),
+            "first_fifth": self.first.to_json(),
+            "last_fifth": self.last.to_json(),
+            "improvement": _json(self.last.minus(self.first)),
+        }
+
+
+def _json(x: Estimate) -> dict[str, float]:
+    return {"mean": x.mean, "ci95": x.ci95}
+
+
+def show(x: Estimate, digits: int = 2) -> str:
     """Mean and interval, as a person reads them."""
-    return f"{x['mean']:.{digits}f} ± {x['ci95']:.{digits}f}"
-
-
-def above(x: dict[str, Any], bound: float = 0.0) -> bool:
-    """Whether the whole interval lies above the bound."""
-    return x["mean"] - x["ci95"] > bound
-
-
-def overlap(x: dict[str, Any], y: dict[str, Any]) -> bool:
-    return abs(x["mean"] - y["mean"]) <= x["ci95"] + y["ci95"]
+    return f"{x.mean:.{digits}f} ± {x.ci95:.{digits}f}"

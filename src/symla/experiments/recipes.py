@@ -1,23 +1,33 @@
 """How the rules of a figure are meta-trained, measured and judged: the words figures are made of.
 
-Room: experiments. A figure is data and three functions; `reproduce.py` runs any of them.
+A figure is data and three functions; `reproduce.py` runs any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from symla.algorithms import LearningAlgorithm
-    from symla.environments import Environment
-    from symla.outer import OuterLoop
-    from symla.rules.rule import Rule
-    from symla.training.generation import Training
+from symla.algorithms import ALGORITHMS, LearningAlgorithm
+from symla.core.optimisers import Optimiser
+from symla.core.streams import Stream
+from symla.environments import ENVIRONMENT_CLASSES, Environment, name_of
+from symla.evaluation.evaluate import meta_test
+from symla.evaluation.statistics import Estimate
+from symla.experiments.base import View
+from symla.experiments.measures import show
+from symla.outer import OUTER_LOOPS, EvolutionStrategies, OuterLoop
+from symla.rules.loading import load
+from symla.rules.rule import Rule
+from symla.store import RunFolder, describe
+from symla.training.generation import Training
+from symla.training.loop import meta_train
 
 SEEDS = (0, 1, 2)
 LEARNERS = ("symla", "meta-rnn")
+CLASSES: dict[str, type] = ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES
+PROBE_LIFETIMES, PROBE_EVERY = 256, 50
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,7 @@ class Recipe:
     start: str = ""
 
     def training(self) -> Training:
-        from symla.training.generation import Training
-
+        """What is trained."""
         return Training(
             self.algorithm, self.environments, self.outer, self.lifetimes, self.length, self.seed
         )
@@ -47,16 +56,12 @@ class Recipe:
 
     def card(self) -> dict[str, Any]:
         """What a person must know about where the rule comes from."""
-        from symla.algorithms import ALGORITHMS
-        from symla.outer import OUTER_LOOPS
-        from symla.store import describe
-
         return {
-            "algorithm": describe(self.algorithm, ALGORITHMS),
+            "algorithm": describe(self.algorithm, CLASSES),
             "spec": asdict(self.environments[0].spec),
             "trained_on": ", ".join(map(repr, self.environments)),
             "training": {
-                "outer": describe(self.outer, OUTER_LOOPS),
+                "outer": describe(self.outer, CLASSES),
                 "lifetimes": self.lifetimes,
                 "length": self.length,
                 "generations": self.generations,
@@ -65,6 +70,38 @@ class Recipe:
                 "environment_steps": self.environment_steps,
             },
         }
+
+    def run(self, run: RunFolder, view: View, title: str, resume_with: str = "") -> Rule | None:
+        """Train, from the newest checkpoint in `run` if it has one. None if a signal ended it.
+
+        `run` holds the rule to begin with, where there is one. The rule is probed on tasks that
+        neither training nor a test sees.
+        """
+
+        def probe(rule: Rule) -> dict[str, float]:
+            arguments = self.environments[0], PROBE_LIFETIMES, self.length, self.seed
+            reached = meta_test(rule, *arguments, Stream.CHOOSING).return_
+            return {"score": reached.mean, "return": reached.mean, "return_ci95": reached.ci95}
+
+        view.start(title, "return", {})
+        rule, done = meta_train(
+            self.training(),
+            self.generations,
+            run,
+            self.card() | run.origin(),
+            start=load(run.start_path).params if run.start_path.exists() else None,
+            probe=probe,
+            probe_every=PROBE_EVERY,
+            watch=view.progress,
+            resume_with=resume_with,
+        )
+        interrupted = done < self.generations
+        view.stop(done, interrupted)
+        return None if interrupted else rule
+
+    def where(self) -> str:
+        """The first environment, as a person names it."""
+        return name_of(self.environments[0]) or repr(self.environments[0])
 
     def tiny(self) -> Recipe:
         """The same, so small that it shows only that everything runs."""
@@ -76,6 +113,14 @@ class Recipe:
             length=min(self.length, 20),
             generations=2,
         )
+
+
+def evolution(
+    population: int, sigma: float, learning_rate: float, decay_steps: int = 0
+) -> EvolutionStrategies:
+    """Evolution strategies whose sigma and learning rate fall together."""
+    optimiser = Optimiser(learning_rate, decay_steps=decay_steps)
+    return EvolutionStrategies(population, sigma, optimiser, sigma_decay_steps=decay_steps)
 
 
 class Verdict(NamedTuple):
@@ -98,9 +143,19 @@ class Figure(Protocol):
         ...
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
-        """Test the rules; JSON comes out. Lengths of lifetimes are multiplied by `scale`."""
+        """Test the rules. Lengths of lifetimes are multiplied by `scale`."""
         ...
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """The claims of the paper, judged from what `measure` returned."""
         ...
+
+
+def claim_below(claim: str, difference: Estimate, digits: int = 2) -> Verdict:
+    """Holds if the whole interval of the difference is below zero."""
+    return Verdict(claim, f"difference {show(difference, digits)}", difference.high < 0)
+
+
+def claim_above(claim: str, difference: Estimate, digits: int = 2) -> Verdict:
+    """Holds if the whole interval of the difference, or of the number itself, is above zero."""
+    return Verdict(claim, show(difference, digits), difference.low > 0)

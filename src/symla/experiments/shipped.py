@@ -3,18 +3,23 @@
     python -m symla.experiments.shipped bandits
 
 chooses among the meta-training seeds, tests the rule, and writes it with its card to `pretrained/`.
-Room: experiments. For those who maintain the package.
+For those who maintain the package.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from jaxtyping import Float
+
+from symla.core.streams import Stream
 from symla.environments import (
+    Associations,
     Balance,
     Control,
     Environment,
@@ -29,18 +34,20 @@ from symla.environments import (
     knows_regret,
     name_of,
 )
-from symla.evaluation.evaluate import Estimate, meta_test
+from symla.evaluation.evaluate import live
+from symla.evaluation.statistics import estimate
+from symla.experiments.reproduce import figures
 from symla.rules.loading import PRETRAINED, export, hand_made, load
 from symla.rules.rule import Rule
 
-SEED = 2025  # of tasks that no figure tests and no training sees
+SEED = 2025  # of lifetimes that no figure tests and no training sees
 LIFETIMES = 1000
 
 
 @dataclass(frozen=True)
-class Shipment:
-    """Candidates from results/FIGURE/; where they are compared, in lifetimes that no figure tests
-    and, but for control, in tasks that no training used; where the chosen one is tested."""
+class Shipped:
+    """Candidates from results/FIGURE/; where one of them is chosen, and where it is then tested:
+    other environments, or where there are none (classic control) other lifetimes."""
 
     figure: str
     candidates: tuple[str, ...]
@@ -52,7 +59,7 @@ class Shipment:
 
 
 SHIPPED = {
-    "bandits": Shipment(
+    "bandits": Shipped(
         figure="figure4",
         candidates=tuple(f"symla-2-to-12-{seed}" for seed in range(3)),
         summary="Independent arms, any number of them: trained on 2 to 12 arms.",
@@ -61,12 +68,12 @@ SHIPPED = {
         length=100,
         beside="thompson",
     ),
-    "gridworld": Shipment(
+    "gridworld": Shipped(
         figure="figure6",
-        candidates=("symla-small-2",),  # of three seeds the one that carries best to 3 x 3
+        candidates=tuple(f"symla-small-{seed}" for seed in range(3)),
         summary="Small grids and contextual bandits: learns from rewards, delayed ones too, what "
         "to do about what it sees.",
-        choose_on=(),
+        choose_on=(Hearts(2, 16), Hearts(4, 30), Associations(4, 4, 1)),
         tests={
             "hearts on 2 x 2": Hearts(2, 10),
             "hearts on 2 x 2, swapped": Rewards(Hearts(2, 10), swap=1.0),
@@ -77,12 +84,12 @@ SHIPPED = {
         length=2000,
         beside="random",
     ),
-    "transfer": Shipment(
+    "transfer": Shipped(
         figure="figure7",
         candidates=tuple(f"symla-varied-{seed}" for seed in range(3)),
         summary="Dense rewards on observations that mean nothing by themselves: trained on a grid "
         "world seen through random projections, with rewards of any scale, offset and delay.",
-        choose_on=(Projected(Target(size=7)), Projected(Control("MountainCar-v0", 1.0))),
+        choose_on=(Projected(Target(size=7)), Projected(Control("MountainCar-v0", progress=1.0))),
         tests={
             "target, projected": Projected(Target()),
             "balance, projected": Projected(MoreActions(Balance())),
@@ -94,7 +101,7 @@ SHIPPED = {
         length=500,
         beside="random",
     ),
-    "control": Shipment(
+    "control": Shipped(
         figure="figure5",
         candidates=tuple(f"symla-control-{seed}" for seed in range(3)),
         summary="Classic control, in any order of observations and actions.",
@@ -115,57 +122,67 @@ SHIPPED = {
 
 def ship(name: str, results: Path = Path("results")) -> Path:
     """Choose, test, and write the rule with its card. Returns where it is."""
-    shipment = SHIPPED[name]
-    folder = results / shipment.figure
-    rules = {who: load(folder / f"{who}.safetensors") for who in shipment.candidates}
+    shipped = SHIPPED[name]
+    folder = results / shipped.figure
+    rules = {who: load(folder / f"{who}.safetensors") for who in shipped.candidates}
 
-    def chosen_by(who: str) -> float:
-        return sum(
-            _signed(rules[who], environment, shipment.length).mean
-            for environment in shipment.choose_on
-        )
-
-    best = max(rules, key=chosen_by)
-    trials = [(where, world, shipment.length) for where, world in shipment.tests.items()]
+    best = choose(rules, shipped.choose_on, shipped.length)
+    trials = [(where, world, shipped.length) for where, world in shipped.tests.items()]
     where, world, length = trials[0]
     trials.append((f"{where}, ten times as long", world, 10 * length))
     tested = {
-        where: _test(rules[best], world, length, shipment.beside) for where, world, length in trials
+        where: _test(rules[best], world, length, shipped.beside) for where, world, length in trials
     }
     judged = [_words(where, found) for where, found in tested.items()]
     card = {
-        "summary": shipment.summary,
-        "rule": f"{shipment.figure}/{best}",
-        "chosen_on": ", ".join(map(repr, shipment.choose_on)),
+        "summary": shipped.summary,
+        "rule": f"{shipped.figure}/{best}",
+        "chosen_on": ", ".join(map(repr, shipped.choose_on)),
         "tested": tested,
         "good": [text for text, holds in judged if holds],
         "not_good": [text for text, holds in judged if not holds],
-        **_origin(shipment, best),
+        **_origin(shipped, best),
     }
     path = PRETRAINED / f"{name}.safetensors"
     export(rules[best], path, card)
     return path
 
 
-def _signed(rule: Rule, environment: Environment, length: int) -> Estimate:
-    """More is better."""
-    found = meta_test(rule, environment, LIFETIMES, length, SEED)
-    if found.regret is None:
-        return found.return_
-    return Estimate(-found.regret.mean, found.regret.ci95)
+def choose(rules: Mapping[str, Rule], environments: Sequence[Environment], length: int) -> str:
+    """The rule with the best mean rank over environments: their scales are unlike, so what is
+    earned there cannot be summed. Equal ranks share their mean; of equals the first is taken."""
+    scores = np.array(
+        [
+            [_score(rule, e, length, Stream.CHOOSING).mean() for rule in rules.values()]
+            for e in environments
+        ]
+    )
+    below = (scores[:, None, :] < scores[:, :, None]).sum(axis=2)
+    equal = (scores[:, None, :] == scores[:, :, None]).sum(axis=2) - 1
+    return list(rules)[int(np.argmax((below + equal / 2).mean(axis=0)))]
+
+
+def _score(
+    rule: Rule, environment: Environment, length: int, stream: Stream
+) -> Float[np.ndarray, " lifetimes"]:
+    """Of each lifetime; more is better: minus its regret, or its return."""
+    sums = live(rule, environment, LIFETIMES, length, SEED, stream)
+    scores = sums.reward if sums.regret is None else -sums.regret
+    return scores.sum(axis=1, dtype=np.float64)
 
 
 def _test(rule: Rule, environment: Environment, length: int, beside: str) -> dict[str, Any]:
+    """Intervals over lifetimes: the card speaks of one rule. The difference is paired by task."""
     known = hand_made(beside, environment, length)
-    ours, theirs = (_signed(r, environment, length) for r in (rule, known))
+    ours, theirs = (_score(r, environment, length, Stream.TESTING) for r in (rule, known))
     return {
         "environment": repr(environment),
         "measure": "minus regret" if knows_regret(environment) else "return",
         "length": length,
         "lifetimes": LIFETIMES,
-        "mean": ours.mean,
-        "ci95": ours.ci95,
-        beside: {"mean": theirs.mean, "ci95": theirs.ci95},
+        **asdict(estimate(ours)),
+        beside: asdict(estimate(theirs)),
+        "difference": asdict(estimate(ours - theirs)),
     }
 
 
@@ -179,14 +196,12 @@ def _words(where: str, tested: Mapping[str, Any]) -> tuple[str, bool]:
         f"{where}: {what} {sign * tested['mean']:.1f} ± {tested['ci95']:.1f} in "
         f"{tested['length']} steps ({beside} {sign * other['mean']:.1f})"
     )
-    return text, tested["mean"] - tested["ci95"] > other["mean"] + other["ci95"]
+    return text, tested["difference"]["mean"] > tested["difference"]["ci95"]
 
 
-def _origin(shipment: Shipment, who: str) -> dict[str, Any]:
+def _origin(shipped: Shipped, who: str) -> dict[str, Any]:
     """Where it was trained, every rule that it was started from, and the steps of all of them."""
-    from symla.experiments.reproduce import figures
-
-    recipes, lineage = figures()[shipment.figure].recipes(), [who]
+    recipes, lineage = figures()[shipped.figure].recipes(), [who]
     while recipes[lineage[0]].start:
         lineage.insert(0, recipes[lineage[0]].start)
     names = [name_of(environment) or repr(environment) for environment in recipes[who].environments]

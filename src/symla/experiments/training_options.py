@@ -6,6 +6,8 @@ No jax here: `--help` must answer at once. Ranges are checked where the settings
 from dataclasses import dataclass
 from typing import Literal
 
+from symla.core.errors import require
+
 
 @dataclass(frozen=True)
 class LearnerSettings:
@@ -58,13 +60,20 @@ class SearchSettings:
     """Adam's step, at first. Above 0."""
     annealing: int = 400
     """Generations over which sigma and the learning rate fall to a quarter; 0: constant."""
-    shaping: Literal["ranks", "raw"] = "ranks"
-    """What counts: the rank of a return in its population, or (as in the paper) the return."""
+    shaping: Literal["ranks", "group-ranks", "raw"] = "ranks"
+    """What counts: the rank of a return in its population, or among candidates that lived the same
+    tasks, or (as in the paper) the return."""
 
     def build(self):
         """The outer loop. Raises SettingError for a setting outside its range."""
+        from symla.core.optimisers import Optimiser
         from symla.outer import EvolutionStrategies
 
+        require(self.annealing >= 0, f"annealing must be at least 0, got {self.annealing}")
         return EvolutionStrategies(
-            self.population, self.sigma, self.learning_rate, self.shaping, self.annealing
+            self.population,
+            self.sigma,
+            Optimiser(self.learning_rate, decay_steps=self.annealing),
+            self.shaping,
+            self.annealing,
         )

@@ -15,7 +15,7 @@ from symla.report.run_figures import STYLE
 from symla.store import read_json
 
 FALLBACK = "#5c6770"
-LINES = ("-", "--", ":", "-.")
+LINES = ("-", "--", ":", "-.", (0, (1, 4)))
 
 
 def verdict_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -40,18 +40,21 @@ def draw_figure(folder: Path) -> Path:
     return path
 
 
-def draw_films(folder: Path) -> list[Path]:
-    """A GIF of each lifetime that was filmed: its first steps beside its last ones."""
-    films = read_json(folder / "results.json").get("films", [])
-    paths = [folder / f"lifetime-{i}.gif" for i in range(len(films))]
+def draw_recordings(folder: Path) -> list[Path]:
+    """A GIF of each recorded lifetime: its first steps beside its last ones."""
+    recordings = read_json(folder / "results.json").get("recordings", [])
+    paths = [folder / f"lifetime-{i}.gif" for i in range(len(recordings))]
     with plt.rc_context(STYLE):
-        for film, path in zip(films, paths):
-            _draw_film(film, path)
+        for recording, path in zip(recordings, paths):
+            _animate(recording, path)
     return paths
 
 
-def _draw_film(film: dict[str, Any], path: Path) -> None:
-    size, parts = film["size"], {"first steps": film["early"], "last steps": film["late"]}
+def _animate(recording: dict[str, Any], path: Path) -> None:
+    size, parts = (
+        recording["size"],
+        {"first steps": recording["early"], "last steps": recording["late"]},
+    )
     figure, axes = plt.subplots(1, 2, figsize=(5.2, 3.0))
     artists = []
     for axis, title in zip(axes, parts):
@@ -73,7 +76,7 @@ def _draw_film(film: dict[str, Any], path: Path) -> None:
             axis.set_xlabel(f"step {t + 1}: earned {earned:+.0f}")
             axis.set_facecolor({1.0: "#dff0df", -1.0: "#f6dcdc"}.get(reward, "white"))
 
-    animation = FuncAnimation(figure, frame, frames=len(film["early"]), interval=400)
+    animation = FuncAnimation(figure, frame, frames=len(recording["early"]), interval=400)
     animation.save(path, writer=PillowWriter(fps=2.5), dpi=70)
     plt.close(figure)
 
@@ -122,7 +125,10 @@ def _hand_made(results: dict[str, Any], tested: list[str]) -> dict[str, dict[str
 
 
 def _curves(results: dict[str, Any]) -> plt.Figure:
-    """Reward a step over the lifetime with 95% bands, a panel a task; long lifetimes below."""
+    """Reward a step over the lifetime with 95% bands, a panel a task; long lifetimes below.
+
+    Bands of a few seeds may be wider than all curves together: the axes follow the curves.
+    """
     panels = results["panels"]
     figure, axes = plt.subplots(2, len(panels), squeeze=False, figsize=(1 + 3.6 * len(panels), 6.4))
     for column, (task, lines) in zip(axes.T, panels.items()):
@@ -137,10 +143,13 @@ def _curves(results: dict[str, Any]) -> plt.Figure:
             style = "-" if long else LINES[own.index(who) % len(LINES)]
             colour = COLOURS.get(learner, FALLBACK)
             axis.plot(steps, mean, style, color=colour, lw=1.8, label=who)
-            axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.18, lw=0)
+            axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.12, lw=0)
         column[0].set_title(task)
         for axis in column:
             if axis.lines:
+                levels = np.concatenate([line.get_ydata() for line in axis.lines])
+                margin = 0.15 * (levels.max() - levels.min()) + 1e-9
+                axis.set_ylim(levels.min() - margin, levels.max() + margin)
                 axis.axhline(0.0, color="#d0d4d8", lw=0.8, zorder=0)
                 axis.set(xlabel="step of the lifetime")
                 axis.legend(fontsize=7)

@@ -27,6 +27,9 @@ STYLE = {
 def draw(run: RunFolder) -> list[Path]:
     """Draw every figure that the run's results allow. Returns where they are."""
     run.figures.mkdir(exist_ok=True)
+    if not run.results_path.exists():
+        with plt.rc_context(STYLE):
+            return [_return_over_training(run.metrics(), run.figures / "training.png")]
     results = run.results()
     with plt.rc_context(STYLE):
         return [
@@ -44,7 +47,7 @@ def _regret_over_lifetime(results: dict[str, Any], path: Path) -> Path:
     for axis, (environment, curves) in zip(axes[0], panels.items()):
         for who, curve in curves.items():
             mean, ci95 = np.array(curve["mean"]), np.array(curve["ci95"])
-            steps = np.arange(1, mean.size + 1)
+            steps = np.array(curve.get("step", range(1, mean.size + 1)))
             learned = who == results["algorithm"]
             label, colour = NAMES[who], COLOURS[who]
             axis.plot(steps, mean, color=colour, label=label, lw=2.6 if learned else 1.5)
@@ -56,6 +59,24 @@ def _regret_over_lifetime(results: dict[str, Any], path: Path) -> Path:
         axis.set_ylim(0, 1.3 * max(others))
     axes[0][0].set_ylabel("expected cumulative regret")
     axes[0][0].legend(loc="upper left", fontsize=8)
+    figure.savefig(path)
+    plt.close(figure)
+    return path
+
+
+def _return_over_training(metrics: list[dict[str, Any]], path: Path) -> Path:
+    """Mean return of the candidates of each generation, and of the rule where it was probed."""
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    columns = ([row["generation"] for row in metrics], [row["return_mean"] for row in metrics])
+    axis.plot(*columns, color=COLOURS["random"], lw=1.0, label="mean of the candidates")
+    probed = [row for row in metrics if "return" in row]
+    generation, mean, ci95 = (
+        np.array([row[column] for row in probed])
+        for column in ("generation", "return", "return_ci95")
+    )
+    axis.errorbar(generation, mean, ci95, color=COLOURS["symla"], lw=2.0, label="the rule, probed")
+    axis.set(title="meta-training", xlabel="generation", ylabel="return of a lifetime")
+    axis.legend(fontsize=8)
     figure.savefig(path)
     plt.close(figure)
     return path

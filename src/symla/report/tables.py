@@ -3,6 +3,23 @@
 from typing import Any
 
 from symla.report.names import NAMES, environment_name
+from symla.store import RunFolder
+
+
+def training_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
+    """Of a run without test results: its first, best and last generations that were probed."""
+    rows = [row for row in run.metrics() if "score" in row] or run.metrics()[-1:]
+    header = ["generation", "return of the candidates", "probed return", "best"]
+    best = max(rows, key=lambda row: row.get("score", 0.0), default=None)
+    shown = dict.fromkeys(
+        row["generation"] for row in (*rows[:1], *([best] if best else []), *rows[-1:])
+    )
+    table = []
+    for row in (row for row in rows if row["generation"] in shown):
+        probed = f"{row['return']:.2f} ± {row['return_ci95']:.2f}" if "return" in row else "-"
+        mark = "best" if row is best and "score" in row else ""
+        table.append([str(row["generation"]), f"{row['return_mean']:.2f}", probed, mark])
+    return header, table
 
 
 def regret_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

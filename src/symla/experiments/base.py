@@ -1,0 +1,36 @@
+"""The protocols of experiments: what is trained and tested, and who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
+    from symla.store import RunFolder
+    from symla.training.loop import Progress
+
+
+@runtime_checkable
+class View(Protocol):
+    """Whoever watches an experiment: the console, or nobody."""
+
+    def say(self, text: str) -> None: ...
+
+    def start(self, title: str, measure: str, references: Mapping[str, float]) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def stop(self, generations_done: int, interrupted: bool) -> None: ...
+
+
+@runtime_checkable
+class Experiment(Protocol):
+    """A frozen dataclass whose fields are the options of the command line."""
+
+    def training(self, seed: int) -> Any:
+        """What is trained. Raises SettingError for a setting outside its range."""
+        ...
+
+    def run(self, seed: int, run: RunFolder, view: View) -> bool:
+        """Train, test, store; continue where `run` left. False if a signal ended it early."""
+        ...
