@@ -19,6 +19,11 @@ _HOMES = {
     "SymLA": "algorithms",
     "MetaRNN": "algorithms",
     "EvolutionStrategies": "outer",
+    "PolicyGradient": "outer",
+    "Optimiser": "core.optimisers",
+    "Training": "training.generation",
+    "Evaluation": "evaluation.evaluate",
+    "Estimate": "evaluation.statistics",
     "Spec": "core.types",
     "Percept": "core.types",
 }

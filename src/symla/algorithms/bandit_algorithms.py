@@ -150,6 +150,7 @@ class BayesOptimal:
         if self.dependent:
             evidence = 2.0 * wins - pulls  # wins - losses
             return (evidence[1] > evidence[0]).astype(jnp.int32), state
+        assert isinstance(params, Plan)
         return jnp.where(t < self.horizon, _planned(params, state), _greedy(state)), state
 
 

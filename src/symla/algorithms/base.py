@@ -30,10 +30,10 @@ class LearningAlgorithm(Protocol):
 
 
 @runtime_checkable
-class Differentiable(Protocol):
+class Differentiable(LearningAlgorithm, Protocol):
     """A learning algorithm whose lifetimes have a gradient with respect to its meta-parameters."""
 
-    def differentiable(self) -> LearningAlgorithm:
+    def differentiable(self) -> "Differentiable":
         """The same algorithm, in a form that JAX can differentiate."""
         ...
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import unwrap
 from typing import Any, Literal
 from unittest import mock
 
@@ -38,7 +39,7 @@ OURS, FACTORED, LITERAL, SHARDED = "ours", "factored", "literal", "literal, shar
 
 def formulations(shape: Shape) -> dict[str, Training]:
     """The three formulations of the same update."""
-    algorithms = {
+    algorithms: dict[str, LearningAlgorithm] = {
         OURS: SymLA(shape.hidden),
         FACTORED: SymLA(shape.hidden, backend="plain"),
         LITERAL: LiteralSymLA(shape.hidden),
@@ -69,7 +70,7 @@ def single_program_timer(training: Training) -> "Timer":
 
     def vmapped(training, *arguments):  # not `advance` itself, so that jit traces it anew
         with use_devices(one):
-            return advance.__wrapped__(training, *arguments)
+            return unwrap(advance)(training, *arguments)
 
     def place(state):
         with use_devices(one):
@@ -107,7 +108,7 @@ class Timer:
     """Compiles a function that a Training repeats, and times it."""
 
     training: Training
-    function: Callable[..., Any]  # with the arguments of `advance`
+    function: jax.stages.Wrapped  # with the arguments of `advance`
     state: State
     place: Callable[[State], State] = replicate  # puts arrays on the devices
     kernels: Kernels = "auto"
@@ -155,7 +156,9 @@ class Timer:
     @property
     def memory(self) -> int:
         """Bytes of temporary memory of the compiled function."""
-        return self._advance.memory_analysis().temp_size_in_bytes
+        analysis = self._advance.memory_analysis()
+        assert analysis is not None  # on CPUs and GPUs there is one
+        return analysis.temp_size_in_bytes
 
 
 class PeakFlops:

@@ -29,17 +29,18 @@ LAST_TICK = "the last micro tick of a step"
 
 def without_parts(shape: Shape, whole: Training) -> dict[str, Timer]:
     """Timers by the part that they omit, in addition to the parts omitted by those before."""
-    (environment,) = whole.environments
+    (environment,), algorithm = whole.environments, whole.algorithm
+    assert isinstance(algorithm, SymLA)
     fixed_key, constant = FixedKeyEnvironment(environment), ConstantEnvironment(environment)
     no_lstm = FixedKeyAlgorithm(NoLSTM(shape.hidden))
-    one_tick_less = FixedKeyAlgorithm(replace(whole.algorithm, micro_ticks=TICKS - 1))
+    one_tick_less = FixedKeyAlgorithm(replace(algorithm, micro_ticks=TICKS - 1))
 
     def timer(algorithm: LearningAlgorithm, environment: Environment) -> Timer:
         return lifetimes_timer(training(shape, algorithm, environment))
 
     return {
         "ES arithmetic": lifetimes_timer(whole),
-        "random numbers": timer(FixedKeyAlgorithm(whole.algorithm), fixed_key),
+        "random numbers": timer(FixedKeyAlgorithm(algorithm), fixed_key),
         LAST_TICK: timer(one_tick_less, fixed_key),
         "input projections": timer(no_lstm, fixed_key),
         "environment": timer(no_lstm, constant),

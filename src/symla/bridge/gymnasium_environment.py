@@ -6,11 +6,15 @@ import sys
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from symla.core.errors import FaultyEnvironmentError, SettingError, UnknownNameError, require
+
+if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvCreator
 
 PREFIX = "gymnasium:"  # of a name that a person types
 INSTALL = {  # namespace of ids -> how to get them
@@ -62,7 +66,8 @@ class GymnasiumEnvironment:
         except gymnasium.error.Error as error:
             raise _UnknownIdError(self.name, name, str(error)) from error
         if isinstance(spec.entry_point, str) and spec.entry_point.startswith("__main__:"):
-            return replace(spec, entry_point=load_env_creator(spec.entry_point))
+            creator = cast("EnvCreator", load_env_creator(spec.entry_point))  # not of a vector
+            return replace(spec, entry_point=creator)
         return spec
 
     def _import(self, module: str) -> None:

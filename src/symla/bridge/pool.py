@@ -92,7 +92,7 @@ class Pool:
         answers = [worker.receive(self.environment.time_limit) for worker in self.workers]
         for part, answer in zip(self.parts, answers):
             if isinstance(answer, Fault):
-                raise self._error(method, int(part[answer.index]), answer)
+                raise self._error(method, int(part[answer.environment]), answer)
         return answers
 
     def _error(self, method: str, index: int, fault: Fault) -> Exception:

@@ -97,7 +97,7 @@ def _flat(space: Box | MultiBinary) -> Callable[[Any], np.ndarray]:
 
 
 def _one_hot(space: Discrete) -> Callable[[Any], np.ndarray]:
-    numbers = np.arange(space.start, space.start + space.n)
+    numbers = int(space.start) + np.arange(int(space.n))
 
     def encode(observation: Any) -> np.ndarray:
         vector = (numbers == _array(observation, space)).astype(np.float32)
@@ -129,6 +129,7 @@ def _array(observation: Any, space: Space) -> np.ndarray:
     learning does not depend on them.
     """
     array = np.asarray(observation)
+    assert space.dtype is not None  # only spaces of spaces have none
     if array.dtype.kind not in ("biuf" if space.dtype.kind == "f" else "biu"):
         kind = type(observation).__name__
         kind = f"{kind} of {array.dtype}" if array.dtype != object and array.ndim else kind

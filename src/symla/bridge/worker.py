@@ -35,13 +35,13 @@ class Request(NamedTuple):
 
     spec: bytes  # an EnvSpec, pickled
     module: str | None  # imported first
-    count: int
+    copies: int
 
 
 class Fault(NamedTuple):
     """Which environment failed, and how."""
 
-    index: int  # of the environment in its worker
+    environment: int  # its index in its worker
     text: str  # follows the name of the environment in messages
     traceback: str
     unsupported: bool = False  # a correct environment, of a kind that symla does not support
@@ -85,7 +85,7 @@ class Environments:
             import_module(request.module)
         spec = pickle.loads(request.spec)
         self.envs: list[gymnasium.Env] = []
-        for index in range(request.count):
+        for index in range(request.copies):
             record.begin(index)
             self.envs.append(gymnasium.make(spec, disable_env_checker=True))
         self.observations = spaces.observations(self.envs[0].observation_space)
@@ -142,6 +142,7 @@ def serve(connection: Connection, record: CallRecord) -> None:
     try:
         while True:
             name, argument = connection.recv()
+            answer: Any
             try:
                 if name == "make":
                     environments = Environments(argument, record)

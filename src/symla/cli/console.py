@@ -71,8 +71,14 @@ class TrainingView:
         where = f"generation {done}/{total}"
         left = f"{_clock(self._left(progress))} left"
         if self.bar is not None:
-            fields = {"where": where, "standing": self.standing, "left": left}
-            self.bar.update(self.task, completed=done, total=total, **fields)
+            self.bar.update(
+                self.task,
+                completed=done,
+                total=total,
+                where=where,
+                standing=self.standing,
+                left=left,
+            )
         elif done == total or time.monotonic() - self.last_line >= PLAIN_SECONDS:
             self.last_line = time.monotonic()
             self.say(", ".join(filter(None, (where, self.standing, left))))

@@ -17,7 +17,7 @@ from symla.runtime.provenance import provenance
 def doctor() -> dict[str, str]:
     """Findings by name, as a person reads them."""
     where, devices, kernels = provenance(), jax.devices(), cache_folder("kernels")
-    compilations = jax.config.jax_compilation_cache_dir
+    compilations = jax.config.values["jax_compilation_cache_dir"]
     return {
         "symla": f"{where['symla']}, {where['revision']}",
         "python": f"{platform.python_version()} at {sys.executable}",

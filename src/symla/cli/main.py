@@ -293,7 +293,7 @@ def _write_report(path: Path, report: Any) -> None:
 def _print_help() -> None:
     print("symla: meta-learn reinforcement-learning algorithms, and use them\n")
     for command in COMMANDS.values():
-        purpose, _, usage = command.__doc__.partition(": ")
+        purpose, _, usage = (command.__doc__ or "").partition(": ")
         print(f"  {usage:<52}{purpose}")
     print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")
     print(f"Exit codes: {EXIT_CODES}.")

@@ -138,7 +138,7 @@ class DoctorOptions:
     """Show what runs here and why: versions, devices, the kernel, the caches."""
 
 
-def parse(options: type, arguments: Sequence[str], command: str, description: str) -> Any:
+def parse(options: type, arguments: Sequence[str], command: str, description: str | None) -> Any:
     return tyro.cli(
         options,
         args=arguments,

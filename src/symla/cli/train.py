@@ -80,11 +80,8 @@ def resume(arguments: Sequence[str]) -> int:
         begun = f"; it was begun by `{config['command']}`" if "command" in config else ""
         raise UnknownNameError("experiment", name, EXPERIMENTS, begun)
     stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
-    fields = [
-        ("options", ResumeOptions),
-        ("settings", EXPERIMENTS[name], field(default=stored)),
-    ]
-    Command = make_dataclass("Command", fields, frozen=True)
+    settings_field = "settings", EXPERIMENTS[name], field(default=stored)
+    Command = make_dataclass("Command", [("options", ResumeOptions), settings_field], frozen=True)
     parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
     options, experiment = parsed.options, parsed.settings
     schedule = options.saving.build()

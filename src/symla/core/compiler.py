@@ -120,7 +120,7 @@ def processor() -> str:
     except OSError:
         lines = []
     wanted = ("model name", "flags", "CPU implementer", "CPU part", "Features")
-    found = {}
+    found: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")
         if name.strip() in wanted:

@@ -31,7 +31,8 @@ def to_kernel_key(key: PRNGKey) -> PRNGKey:
 
     A key of another generator than threefry2x32 is returned unchanged.
     """
-    if jax.random.key_impl(key) != "threefry2x32" or not jax.config.jax_threefry_partitionable:
+    partitionable = jax.config.values["jax_threefry_partitionable"]
+    if jax.random.key_impl(key) != "threefry2x32" or not partitionable:
         return key
     return jax.random.wrap_key_data(jax.random.key_data(key), impl=implementation())
 
@@ -60,8 +61,8 @@ def _split(key: Words, shape: tuple[int, ...]) -> Array:
     return _hash(key, jnp.uint32(0), prod(shape), mix=False).reshape(*shape, 2)
 
 
-def _fold_in(key: Words, data: Array) -> Words:
-    return _hash(key, data.astype(jnp.uint32), 1, mix=False)[0]
+def _fold_in(key: Words, data: Array | int) -> Words:
+    return _hash(key, jnp.asarray(data).astype(jnp.uint32), 1, mix=False)[0]
 
 
 def _bits(key: Words, bit_width: int, shape: tuple[int, ...]) -> Array:

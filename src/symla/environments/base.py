@@ -4,7 +4,7 @@ Environments never import algorithms, nor the reverse: a `Spec` is all that is s
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
@@ -57,6 +57,6 @@ def nested_environments(environment: Environment) -> Iterator[Environment]:
         inside = getattr(inside, "environment", None)
 
 
-def knows_regret(environment: Environment) -> bool:
+def knows_regret(environment: Environment) -> TypeGuard[KnowsRegret]:
     """Whether it and every environment that it transforms has a `regret`."""
     return all(isinstance(inside, KnowsRegret) for inside in nested_environments(environment))

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 from symla.core.errors import require
 from symla.core.networks import dot
 from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, State, Task, Timestep
-from symla.environments.base import Environment, nested_environments
+from symla.environments.base import Environment, KnowsRegret, nested_environments
 
 TRANSFORM = 0x7EA50000  # what a key is folded with for a transform
 
@@ -76,6 +76,7 @@ class Permuted:
 
     def regret(self, task: TransformedTask, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
         """As of the environment inside, which must have one."""
+        assert isinstance(self.environment, KnowsRegret)
         return self.environment.regret(task.inner, task.transform.actions[action])
 
 
@@ -114,6 +115,7 @@ class Projected:
 
     def regret(self, task: TransformedTask, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
         """As of the environment inside, which must have one."""
+        assert isinstance(self.environment, KnowsRegret)
         return self.environment.regret(task.inner, action)
 
 

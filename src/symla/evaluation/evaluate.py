@@ -20,7 +20,7 @@ from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
 from symla.environments import Environment, knows_regret, make
 from symla.evaluation.statistics import Estimate, estimate
-from symla.lifetimes.host import host_lifetimes
+from symla.lifetimes.host import HostTransition, host_lifetimes
 from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.lifetimes.percepts import NOT_FINITE
 from symla.rules.rule import Rule
@@ -126,7 +126,7 @@ def evaluation(sums: Sums, length: int, seed: int) -> Evaluation:
     edges = bin_edges(length, sums.reward.shape[1])
     steps = np.diff(edges)
     first, last = (fifth(sums, edges, which) for which in (0, -1))
-    curve = ()
+    curve: tuple[Estimate, ...] = ()
     if sums.regret is not None:
         curve = tuple(map(estimate, np.cumsum(sums.regret, axis=1, dtype=np.float64).T))
     return Evaluation(
@@ -178,7 +178,8 @@ def live(
         jax.device_get(_live(rule.algorithm, environment, length, batch, rule.params, key, first))
         for first in range(0, lifetimes, batch)
     ]
-    sums = Sums(*(None if p[0] is None else np.concatenate(p)[:lifetimes] for p in zip(*batches)))
+    reward, ends, *regret = (np.concatenate(part)[:lifetimes] for part in zip(*batches))
+    sums = Sums(reward, ends, *regret)
     wrong = np.flatnonzero(~np.isfinite(sums.reward).all(axis=1))
     if wrong.size:
         where = f" in {wrong.size} of {lifetimes} lifetimes, or the environment's rewards are not"
@@ -209,17 +210,21 @@ def _live(
     params: Params,
     key: PRNGKey,
     first: int | Int[Array, ""],
-) -> Sums:
-    """The sums of `batch` lifetimes from number `first`, over all devices.
+) -> tuple[Float[Array, "batch bins"], ...]:
+    """The sums of `batch` lifetimes from number `first`, over all devices: what `Sums` has, without
+    the regret where it is not known.
 
     Lifetime i follows from (key, i) alone.
     """
-    known = knows_regret(environment)
 
-    def record(transition: Transition, task: Task, learner: State, world: State) -> Sums:
+    def record(
+        transition: Transition, task: Task, learner: State, world: State
+    ) -> tuple[Float[Array, ""], ...]:
         ended = (transition.terminated | transition.truncated).astype(jnp.float32)
-        regret = environment.regret(task, transition.action) if known else None
-        return Sums(transition.reward, ended, regret)
+        seen = transition.reward, ended
+        if not knows_regret(environment):
+            return seen
+        return *seen, environment.regret(task, transition.action)
 
     def one(number, params, key):
         own_key = jax.random.fold_in(key, number)
@@ -270,7 +275,7 @@ class _HostSums:
         self.ends = np.zeros_like(self.reward)
         self.steps = self.bin = 0
 
-    def add(self, transition: Transition) -> None:
+    def add(self, transition: HostTransition) -> None:
         self.reward[:, self.bin] += transition.reward
         self.ends[:, self.bin] += transition.terminated | transition.truncated
         self.steps += 1

@@ -46,7 +46,7 @@ def estimate(samples: Float[np.ndarray, " n"]) -> Estimate:
     if n < 2:
         return Estimate(float(samples.mean()), float("inf"))
     error = np.std(samples, ddof=1) / np.sqrt(n)
-    return Estimate(float(np.mean(samples)), float(_t(n - 1) * error))
+    return Estimate(float(np.mean(samples)), float(_t(float(n - 1)) * error))
 
 
 def over_seeds(samples: Lifetimes) -> Estimate:

@@ -10,6 +10,7 @@ from symla.experiments.training_options import LearnerSettings, SearchSettings
 
 if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
     from symla.evaluation.evaluate import Evaluation
+    from symla.evaluation.statistics import Estimate
     from symla.experiments.base import View
     from symla.rules.rule import Rule
     from symla.store import RunFolder
@@ -108,7 +109,7 @@ class Bandits:
         from symla.evaluation.evaluate import meta_test
 
         arguments = PROBE_LIFETIMES, self.length, seed, Stream.CHOOSING
-        regret = meta_test(rule, environment, *arguments).regret
+        regret = _regret(meta_test(rule, environment, *arguments))
         return {"score": -regret.mean, "regret": regret.mean, "regret_ci95": regret.ci95}
 
     def results(self, rule: Rule, seed: int) -> dict[str, Any]:
@@ -132,7 +133,7 @@ class Bandits:
             "length": self.length,
             "lifetimes": self.test_lifetimes,
             "regret": {
-                environment: {who: asdict(e.regret) for who, e in row.items()}
+                environment: {who: asdict(_regret(e)) for who, e in row.items()}
                 for environment, row in evaluations.items()
             },
             "cumulative_regret": {
@@ -142,7 +143,12 @@ class Bandits:
         }
 
 
-def _curve(evaluation: Evaluation) -> dict[str, list[float]]:
+def _regret(evaluation: Evaluation) -> Estimate:
+    assert evaluation.regret is not None  # every bandit knows it
+    return evaluation.regret
+
+
+def _curve(evaluation: Evaluation) -> dict[str, list[int] | list[float]]:
     curve = evaluation.cumulative_regret
     return {
         "step": list(evaluation.steps),

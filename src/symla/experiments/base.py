@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
     from symla.store import RunFolder
@@ -26,6 +26,8 @@ class View(Protocol):
 @runtime_checkable
 class Experiment(Protocol):
     """A frozen dataclass whose fields are the options of the command line."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def training(self, seed: int) -> Any:
         """What is trained. Raises SettingError for a setting outside its range."""

@@ -19,6 +19,7 @@ from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
 TEST_SEED = 2024
+POINTS = 50  # of a curve
 
 
 class Measured:
@@ -104,11 +105,17 @@ class Curve:
         return Measured([r[:, part].sum(axis=1) / steps for r in self.rewards])
 
     def to_json(self) -> dict[str, Any]:
-        points = [self._of(slice(i, i + 1)).estimate for i in range(self.steps.size)]
+        width = max(1, self.steps.size // POINTS)
+        parts = [self._of(slice(i, i + width)) for i in range(0, self.steps.size, width)]
+        points = [part.estimate for part in parts]
+        seeds = [
+            [float(part.samples[i].mean()) for part in parts] for i in range(len(self.rewards))
+        ]
         return {
             "length": self.length,
             "mean": [p.mean for p in points],
             "ci95": [p.ci95 for p in points],
+            "seeds": seeds,
             "return": self.total.to_json(),
             "first_fifth": self.first.to_json(),
             "last_fifth": self.last.to_json(),

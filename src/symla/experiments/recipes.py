@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from symla.algorithms import ALGORITHMS, LearningAlgorithm
+from symla.core.errors import CheckpointError
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream
+from symla.core.types import Params
 from symla.environments import ENVIRONMENT_CLASSES, Environment, name_of
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.statistics import Estimate
@@ -20,7 +22,7 @@ from symla.experiments.measures import show
 from symla.outer import OUTER_LOOPS, EvolutionStrategies, OuterLoop
 from symla.rules.loading import load
 from symla.rules.rule import Rule
-from symla.store import RunFolder, describe
+from symla.store import RunFolder, describe, differences
 from symla.training.generation import Training
 from symla.training.loop import meta_train
 
@@ -75,7 +77,8 @@ class Recipe:
         """Train, from the newest checkpoint in `run` if it has one. None if a signal ended it.
 
         `run` holds the rule to begin with, where there is one. The rule is probed on tasks that
-        neither training nor a test sees.
+        neither training nor a test sees. Raises CheckpointError if `run` was trained by another
+        recipe until now, or lacks that rule.
         """
 
         def probe(rule: Rule) -> dict[str, float]:
@@ -89,7 +92,7 @@ class Recipe:
             self.generations,
             run,
             self.card() | run.origin(),
-            start=load(run.start_path).params if run.start_path.exists() else None,
+            start=self._start(run),
             probe=probe,
             probe_every=PROBE_EVERY,
             watch=view.progress,
@@ -99,16 +102,32 @@ class Recipe:
         view.stop(done, interrupted)
         return None if interrupted else rule
 
+    def _start(self, run: RunFolder) -> Params | None:
+        """The meta-parameters that `run` has for the beginning. None: fresh ones, or none needed
+        because there is a checkpoint of this very recipe."""
+        if any(run.checkpoints()):
+            before, now = run.newest_checkpoint(warn=False).manifest, self.card()
+            changes = differences({key: before.get(key) for key in now}, now)
+            if changes:
+                raise CheckpointError(
+                    f"{run.path} was trained by another recipe than {run.config_path.name} has:\n  "
+                    + "\n  ".join(changes)
+                )
+            return None
+        return load(run.start_path).params if self.start else None
+
     def where(self) -> str:
-        """The first environment, as a person names it."""
-        return name_of(self.environments[0]) or repr(self.environments[0])
+        """The first environment, as a person names it; ENV, for any, where it has no name."""
+        return name_of(self.environments[0]) or "ENV"
 
     def tiny(self) -> Recipe:
         """The same, so small that it shows only that everything runs."""
+        algorithm: Any = self.algorithm  # of a class that has these fields, as all recipes' are
+        outer: Any = self.outer
         return replace(
             self,
-            algorithm=replace(self.algorithm, hidden_size=4),
-            outer=replace(self.outer, population=4),
+            algorithm=replace(algorithm, hidden_size=4),
+            outer=replace(outer, population=4),
             lifetimes=1,
             length=min(self.length, 20),
             generations=2,

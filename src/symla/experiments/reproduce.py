@@ -89,11 +89,13 @@ def train(
         return False
     run, settings = RunFolder(runs / who), describe(recipe, CLASSES)
     if not run.config_path.exists():
+        if recipe.start:  # first: whatever has a configuration can be continued
+            run.path.mkdir(parents=True, exist_ok=True)
+            export(stored_rule(recipe.start, folder), run.start_path, {})
         config = {"experiment": RECIPE, "seed": recipe.seed, "settings": settings, "rule": who}
         run.create({**config, "streams": streams.VERSION, **provenance()})
-        if recipe.start:
-            export(stored_rule(recipe.start, folder), run.start_path, {})
     elif run.config()["settings"] == settings:
+        streams.check_version(run.config().get("streams", 1), run.path)
         run.note_resume(provenance(), settings)
     else:
         raise SettingError(

@@ -105,7 +105,7 @@ SHIPPED = {
         figure="figure5",
         candidates=tuple(f"symla-control-{seed}" for seed in range(3)),
         summary="Classic control, in any order of observations and actions.",
-        choose_on=tuple(map(Control, ("CartPole-v1", "Acrobot-v1", "MountainCar-v0"))),
+        choose_on=(Control("CartPole-v1"), Control("Acrobot-v1"), Control("MountainCar-v0")),
         tests={
             "cartpole": Control("CartPole-v1"),
             "cartpole, permuted": Permuted(Control("CartPole-v1")),

@@ -6,7 +6,7 @@ and draws is what `lifetime` says.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,17 @@ from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool
 from symla.core.errors import DivergenceError
-from symla.core.types import Params, Spec, State, Transition
+from symla.core.types import Params, Spec, State
 from symla.lifetimes.percepts import NO_ACTION, NOT_FINITE, act, lifetime_keys
+
+
+class HostTransition(NamedTuple):
+    """What happened in a step of all lifetimes: a `Transition`, in numpy."""
+
+    action: Int[np.ndarray, " batch"]
+    reward: Float[np.ndarray, " batch"]
+    terminated: Bool[np.ndarray, " batch"]
+    truncated: Bool[np.ndarray, " batch"]
 
 
 def host_lifetimes(
@@ -28,7 +37,7 @@ def host_lifetimes(
     keys: Key[Array, " batch"],
     length: int,
     first: int = 0,
-) -> Iterator[Transition]:
+) -> Iterator[HostTransition]:
     """Live `length` steps of a lifetime a key; yields what happened at each step, of all lifetimes.
 
     Lifetime i is number `first` + i in messages. Raises FaultyEnvironmentError in the middle, and
@@ -60,7 +69,7 @@ def host_lifetimes(
                 episode += done
                 seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))
             last = _Last(observation, action, reward, done)
-            yield Transition(action, reward, terminated, truncated)
+            yield HostTransition(action, reward, terminated, truncated)
 
 
 class _Last(NamedTuple):
@@ -98,7 +107,9 @@ def _act(
     t: Int[Array, ""],
     keys: Key[Array, " batch"],
 ) -> tuple[Int[Array, " batch"], State]:
-    def one(state: State, last: _Last, key: Key[Array, ""]) -> tuple[Array, State]:
-        return act(algorithm, spec, params, state, *last, t, key)
+    # Any: a _Last of one lifetime, its arrays on the device.
+    def one(state: State, last: Any, key: Key[Array, ""]) -> tuple[Array, State]:
+        before = last.observation, last.action, last.reward, last.done
+        return act(algorithm, spec, params, state, *before, t, key)
 
     return jax.vmap(one)(state, last, keys)

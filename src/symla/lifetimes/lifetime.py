@@ -54,7 +54,7 @@ def lifetime(
     `record` says what is kept of each step: a function of the transition, the task, the learner's
     state and the environment's, as the action left it; None: nothing. Its results are stacked on
     a leading axis of `length`; with `bins` they are summed over each of so many stretches of the
-    lifetime (`bin_edges`) instead, and memory is flat in `length`.
+    lifetime (`bin_edges`) instead, booleans counted, and memory is flat in `length`.
 
     Everything random follows from `key`: lifetimes with one key share their task and all their
     noise, whatever their meta-parameters; episode n of a lifetime starts from `fold_in(key of its
@@ -109,14 +109,22 @@ def bin_edges(length: int, bins: int) -> Int[np.ndarray, " edges"]:
 def _scan_bins(
     step: Callable[[_Carry], tuple[_Carry, Any]], start: _Carry, edges: Int[np.ndarray, " edges"]
 ) -> tuple[_Carry, Any]:
-    """All steps; what they record summed over each bin, and stacked over bins."""
-    shapes = jax.eval_shape(step, start)[1]
+    """All steps; what they record summed over each bin, booleans counted, and stacked over bins."""
+
+    def count(x: Array) -> Array:
+        return x.astype(jnp.int32) if x.dtype == bool else x
+
+    def counted(now: _Carry) -> tuple[_Carry, Any]:
+        now, recorded = step(now)
+        return now, jax.tree.map(count, recorded)
+
+    shapes = jax.eval_shape(counted, start)[1]
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
     def one_bin(now: _Carry, ends: tuple[Array, Array]) -> tuple[_Carry, Any]:
         def body(_: Array, carry: tuple[_Carry, Any]) -> tuple[_Carry, Any]:
             now, sums = carry
-            now, recorded = step(now)
+            now, recorded = counted(now)
             return now, jax.tree.map(jnp.add, sums, recorded)
 
         return jax.lax.fori_loop(*ends, body, (now, zeros))

@@ -59,6 +59,11 @@ class OuterLoop(Protocol):
     A generation is ask -> evidence -> tell.
     """
 
+    @property
+    def population(self) -> int:
+        """Candidates of a generation."""
+        ...
+
     def init(self, params: Params, environments: int = 1) -> State:
         """Start from these meta-parameters, to be trained on so many environments in turn."""
         ...
@@ -76,7 +81,8 @@ class OuterLoop(Protocol):
         """
         ...
 
-    def tell(self, state: State, candidates: Candidates, evidence: Evidence) -> State:
+    # Any, because a loop learns from its own kind of evidence alone: what its `evidence` returned.
+    def tell(self, state: State, candidates: Candidates, evidence: Any) -> State:
         """Learn from what was seen of the candidates."""
         ...
 

@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import Differentiable
-from symla.core.errors import require
+from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.trees import all_finite
 from symla.core.types import Params, PRNGKey, Scalar
@@ -95,11 +95,11 @@ class PolicyGradient:
         Gathered from all devices before anything is averaged, as returns are.
         """
         algorithm = setting.algorithm
-        require(
-            isinstance(algorithm, Differentiable),
-            f"{type(algorithm).__name__} cannot be differentiated: meta-train it by evolution "
-            "strategies instead of policy gradient",
-        )
+        if not isinstance(algorithm, Differentiable):
+            raise SettingError(
+                f"{type(algorithm).__name__} cannot be differentiated: meta-train it by evolution "
+                "strategies instead of policy gradient"
+            )
         live = differentiable_lifetime(
             algorithm, setting.environments[index], setting.length, self.horizon
         )
@@ -122,8 +122,10 @@ class PolicyGradient:
 
         here = jax.tree.map(lambda x: x[index], candidates.extra)
         over_devices = spread(jax.vmap(one, (0, None, None)))
-        gathered = over_devices((candidates.params, candidates.group), here, key)
-        return Gradients(*gathered, environment=jnp.asarray(index, jnp.int32))
+        total, gradient, mean_return, square = over_devices(
+            (candidates.params, candidates.group), here, key
+        )
+        return Gradients(total, gradient, mean_return, square, jnp.asarray(index, jnp.int32))
 
     def objective(self, baseline: Baseline, steps: Steps) -> tuple[Scalar, tuple[Scalar, Scalar]]:
         """To be maximised, and the two numbers that the baseline is made of.

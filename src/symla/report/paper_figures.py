@@ -8,7 +8,7 @@ import matplotlib
 matplotlib.use("Agg")  # no display needed
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.animation import FuncAnimation
 
 from symla.report.names import COLOURS, NAMES
 from symla.report.run_figures import STYLE
@@ -77,7 +77,7 @@ def _animate(recording: dict[str, Any], path: Path) -> None:
             axis.set_facecolor({1.0: "#dff0df", -1.0: "#f6dcdc"}.get(reward, "white"))
 
     animation = FuncAnimation(figure, frame, frames=len(recording["early"]), interval=400)
-    animation.save(path, writer=PillowWriter(fps=2.5), dpi=70)
+    animation.save(path, writer="pillow", dpi=70)
     plt.close(figure)
 
 
@@ -125,9 +125,10 @@ def _hand_made(results: dict[str, Any], tested: list[str]) -> dict[str, dict[str
 
 
 def _curves(results: dict[str, Any]) -> plt.Figure:
-    """Reward a step over the lifetime with 95% bands, a panel a task; long lifetimes below.
+    """Reward a step over the lifetime, a panel a task; long lifetimes below.
 
-    Bands of a few seeds may be wider than all curves together: the axes follow the curves.
+    Beside the mean over meta-training seeds (thick) each seed has a thin line: an interval of three
+    seeds would cover all of them, and the verdicts have it. One rule has a band over lifetimes.
     """
     panels = results["panels"]
     figure, axes = plt.subplots(2, len(panels), squeeze=False, figsize=(1 + 3.6 * len(panels), 6.4))
@@ -142,18 +143,20 @@ def _curves(results: dict[str, Any]) -> plt.Figure:
             own = [other for other in lines if other.partition(", ")[0] == learner]
             style = "-" if long else LINES[own.index(who) % len(LINES)]
             colour = COLOURS.get(learner, FALLBACK)
-            axis.plot(steps, mean, style, color=colour, lw=1.8, label=who)
-            axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.12, lw=0)
+            axis.plot(steps, mean, ls=style, color=colour, lw=1.8, label=who)
+            if len(line["seeds"]) == 1:
+                axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)
+            for seed in line["seeds"] if len(line["seeds"]) > 1 else ():
+                axis.plot(steps, seed, linestyle=style, color=colour, lw=0.6, alpha=0.5)
         column[0].set_title(task)
         for axis in column:
             if axis.lines:
-                levels = np.concatenate([line.get_ydata() for line in axis.lines])
-                margin = 0.15 * (levels.max() - levels.min()) + 1e-9
-                axis.set_ylim(levels.min() - margin, levels.max() + margin)
                 axis.axhline(0.0, color="#d0d4d8", lw=0.8, zorder=0)
                 axis.set(xlabel="step of the lifetime")
-                axis.legend(fontsize=7)
             else:
                 axis.set_visible(False)
     axes[0][0].set_ylabel("reward a step")
+    shown = [dict(zip(*reversed(axis.get_legend_handles_labels()))) for axis in axes.flat]
+    handles = {label: handle for labels in shown for label, handle in labels.items()}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncol=3, fontsize=8)
     return figure

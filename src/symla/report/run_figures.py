@@ -12,7 +12,7 @@ import numpy as np
 from symla.report.names import COLOURS, NAMES, environment_name
 from symla.store import RunFolder
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,

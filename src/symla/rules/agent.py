@@ -65,6 +65,15 @@ class Agent:
         self.spec = Spec(self._observations.size, self._actions.size)
         self._begin(seed)
 
+    def _begin(self, seed: int) -> None:
+        require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
+        keys = lifetime_keys(stream_key(seed, Stream.AGENT))
+        self.seed, self.steps, self._acted = seed, 0, False
+        self._key = keys.action
+        algorithm, params = self.rule.algorithm, self.rule.params
+        self._state = algorithm.init_state(params, keys.learner, self.spec)
+        self._action, self._reward, self._done = np.int32(NO_ACTION), np.float32(0), np.bool_(0)
+
     def act(self, observation: Any) -> int:
         """Learn from the last step and this observation, and choose an action.
 
@@ -119,15 +128,6 @@ class Agent:
 
     def _where(self) -> str:
         return f" at step {self.steps + 1} of the agent"
-
-    def _begin(self, seed: int) -> None:
-        require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
-        keys = lifetime_keys(stream_key(seed, Stream.AGENT))
-        self.seed, self.steps, self._acted = seed, 0, False
-        self._key = keys.action
-        algorithm, params = self.rule.algorithm, self.rule.params
-        self._state = algorithm.init_state(params, keys.learner, self.spec)
-        self._action, self._reward, self._done = np.int32(NO_ACTION), np.float32(0), np.bool_(0)
 
 
 _act = partial(jax.jit, static_argnames=("algorithm", "spec"))(act)

@@ -34,7 +34,9 @@ class ExitReporter:
 
     def cancel(self) -> None:
         """End the reporter; it prints nothing."""
+        pipe = self.process.stdin
+        assert pipe is not None
         with suppress(OSError, ValueError):  # it has ended already
-            self.process.stdin.write(b".")
-            self.process.stdin.close()
+            pipe.write(b".")
+            pipe.close()
             self.process.wait(5)

@@ -84,8 +84,10 @@ def _process_settings(machine: MachineOptions) -> tuple[str, int, int]:
             given = ClusterEnv.auto_detect_unset_distributed_params(*given, None, None, None)[:3]
         except (RuntimeError, ValueError, TypeError, KeyError, OSError) as error:
             raise SettingError(f"the processes cannot find each other: {error}. {_HINT}") from error
-    require(None not in given, f"the processes cannot find each other. {_HINT}")
-    return given
+    coordinator, count, number = given
+    if coordinator is None or count is None or number is None:
+        raise SettingError(f"the processes cannot find each other. {_HINT}")
+    return coordinator, count, number
 
 
 def _connect(coordinator: str, count: int, number: int, wait: float) -> None:

@@ -148,7 +148,8 @@ class ProcessGroup:
         if handshake is None or "symla" not in handshake:
             channel.connection.close()  # another program
             return
-        number, count = handshake.get("number"), handshake.get("count")
+        number: Any = handshake.get("number")  # whatever the other one sent: checked first
+        count = handshake.get("count")
         with self.changed:
             error = self.handshake_error(number, count)
             if not error:

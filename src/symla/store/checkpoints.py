@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import ml_dtypes
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError
+from safetensors import SafetensorError, deserialize
 
 from symla.core.errors import CheckpointError, SchemaError
 from symla.store.files import read_json, write, write_json
@@ -25,6 +26,15 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 Arrays = dict[str, np.ndarray]
 
+# By the name in a safetensors file. `safetensors.numpy` writes bfloat16, but does not read it.
+DTYPES: dict[str, Any] = {
+    "BOOL": np.bool_,
+    "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64,
+    "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64,
+    "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64,
+    "C64": np.complex64,
+}  # fmt: skip
+
 
 class Checkpoint(NamedTuple):
     arrays: Arrays  # by name, "params/recurrent"
@@ -35,7 +45,8 @@ class Checkpoint(NamedTuple):
 def flatten(tree: Any, name: str) -> Arrays:
     """Any pytree of arrays as one flat dictionary, "params/forward/weight" -> array.
 
-    Parts are named by field, key or position; typed keys become their data.
+    Parts are named by field, key or position; typed keys become their data, numbers of Python
+    arrays as jax would make them.
     """
     return {where: np.asarray(_data(leaf)) for where, leaf in _named_leaves(tree, name)}
 
@@ -76,7 +87,9 @@ def _is_key(leaf: Any) -> bool:
 def _data(leaf: Any) -> Any:
     import jax
 
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+    if _is_key(leaf):
+        return jax.random.key_data(leaf)
+    return leaf if hasattr(leaf, "dtype") else jax.numpy.asarray(leaf)
 
 
 def _checked(leaf: Any, name: str, arrays: Arrays, where: Path) -> Any:
@@ -87,7 +100,8 @@ def _checked(leaf: Any, name: str, arrays: Arrays, where: Path) -> Any:
             f"{where} holds no {name!r}, which its manifest's algorithm needs: it is a checkpoint "
             f"of another algorithm, or damaged. It holds: {', '.join(sorted(arrays))}"
         )
-    shape = jax.eval_shape(_data, leaf)
+    plain = hasattr(leaf, "dtype") and not _is_key(leaf)
+    shape = leaf if plain else jax.eval_shape(_data, leaf)
     found, expected = arrays[name], (tuple(shape.shape), np.dtype(shape.dtype))
     if (found.shape, found.dtype) != expected:
         raise CheckpointError(
@@ -95,13 +109,15 @@ def _checked(leaf: Any, name: str, arrays: Arrays, where: Path) -> Any:
             f"needs {expected[1]}{list(expected[0])}: it is a checkpoint of another algorithm"
         )
     if _is_key(leaf):
-        return jax.random.wrap_key_data(found, impl=leaf.dtype._impl)  # nothing public has it
+        words = jax.numpy.asarray(found)
+        return jax.random.wrap_key_data(words, impl=leaf.dtype._impl)  # nothing public has it
     return found
 
 
 def save_checkpoint(path: Path, arrays: Arrays, manifest: Mapping[str, Any]) -> None:
     """Write `path` (.safetensors), then its manifest (.json) with the SHA-256 of both."""
-    data = safetensors.numpy.save(arrays)
+    # Of an array in another order than C safetensors would write the bytes as they lie.
+    data = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in arrays.items()})
     write(path, data)
     digest = hashlib.sha256(data).hexdigest()
     whole = {"schema": SCHEMA, "sha256": digest, **manifest}
@@ -123,9 +139,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{path.stem}.json. Take an earlier checkpoint of the run"
         )
     try:
-        return Checkpoint(safetensors.numpy.load(data), manifest, path)
+        return Checkpoint(_arrays(data), manifest, path)
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def _arrays(data: bytes) -> Arrays:
+    return {
+        name: np.frombuffer(view["data"], DTYPES[view["dtype"]]).reshape(view["shape"])
+        for name, view in deserialize(data)
+    }
 
 
 def load_manifest(path: Path) -> dict[str, Any]:

@@ -60,15 +60,16 @@ def from_settings(
 
     def build(name: str, value: Any) -> Any:
         hint = types[name]
-        if is_dataclass(hint):
+        if isinstance(hint, type) and is_dataclass(hint):
             return from_settings(hint, value, where, classes)
+        found = value
         if _is_described(value):
-            return rebuild(value, classes, where)
-        if isinstance(value, list) and value and all(map(_is_described, value)):
-            return tuple(rebuild(part, classes, where) for part in value)
-        if not fits(value, hint):
+            found = rebuild(value, classes, where)
+        elif isinstance(value, list):
+            found = tuple(rebuild(x, classes, where) if _is_described(x) else x for x in value)
+        if not fits(found, hint):
             raise TypeError(f"{name} cannot be {value!r}")
-        return tuple(value) if isinstance(value, list) else value
+        return found
 
     try:
         unknown = settings.keys() - types.keys()

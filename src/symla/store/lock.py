@@ -18,11 +18,6 @@ from typing import Any, BinaryIO
 from symla.core.errors import LockedError
 from symla.store.files import naming
 
-try:
-    import fcntl
-except ImportError:  # Windows: the file still warns, but nothing holds it
-    fcntl = None
-
 _held: set[Path] = set()  # by this process
 
 
@@ -77,12 +72,12 @@ def _take(file: BinaryIO, path: Path) -> None:
 def _flock(file: BinaryIO) -> bool | None:
     """Whether it is ours now; None where neither system nor file system can say."""
     try:
-        if fcntl is None:
-            return None
+        import fcntl  # Windows has none: there the file still warns, but nothing holds it
+
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:
+    except (ImportError, OSError):
         return None
     return True
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +147,7 @@ class RunFolder:
             self.results_path, algorithm=str, trained_on=str, length=int, regret=dict
         )
 
-    def append_metrics(self, rows: list[Mapping[str, Any]]) -> None:
+    def append_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if self.writer:
             append(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 

@@ -4,6 +4,7 @@ ask -> evidence -> tell         one generation, all on the device
 metrics, checkpoint, watch      between chunks, on the host
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -125,7 +126,7 @@ class _Loop:
         self.advance = partial(advance, replace(training, seed=0), key)
         self.probe, self.probe_every = probe, probe_every
         self.done, self.state = 0, None
-        self.pace: float | None = None  # seconds a generation
+        self.pace = math.inf  # seconds a generation; before the first, as if it took for ever
         self.not_finite = self.equal = 0
 
     def compile(self) -> None:
@@ -136,7 +137,7 @@ class _Loop:
 
     def next_count(self, generations: int) -> int:
         """How many are to come in the next chunk."""
-        many = 1 if self.pace is None else max(1, min(CHUNK_LIMIT, int(CHUNK_SECONDS / self.pace)))
+        many = max(1, min(CHUNK_LIMIT, int(CHUNK_SECONDS / self.pace)))
         to_probe = self.probe_every - self.done % self.probe_every
         to_save = self.saver.until_next(self.done) or many
         return min(many, to_probe, to_save, generations - self.done)

@@ -29,10 +29,11 @@ class Restored(NamedTuple):
 
 def numerics() -> dict[str, Any]:
     """What the bits of a run depend on besides its settings."""
-    partitionable = "partitionable" if jax.config.jax_threefry_partitionable else "sequential"
+    config = jax.config.values
+    partitionable = "partitionable" if config["jax_threefry_partitionable"] else "sequential"
     return {
         "jax": jax.__version__,
-        "prng": f"{jax.config.jax_default_prng_impl}, {partitionable}",
+        "prng": f"{config['jax_default_prng_impl']}, {partitionable}",
         "streams": streams.VERSION,
     }
 
@@ -83,7 +84,7 @@ def restore(run: RunFolder, fresh: Callable[[], State]) -> Restored:
         run.go_back_to(0)
         return Restored(0, state, None)
     checkpoint = run.newest_checkpoint()
-    done = checkpoint.manifest.get("generation")
+    done: Any = checkpoint.manifest.get("generation")
     if not fits(done, int):
         raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
     _check_numerics(checkpoint)

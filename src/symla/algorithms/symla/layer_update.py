@@ -1,5 +1,6 @@
 """Chooses the implementation of the layer update: the fused kernel if available, else plain JAX."""
 
+from collections.abc import Callable
 from typing import Any
 
 from jaxtyping import Array, Float
@@ -9,7 +10,10 @@ from symla.algorithms.symla.layer import Aggregation, Layer, Weights
 from symla.core.backends import Backend, choose_backend
 from symla.core.compiler import find_compiler
 
-_IMPLEMENTATIONS = {"plain": plain.update_layer, "fused": fused.update_layer}
+_IMPLEMENTATIONS: dict[str, Callable[..., Layer]] = {
+    "plain": plain.update_layer,
+    "fused": fused.update_layer,
+}
 
 
 def update_layer(

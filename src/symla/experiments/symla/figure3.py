@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symla.algorithms import MetaRNN, SymLA
+from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
 from symla.environments import make
 from symla.experiments.measures import hand_made_regrets, regret, show
 from symla.experiments.recipes import LEARNERS, SEEDS, Recipe, Verdict, claim_below, evolution
@@ -24,7 +24,10 @@ class Figure3:
 
     def recipes(self) -> dict[str, Recipe]:
         # The best settings of those tried, more of them for MetaRNN: docs/reproduction.md.
-        algorithms = {"symla": (SymLA(hidden_size=64), 0.02), "meta-rnn": (MetaRNN(64), 0.05)}
+        algorithms: dict[str, tuple[LearningAlgorithm, float]] = {
+            "symla": (SymLA(hidden_size=64), 0.02),
+            "meta-rnn": (MetaRNN(64), 0.05),
+        }
         recipes = {}
         for bandit in BANDITS:
             generations = 1200 if bandit == "uniform-independent" else 600  # the slowest to learn

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from symla.algorithms import MetaRNN, SymLA
+from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
 from symla.core.distributions import sample_action
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 from symla.environments import Control, Environment, Permuted
@@ -50,7 +50,7 @@ class Figure5:
     title = "classic control: reward over the lifetime, plain and permuted"
 
     def recipes(self) -> dict[str, Recipe]:
-        learners = {"symla": SymLA(), "meta-rnn": MetaRNN(64)}
+        learners: dict[str, LearningAlgorithm] = {"symla": SymLA(), "meta-rnn": MetaRNN(64)}
         # Wide perturbations find how to swing up; in CartPole they end in a rule that only
         # alternates its actions.
         narrow = evolution(128, 0.05, 0.02)
@@ -153,7 +153,7 @@ def _adding_in_order_of_size(rule: Rule) -> Rule:
 
     A lifetime amplifies a difference in the last bit, as it does any other.
     """
-    return replace(rule, algorithm=replace(rule.algorithm, aggregation="sorted-mean"))
+    return replace(rule, algorithm=replace(_symla(rule), aggregation="sorted-mean"))
 
 
 def reversed_with_same_randomness(
@@ -164,8 +164,13 @@ def reversed_with_same_randomness(
     observations, actions = (tuple(reversed(range(size))) for size in REVERSED[task])
     environment = Permuted(TASKS[task], observations, actions)
     return [
-        replace(rule, algorithm=SampledInOrder(rule.algorithm, actions)) for rule in rules
+        replace(rule, algorithm=SampledInOrder(_symla(rule), actions)) for rule in rules
     ], environment
+
+
+def _symla(rule: Rule) -> SymLA:
+    assert isinstance(rule.algorithm, SymLA)
+    return rule.algorithm
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symla.algorithms import MetaRNN, SymLA
+from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
 from symla.environments import (
     Balance,
     Control,
@@ -32,7 +32,7 @@ TRAINED: dict[str, Environment] = {
     "target": Projected(Target()),
     "varied": Projected(Rewards(Target(), scale=(0.22, 1.65), shift=(-1.0, 1.0), delay=3)),
 }
-LEARNERS = {"symla": SymLA(), "meta-rnn": MetaRNN(64)}
+LEARNERS: dict[str, LearningAlgorithm] = {"symla": SymLA(), "meta-rnn": MetaRNN(64)}
 # Four actions everywhere, because MetaRNN is bound to the number it was trained with.
 TESTED: dict[str, Environment] = {
     "target": Projected(Target()),
