@@ -13,9 +13,10 @@ NOT_FINITE = -1  # the "action" sampled from logits that are not finite: no acti
 def sample_action(key: PRNGKey, logits: Float[Array, " B"]) -> Action:
     """Sample from softmax(logits) by inverting its cumulative distribution: one uniform number.
 
-    A probability that is not a number gives NOT_FINITE, which `lifetime` turns into rewards that
-    are NaN: a policy that diverged must not look like one that prefers action 0.
+    Logits that are not finite give NOT_FINITE, which `lifetime` turns into rewards that are NaN: a
+    policy that diverged must not look like one that prefers action 0.
     """
+    finite = jnp.all(jnp.isfinite(logits))  # not later: XLA's exp on CPUs may lose a NaN
     probability = jax.nn.softmax(logits)
     if logits.size <= 64:  # one small product is faster than a scan
         cumulative = dot(probability, jnp.triu(jnp.ones((logits.size, logits.size))))
@@ -23,7 +24,7 @@ def sample_action(key: PRNGKey, logits: Float[Array, " B"]) -> Action:
         cumulative = jnp.cumsum(probability)
     threshold = jax.random.uniform(key) * cumulative[-1]
     action = jnp.sum(cumulative[:-1] <= threshold, dtype=jnp.int32)
-    return jnp.where(jnp.isnan(threshold), NOT_FINITE, action)
+    return jnp.where(finite, action, NOT_FINITE)
 
 
 def log_probability_and_entropy(
