@@ -36,6 +36,7 @@ from rl2 import PolicyGradient
 from symla.algorithms import SymLA
 from symla.bench.measure import training
 from symla.bench.shapes import TABLE, Shape
+from symla.core.streams import Stream, stream_key
 from symla.core.types import Spec, Timestep
 from symla.environments import Environment, IndependentBandit
 from symla.evaluation.evaluate import meta_test
@@ -92,9 +93,9 @@ def _typed(state):
 def rollout(algorithm: SymLA, params, key, length: int):
     """The sum of rewards over a lifetime in gymnax, with its auto-reset."""
     spec = Spec(4, 2)
-    reset_key, key = jax.random.split(key)
+    reset_key, learner_key, key = jax.random.split(key, 3)
     observation, state = CARTPOLE.reset(reset_key, CARTPOLE_PARAMS)
-    learner = algorithm.init_state(params, key, spec)
+    learner = algorithm.init_state(params, learner_key, spec)
 
     def step(carry, key):
         learner, state, percept, t = carry
@@ -184,7 +185,7 @@ class Ours:
     def __init__(self, training: Training, limit: int = 0):
         self.limit = limit
         self.training, self.done, self.state = training, 0, replicate(init(training))
-        self.key = replicate(jax.random.key(training.seed))
+        self.key = replicate(stream_key(training.seed, Stream.TRAINING))
 
     def advance(self, count: int) -> float:
         done, count_ = (replicate(jnp.asarray(x, jnp.int32)) for x in (self.done, count))

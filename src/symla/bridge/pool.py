@@ -59,7 +59,7 @@ class Pool:
             raise
 
     def reset(self) -> np.ndarray:
-        """First observations, each environment with its own seed."""
+        """First observations [len(seeds), A], each environment with its own seed."""
         self.steps = 0
         answers = self._call_all("reset", [[self.seeds[i] for i in part] for part in self.parts])
         return np.concatenate(answers)

@@ -36,15 +36,21 @@ def observations(space: Any) -> Observations:
 
     Raises SettingError for any other space, and for one of 0 or over MAX_OBSERVATIONS numbers.
     """
-    if isinstance(space, Box):
-        return _checked_size(space, Observations(int(np.prod(space.shape)), _flat(space)))
-    if isinstance(space, Discrete):
-        return _checked_size(space, Observations(int(space.n), _one_hot(space)))
-    if isinstance(space, MultiBinary):
-        return _checked_size(space, Observations(int(np.prod(space.shape)), _flat(space)))
-    if isinstance(space, MultiDiscrete):
-        return _checked_size(space, Observations(int(np.sum(space.nvec)), _one_hots(space)))
-    raise SettingError(
+    encoder: Callable[[Any], Callable[[Any], np.ndarray]]
+    if isinstance(space, Box | MultiBinary):
+        size, encoder = int(np.prod(space.shape)), _flat
+    elif isinstance(space, Discrete):
+        size, encoder = int(space.n), _one_hot
+    elif isinstance(space, MultiDiscrete):
+        size, encoder = int(np.sum(space.nvec)), _one_hots
+    else:
+        raise _unsupported(space)
+    _check_size(space, size)
+    return Observations(size, encoder(space))
+
+
+def _unsupported(space: Any) -> SettingError:
+    return SettingError(
         f"its observation space is {_name(space)}; supported are Box, Discrete, MultiDiscrete and "
         "MultiBinary. gymnasium.wrappers.FlattenObservation(env) makes a Box of a Dict or a Tuple"
     )
@@ -73,17 +79,19 @@ def reward(number: Any) -> np.float32:
     return np.float32(number)
 
 
-def _checked_size(space: Space, made: Observations) -> Observations:
-    """`made`. Raises SettingError if its size is 0 or too large."""
-    require(made.size >= 1, f"its observation space {_name(space)} is empty")
+def _check_size(space: Space, size: int) -> None:
+    """Before a table of that size is made. Raises SettingError if it is 0 or too large."""
+    require(size >= 1, f"its observation space {_name(space)} is empty")
     require(
-        made.size <= MAX_OBSERVATIONS,
-        f"its observation space {_name(space)} makes vectors of {made.size} numbers, more than "
+        size <= MAX_OBSERVATIONS,
+        f"its observation space {_name(space)} makes vectors of {size} numbers, more than "
         f"{MAX_OBSERVATIONS}: reduce it first, images for instance with GrayscaleObservation and "
         "ResizeObservation of gymnasium.wrappers, or with features of your own in "
         "TransformObservation",
     )
-    return made
+
+
+# Each of these three returns the `encode` of an `Observations`.
 
 
 def _flat(space: Box | MultiBinary) -> Callable[[Any], np.ndarray]:

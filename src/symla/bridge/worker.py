@@ -97,11 +97,14 @@ class Environments:
         return self.observations.size, self.actions.size
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
+        """First observations [copies, A], each environment with its own seed."""
         return np.stack([self._reset(i, seed) for i, seed in enumerate(seeds)])
 
     def step(self, actions_and_seeds: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Observations, rewards, terminated, truncated. The seeds are those of the next episodes,
-        should these end."""
+        """Observations, rewards, terminated, truncated, each with an axis for the copies.
+
+        The seeds are those of the next episodes, should these end.
+        """
         actions, seeds = (part.tolist() for part in actions_and_seeds)
         return tuple(map(np.asarray, zip(*map(self._step, range(len(actions)), actions, seeds))))
 

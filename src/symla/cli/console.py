@@ -17,6 +17,7 @@ PLAIN_SECONDS = 10.0  # between the lines where there is no terminal
 
 
 def print_test(algorithm: str, where: str, result: "Evaluation") -> None:
+    """Print the result of a meta-test. `where` names the environment and its transforms."""
     print(f"{algorithm} on {where}: {result.lifetimes} lifetimes of {result.length} steps")
     print(f"  return {result.return_}   (mean and 95% confidence interval)")
     if result.regret:
@@ -47,6 +48,7 @@ class TrainingView:
         self.first: TrainingProgress | None = None
 
     def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
+        """Show what is trained and, on a terminal, a progress bar. Arguments as of `View`."""
         self.measure = measure
         beside = " · ".join(f"{name} {value:.2f}" for name, value in references.items())
         if beside:
@@ -64,6 +66,7 @@ class TrainingView:
             self.bar.start()
 
     def progress(self, progress: "TrainingProgress") -> None:
+        """Update the bar, or print a line every PLAIN_SECONDS."""
         done, total, row = progress.generation, progress.generations, progress.row
         if self.measure in row:
             self.reached = f"{self.measure} {row[self.measure]:.2f}"
@@ -98,6 +101,7 @@ class TrainingView:
             self.bar.stop()
 
     def stop(self, generations_done: int, interrupted: bool) -> None:
+        """Remove the bar, and say what comes next."""
         self.close()
         if interrupted:
             self.say(f"stopped after {generations_done} generations; all of them are kept")
@@ -105,6 +109,7 @@ class TrainingView:
             self.say("testing ...")
 
     def say(self, text: str) -> None:
+        """Print a line, unless the console is quiet."""
         if self.console.quiet:
             return
         if self.console.is_terminal:
@@ -129,5 +134,5 @@ def _clock(seconds: float) -> str:
 
 
 def complain(message: str) -> None:
-    """One clear message, where errors belong."""
+    """Print an error message to stderr."""
     print(f"symla: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The command line: reads what a person types, and hands it to the room that does it.
+"""The command line: reads what a person types, and passes it to the folder that does it.
 
 jax is imported late: `--help` and a misspelt word answer at once.
 """
@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symla.cli.console import TrainingView, complain, print_test
@@ -109,14 +108,15 @@ def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: A
     print_test(options.algorithm, where, result)
     if options.json:
         about = {"algorithm": options.algorithm, "environment": where}
-        _write_report(options.json, {**about, **result.to_json(), **more})
+        write_json(options.json, {**about, **result.to_json(), **more})
 
 
 def report(arguments: Sequence[str]) -> int:
     """Draw the figures of a run again, and show its table: symla report RUN"""
     description = "Draw the figures of a run again, finished or not, and show its table."
     run = RunFolder(parse(RunOptions, arguments, "report", description).run)
-    from symla.report import draw, regret_table, training_table
+    from symla.report.run_figures import draw
+    from symla.report.tables import regret_table, training_table
 
     run.config()  # names what is no run
     tested = run.results_path.exists()
@@ -166,11 +166,8 @@ def export(arguments: Sequence[str]) -> int:
     from symla.rules.loading import load
 
     run = RunFolder(options.run)
-    rule, regret = load(run.path), run.results()["regret"]
-    try:
-        write_rule(rule, options.file, {"summary": options.summary, "regret": regret})
-    except OSError as error:
-        raise SettingError(f"cannot write {options.file}: {error.strerror}") from error
+    tested = {"regret": run.results()["regret"]} if run.results_path.exists() else {}
+    write_rule(load(run.path), options.file, {"summary": options.summary, **tested})
     print(f"{options.file} and {options.file.with_suffix('.json')}")
     return 0
 
@@ -207,7 +204,7 @@ def bench(arguments: Sequence[str]) -> int:
 
     rows = bench(shapes, options.repeats, console)
     if options.json:
-        _write_report(options.json, rows)
+        write_json(options.json, rows)
     return 0
 
 
@@ -281,13 +278,6 @@ def _failed(error: Exception, debug: bool) -> int:
     complain(message)
     processes.leave(f"stopped: {message}", code)
     return code
-
-
-def _write_report(path: Path, report: Any) -> None:
-    try:
-        write_json(path, report)
-    except OSError as error:
-        raise SettingError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _print_help() -> None:

@@ -1,4 +1,4 @@
-"""What a person may type behind each command: a field an option, a docstring its help.
+"""What a person may type after each command: each field is an option, its docstring the help.
 
 No jax: `--help` must answer at once.
 """
@@ -139,6 +139,7 @@ class DoctorOptions:
 
 
 def parse(options: type, arguments: Sequence[str], command: str, description: str | None) -> Any:
+    """An object of the class `options`, parsed from the command line; a wrong one exits with 2."""
     return tyro.cli(
         options,
         args=arguments,

@@ -70,7 +70,9 @@ def resume(arguments: Sequence[str]) -> int:
     """Continue an interrupted run: symla resume RUN"""
     if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
         path = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__).run
-        arguments = [str(path), *(x for x in arguments if x != str(path))]
+        rest = list(arguments)
+        rest.remove(next(x for x in rest if Path(x) == path))
+        arguments = [str(path), *rest]
     folder = RunFolder(Path(arguments[0]))
     config = folder.config()
     name, seed = config["experiment"], config["seed"]
@@ -211,7 +213,8 @@ def _run(experiment: Experiment, seed: int, run: RunFolder, changes: Sequence[st
         return _stopped(run, view)
     if not run.writer:
         return 0
-    from symla.report import draw, regret_table
+    from symla.report.run_figures import draw
+    from symla.report.tables import regret_table
 
     view.say("")
     print_table(console, *regret_table(run.results()))

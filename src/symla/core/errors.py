@@ -44,6 +44,7 @@ class StorageError(SymlaError, OSError):
     """The disk is full, or a folder cannot be written."""
 
     def __str__(self) -> str:
+        # OSError would put "[Errno 28]" before the message.
         return str(self.args[-1] if len(self.args) == 1 else self.strerror)
 
 

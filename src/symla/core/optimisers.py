@@ -45,7 +45,7 @@ class Optimiser:
             require(0.0 <= value < 1.0, f"{name} must be at least 0 and below 1, got {value}")
 
     def build(self) -> optax.GradientTransformation:
-        """The transformation of optax: descends."""
+        """The optax transformation, which descends the gradient."""
         parts = [
             optax.scale_by_adam(self.beta1, self.beta2, self.epsilon),
             optax.scale(-self.learning_rate),

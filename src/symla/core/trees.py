@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 def all_finite(tree: Any) -> Bool[Array, ""]:
     """Whether no number in any floating-point leaf is NaN or infinite."""
     leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+    return jnp.all(jnp.array([True, *(jnp.all(jnp.isfinite(leaf)) for leaf in leaves)]))
 
 
 def global_norm(tree: PyTree[Array]) -> Float[Array, ""]:

@@ -1,7 +1,8 @@
 """Types that every folder shares. All are of one lifetime; `vmap` outside makes batches.
 
-Symbols in shapes: A observations, B actions, L steps of a lifetime, N LSTM units, M message size,
-P candidates of a population, G = 4N gates of an LSTM, I inputs of a linear map or a gate.
+Symbols in shapes: A observations, B actions, E lifetimes of a candidate, L steps of a lifetime,
+N LSTM units, M message size, P candidates of a population, G = 4N gates of an LSTM (in `outer`: the
+number of groups of candidates), I inputs of a linear map or a gate (of SymLA's gates: M + 1).
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ Params = PyTree[Array]  # float32 where they are learned
 Observation = Float[Array, " A"]
 Action = Int[Array, ""]
 Scalar = Float[Array, ""]
-State = Any
-Task = Any
+State = Any  # a pytree: of a learning algorithm, an environment or an outer loop
+Task = Any  # a pytree of arrays, see `Environment.sample_task`
 
 # By default JAX multiplies float32 in TF32 on recent NVIDIA GPUs: too inexact to learn from, and no
 # error says so.

@@ -26,7 +26,7 @@ OBSERVATION_SCALES = {
 
 
 class ControlState(NamedTuple):
-    """The state of gymnax, and its potential."""
+    """The state of gymnax's environment, and the potential of its last observation."""
 
     inner: State
     potential: Scalar

@@ -43,7 +43,7 @@ FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
 
 
 def make(name: str) -> Environment:
-    """The environment of that name.
+    """The environment of that name, one of ENVIRONMENTS or FAMILIES.
 
     Raises UnknownNameError, with the nearest names, for an unknown one, and SettingError for one
     that is not in JAX or whose settings are out of range.
@@ -60,7 +60,7 @@ def make(name: str) -> Environment:
 
 
 def name_of(environment: Environment) -> str | None:
-    """The name from which `make` makes it, or None."""
+    """The name from which `make` makes it; None if there is none."""
     if isinstance(environment, IndependentBandit):
         return f"bandit-arms-{environment.arms}"
     if isinstance(environment, Gymnax):

@@ -162,7 +162,7 @@ class DelayedRewards(NamedTuple):
     """The state inside; pending[i] is paid i + 1 steps from now."""
 
     inner: State
-    pending: Float[Array, " D"]
+    pending: Float[Array, " D"]  # D = delay + 1
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,8 @@ def meta_test(
     environment = find(environment) if isinstance(environment, str) else environment
     if isinstance(environment, GymnasiumEnvironment):
         return _test_on_host(rule, environment, lifetimes, length, seed, stream)
-    return evaluation(live(rule, environment, lifetimes, length, seed, stream), length, seed)
+    sums = live(rule, environment, lifetimes, length, seed, stream)
+    return evaluation(sums, bin_edges(length, min(BINS, length)), seed)
 
 
 def find(name: str, time_limit: float = 60.0) -> Environment | GymnasiumEnvironment:
@@ -121,9 +122,8 @@ def find(name: str, time_limit: float = 60.0) -> Environment | GymnasiumEnvironm
     return make(name)
 
 
-def evaluation(sums: Sums, length: int, seed: int) -> Evaluation:
+def evaluation(sums: Sums, edges: Int[np.ndarray, " edges"], seed: int) -> Evaluation:
     """The measures that follow from the sums."""
-    edges = bin_edges(length, sums.reward.shape[1])
     steps = np.diff(edges)
     first, last = (fifth(sums, edges, which) for which in (0, -1))
     curve: tuple[Estimate, ...] = ()
@@ -131,7 +131,7 @@ def evaluation(sums: Sums, length: int, seed: int) -> Evaluation:
         curve = tuple(map(estimate, np.cumsum(sums.regret, axis=1, dtype=np.float64).T))
     return Evaluation(
         lifetimes=sums.reward.shape[0],
-        length=length,
+        length=int(edges[-1]),
         seed=seed,
         return_=estimate(sums.reward.sum(axis=1, dtype=np.float64)),
         regret=curve[-1] if curve else None,
@@ -257,13 +257,13 @@ def _test_on_host(
             ):
                 sums.add(transition)
         except SymlaError as fault:
-            measured = finished or ([sums.so_far()] if sums.steps else [])
-            if measured and isinstance(fault, FaultyEnvironmentError):
-                lived = length if finished else sums.steps
-                fault.measured = evaluation(_joined(measured), lived, seed)
+            if isinstance(fault, FaultyEnvironmentError) and (finished or sums.steps):
+                whole = bin_edges(length, min(BINS, length))
+                measured, edges = (finished, whole) if finished else ([sums.so_far()], sums.reached)
+                fault.measured = evaluation(_joined(measured), edges, seed)
             raise
         finished.append(sums.so_far())
-    return evaluation(_joined(finished), length, seed)
+    return evaluation(_joined(finished), sums.reached, seed)
 
 
 class _HostSums:
@@ -276,16 +276,23 @@ class _HostSums:
         self.steps = self.bin = 0
 
     def add(self, transition: HostTransition) -> None:
+        """Add one step of all lifetimes."""
         self.reward[:, self.bin] += transition.reward
         self.ends[:, self.bin] += transition.terminated | transition.truncated
         self.steps += 1
         self.bin += self.steps == self.edges[self.bin + 1]
 
-    def so_far(self) -> Sums:
-        """Of all whole stretches; of one that is under way only where there is none whole."""
+    @property
+    def reached(self) -> Int[np.ndarray, " edges"]:
+        """The edges of all whole stretches; of the one under way only if none is whole."""
         if self.bin:
-            self.steps = int(self.edges[self.bin])
-        return Sums(self.reward[:, : max(1, self.bin)], self.ends[:, : max(1, self.bin)])
+            return self.edges[: self.bin + 1]
+        return np.array([0, self.steps], self.edges.dtype)
+
+    def so_far(self) -> Sums:
+        """The sums of the stretches that `reached` has."""
+        bins = self.reached.size - 1
+        return Sums(self.reward[:, :bins], self.ends[:, :bins])
 
 
 def _joined(parts: list[Sums]) -> Sums:

@@ -14,7 +14,8 @@ from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
-Lifetimes = Sequence[Float[np.ndarray, " lifetimes"]]  # of each meta-training seed's rule
+# For the rule of each meta-training seed, one number per lifetime, such as its return or regret.
+Lifetimes = Sequence[Float[np.ndarray, " lifetimes"]]
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,12 @@ class Estimate:
 
     @property
     def low(self) -> float:
+        """The lower end of the interval."""
         return self.mean - self.ci95
 
     @property
     def high(self) -> float:
+        """The upper end of the interval."""
         return self.mean + self.ci95
 
 

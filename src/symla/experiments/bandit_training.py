@@ -116,9 +116,10 @@ class Bandits:
         """Regret of the rule and of the references, on every number of arms it can take."""
         from symla.evaluation.evaluate import meta_test
 
-        name, everywhere = self.learner.algorithm, self.learner.algorithm == "symla"
+        name = self.learner.algorithm
+        other_arms = self.test_arms if name == "symla" else ()  # a MetaRNN has a fixed size
         evaluations = {}
-        for arms in dict.fromkeys((self.arms, *(self.test_arms if everywhere else ()))):
+        for arms in dict.fromkeys((self.arms, *other_arms)):
             environment = f"bandit-arms-{arms}"
             rules = {name: rule} | reference_rules(environment, self.length)
             evaluations[environment] = {

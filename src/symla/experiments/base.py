@@ -14,13 +14,22 @@ if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
 class View(Protocol):
     """Whoever watches an experiment: the console, or nobody."""
 
-    def say(self, text: str) -> None: ...
+    def say(self, text: str) -> None:
+        """Show a line of text."""
+        ...
 
-    def start(self, title: str, measure: str, references: Mapping[str, float]) -> None: ...
+    def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
+        """A meta-training begins. `measure` is the column of the metrics to show; `references` are
+        its values for other algorithms, by name."""
+        ...
 
-    def progress(self, progress: Progress) -> None: ...
+    def progress(self, progress: Progress) -> None:
+        """A chunk of generations is done."""
+        ...
 
-    def stop(self, generations_done: int, interrupted: bool) -> None: ...
+    def stop(self, generations_done: int, interrupted: bool) -> None:
+        """The meta-training has ended, by a signal if `interrupted`."""
+        ...
 
 
 @runtime_checkable

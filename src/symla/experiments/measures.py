@@ -30,6 +30,7 @@ class Measured:
 
     @property
     def estimate(self) -> Estimate:
+        """Mean and interval, over seeds if there are several."""
         return over_seeds(self.samples)
 
     def minus(self, other: Measured) -> Estimate:
@@ -41,6 +42,7 @@ class Measured:
         return unpaired(self.samples, other.samples)
 
     def to_json(self) -> dict[str, Any]:
+        """Mean and interval, and the mean of each seed if there are several."""
         found = {"mean": self.estimate.mean, "ci95": self.estimate.ci95}
         if len(self.samples) == 1:
             return found
@@ -83,7 +85,7 @@ def to_json(measured: Any) -> Any:
 
 
 class Curve:
-    """Reward over the lifetimes of a method's rules."""
+    """Reward per step over the lifetimes of a method's rules."""
 
     def __init__(
         self, rules: Sequence[Rule], environment: Environment | str, lifetimes: int, length: int
@@ -105,6 +107,7 @@ class Curve:
         return Measured([r[:, part].sum(axis=1) / steps for r in self.rewards])
 
     def to_json(self) -> dict[str, Any]:
+        """About POINTS points of the curve, and the measures of its parts."""
         width = max(1, self.steps.size // POINTS)
         parts = [self._of(slice(i, i + width)) for i in range(0, self.steps.size, width)]
         points = [part.estimate for part in parts]

@@ -1,4 +1,4 @@
-"""How the rules of a figure are meta-trained, measured and judged: the words figures are made of.
+"""How the rules of a figure are meta-trained, measured and judged: what all figures share.
 
 A figure is data and three functions; `reproduce.py` runs any of them.
 """
@@ -155,7 +155,9 @@ class Figure(Protocol):
     """A figure of the paper: what is trained, what is tested, what must come out."""
 
     @property
-    def title(self) -> str: ...
+    def title(self) -> str:
+        """Of the drawn figure."""
+        ...
 
     def recipes(self) -> dict[str, Recipe]:
         """By name; a name ends in the seed: "symla-easy-0"."""

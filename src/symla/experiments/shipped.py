@@ -129,11 +129,11 @@ def ship(name: str, results: Path = Path("results")) -> Path:
     rules = {who: load(folder / f"{who}.safetensors") for who in shipped.candidates}
 
     best = choose(rules, shipped.choose_on, shipped.length)
-    trials = [(where, world, shipped.length) for where, world in shipped.tests.items()]
-    where, world, length = trials[0]
-    trials.append((f"{where}, ten times as long", world, 10 * length))
+    tests = [(where, env, shipped.length) for where, env in shipped.tests.items()]
+    where, env, length = tests[0]
+    tests.append((f"{where}, ten times as long", env, 10 * length))
     tested = {
-        where: _test(rules[best], world, length, shipped.beside) for where, world, length in trials
+        where: _test(rules[best], env, length, shipped.beside) for where, env, length in tests
     }
     judged = [_words(where, found) for where, found in tested.items()]
     card = {

@@ -38,7 +38,7 @@ def host_lifetimes(
     length: int,
     first: int = 0,
 ) -> Iterator[HostTransition]:
-    """Live `length` steps of a lifetime a key; yields what happened at each step, of all lifetimes.
+    """Live one lifetime per key, of `length` steps. Yields, at each step, what happened in all.
 
     Lifetime i is number `first` + i in messages. Raises FaultyEnvironmentError in the middle, and
     DivergenceError if no action could be sampled: what was yielded before stands.

@@ -21,15 +21,16 @@ from symla.lifetimes.percepts import lifetime_keys, new_percept, next_percept
 class _Carry(NamedTuple):
     """What goes from step to step."""
 
-    world: State
-    learner: State
-    percept: Percept
-    total: Float[Array, ""]
+    world: State  # of the environment
+    learner: State  # of the learning algorithm
+    percept: Percept  # what the algorithm sees at step t
+    total: Float[Array, ""]  # rewards so far
     t: Int[Array, ""]
     episode: Int[Array, ""]  # number of the one under way, from 0
 
 
 Record = Callable[[Transition, Task, State, State], Any]
+"""A function of the transition, the task, the algorithm's state and the environment's state."""
 
 
 def whole_transition(

@@ -31,7 +31,7 @@ class LifetimeKeys(NamedTuple):
 
 
 def lifetime_keys(key: PRNGKey) -> LifetimeKeys:
-    """What a lifetime's key becomes, whether its environment is here or on the host."""
+    """The keys of a lifetime, the same for environments in JAX and on the host."""
     return LifetimeKeys(*jax.random.split(key, 5))
 
 

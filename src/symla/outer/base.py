@@ -33,13 +33,17 @@ class Evidence(Protocol):
 
 @runtime_checkable
 class Setting(Protocol):
-    """What is trained, as an outer loop needs it to gather its evidence."""
+    """What is trained, as an outer loop needs it to gather its evidence. `Training` is one."""
 
     @property
-    def algorithm(self) -> LearningAlgorithm: ...
+    def algorithm(self) -> LearningAlgorithm:
+        """The learning algorithm whose meta-parameters are trained."""
+        ...
 
     @property
-    def environments(self) -> tuple[Environment, ...]: ...
+    def environments(self) -> tuple[Environment, ...]:
+        """Those that generations take in turn."""
+        ...
 
     @property
     def lifetimes(self) -> int:

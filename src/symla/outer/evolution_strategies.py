@@ -22,9 +22,11 @@ Shaping = Literal["ranks", "group-ranks", "raw"]
 
 
 class ESState(NamedTuple):
+    """The state of evolution strategies: `params` are the centre of the perturbations, theta."""
+
     params: Params
     optimizer: optax.OptState
-    generation: Int[Array, ""]
+    generation: Int[Array, ""]  # generations done
 
 
 class Perturbation(NamedTuple):

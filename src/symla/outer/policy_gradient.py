@@ -31,6 +31,8 @@ class Baseline(NamedTuple):
 
 
 class PGState(NamedTuple):
+    """The state of the policy gradient."""
+
     params: Params
     optimizer: optax.OptState
     baseline: Baseline
@@ -56,9 +58,10 @@ class PolicyGradient:
 
         log pi(a_t) (G_t - baseline) / deviation + entropy * H_t
 
-    with G_t discounted, over the ends of episodes. The optimiser's clip is applied to the gradient
-    of each candidate, too. Only for learning algorithms that are `Differentiable`. Raises
-    SettingError outside ranges.
+    with G_t = sum over k of discount^k r_{t+k}, also past the ends of episodes, H_t the entropy of
+    the policy, and deviation the root of the `square` of the `Baseline`. The optimiser's clip is
+    applied to the gradient of each candidate, too. Only for learning algorithms that are
+    `Differentiable`. Raises SettingError outside ranges.
     """
 
     population: int = 8  # P
@@ -159,6 +162,8 @@ class PolicyGradient:
         gradient, now = jax.tree.map(mean, (evidence.gradient, each[2:]))
         params, optimizer = self.optimiser.ascend(state.params, gradient, state.optimizer)
         here = jnp.arange(state.baseline.mean.size) == evidence.environment
+        # With no candidate left nothing was learned: NaN, which ends training as divergence.
+        params = jax.tree.map(lambda x: jnp.where(jnp.any(whole), x, jnp.nan), params)
         baseline = Baseline(
             *(jnp.where(here, 0.9 * old + 0.1 * new, old) for old, new in zip(state.baseline, now))
         )

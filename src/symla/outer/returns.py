@@ -44,7 +44,7 @@ def group_returns(
     group: tuple[Params, Int[Array, ""]],
     key: PRNGKey,
 ) -> Float[Array, " K"]:
-    """The mean return of each of the K members of a group.
+    """The mean return of each of the K = P / G members of a group.
 
     They share the keys of their lifetimes, not only in value but as one array without an axis for
     the members: whatever is random is drawn once for all of them.

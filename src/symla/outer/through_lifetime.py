@@ -43,9 +43,11 @@ def differentiable_lifetime(
 
 
 class _Acted(NamedTuple):
-    learner: State
-    log_probability: Scalar
-    entropy: Scalar
+    """The state of `_RecordsPolicy`, after an action."""
+
+    learner: State  # of the algorithm inside
+    log_probability: Scalar  # of the action
+    entropy: Scalar  # of the policy that it was sampled from
 
 
 @dataclass(frozen=True)

@@ -20,5 +20,6 @@ COLOURS = {
 
 
 def environment_name(name: str) -> str:
+    """As figures show it: "bandit-arms-5" is "5 arms"."""
     arms = name.removeprefix("bandit-arms-")
     return f"{arms} arms" if arms != name else name.replace("-", " ")

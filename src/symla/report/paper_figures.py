@@ -19,7 +19,7 @@ LINES = ("-", "--", ":", "-.", (0, (1, 4)))
 
 
 def verdict_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """A row a claim: what was claimed, what was measured, whether it holds."""
+    """One row per claim: what was claimed, what was measured, whether it holds."""
     header = [results["figure"], "measured", "holds"]
     rows = [
         [verdict["claim"], verdict["measured"], "yes" if verdict["holds"] else "NO"]
@@ -51,6 +51,7 @@ def draw_recordings(folder: Path) -> list[Path]:
 
 
 def _animate(recording: dict[str, Any], path: Path) -> None:
+    """Save a GIF of a lifetime that `recorded_lifetime` of figure6.py recorded."""
     size, parts = (
         recording["size"],
         {"first steps": recording["early"], "last steps": recording["late"]},
@@ -82,18 +83,23 @@ def _animate(recording: dict[str, Any], path: Path) -> None:
 
 
 def _matrices(results: dict[str, Any]) -> plt.Figure:
-    """Heat maps, trained x tested, a map a learner; the paper's numbers in brackets. Rows of the
-    algorithms that people made stand apart below."""
+    """Heat maps, trained x tested, one per learning algorithm; the paper's numbers in brackets.
+
+    Rows of the hand-made algorithms stand apart below.
+    """
     matrices = results["matrix"]
     first = next(iter(matrices.values()))
     trained, tested = list(first), list(next(iter(first.values())))
-    made = _hand_made(results, tested)
-    wide, high = 1.2 + (len(tested) + 1.4) * len(matrices), 1.4 + 0.62 * (len(trained) + len(made))
+    hand_made = _hand_made(results, tested)
+    wide, high = (
+        1.2 + (len(tested) + 1.4) * len(matrices),
+        1.4 + 0.62 * (len(trained) + len(hand_made)),
+    )
     figure, axes = plt.subplots(1, len(matrices), squeeze=False, figsize=(wide, high))
     highest = max(c["mean"] for m in matrices.values() for row in m.values() for c in row.values())
     paper = results.get("paper", {})
     for axis, (learner, matrix) in zip(axes[0], matrices.items()):
-        rows = {**matrix, **made}
+        rows = {**matrix, **hand_made}
         means = [[row[column]["mean"] if column in row else np.nan for column in tested]
                  for row in rows.values()]  # fmt: skip
         axis.imshow(means, cmap="YlOrRd", vmin=0, vmax=1.2 * highest, aspect="auto")
@@ -125,7 +131,7 @@ def _hand_made(results: dict[str, Any], tested: list[str]) -> dict[str, dict[str
 
 
 def _curves(results: dict[str, Any]) -> plt.Figure:
-    """Reward a step over the lifetime, a panel a task; long lifetimes below.
+    """Reward per step over the lifetime, one panel per task; long lifetimes below.
 
     Beside the mean over meta-training seeds (thick) each seed has a thin line: an interval of three
     seeds would cover all of them, and the verdicts have it. One rule has a band over lifetimes.

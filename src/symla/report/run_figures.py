@@ -39,7 +39,7 @@ def draw(run: RunFolder) -> list[Path]:
 
 
 def _regret_over_lifetime(results: dict[str, Any], path: Path) -> Path:
-    """Cumulative regret of the learned rule against the references, a panel an environment."""
+    """Cumulative regret of the learned rule against the references, one panel per environment."""
     panels = results["cumulative_regret"]
     figure, axes = plt.subplots(
         1, len(panels), figsize=(4.2 * len(panels), 3.6), squeeze=False, sharex=True
@@ -70,11 +70,14 @@ def _return_over_training(metrics: list[dict[str, Any]], path: Path) -> Path:
     columns = ([row["generation"] for row in metrics], [row["return_mean"] for row in metrics])
     axis.plot(*columns, color=COLOURS["random"], lw=1.0, label="mean of the candidates")
     probed = [row for row in metrics if "return" in row]
-    generation, mean, ci95 = (
-        np.array([row[column] for row in probed])
-        for column in ("generation", "return", "return_ci95")
-    )
-    axis.errorbar(generation, mean, ci95, color=COLOURS["symla"], lw=2.0, label="the rule, probed")
+    if probed:
+        generation, mean, ci95 = (
+            np.array([row[name] for row in probed])
+            for name in ("generation", "return", "return_ci95")
+        )
+        axis.errorbar(
+            generation, mean, ci95, color=COLOURS["symla"], lw=2, label="the rule, probed"
+        )
     axis.set(title="meta-training", xlabel="generation", ylabel="return of a lifetime")
     axis.legend(fontsize=8)
     figure.savefig(path)

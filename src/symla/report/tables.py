@@ -7,23 +7,30 @@ from symla.store import RunFolder
 
 
 def training_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
-    """Of a run without test results: its first, best and last generations that were probed."""
+    """Header and rows for a run without test results.
+
+    Rows are the first, best and last generations that were probed.
+    """
     rows = [row for row in run.metrics() if "score" in row] or run.metrics()[-1:]
-    header = ["generation", "return of the candidates", "probed return", "best"]
+    measure = "regret" if any("regret" in row for row in rows) else "return"
+    header = ["generation", "return of the candidates", f"probed {measure}", "best"]
     best = max(rows, key=lambda row: row.get("score", 0.0), default=None)
     shown = dict.fromkeys(
         row["generation"] for row in (*rows[:1], *([best] if best else []), *rows[-1:])
     )
     table = []
     for row in (row for row in rows if row["generation"] in shown):
-        probed = f"{row['return']:.2f} ± {row['return_ci95']:.2f}" if "return" in row else "-"
+        probed = f"{row[measure]:.2f} ± {row[measure + '_ci95']:.2f}" if measure in row else "-"
         mark = "best" if row is best and "score" in row else ""
         table.append([str(row["generation"]), f"{row['return_mean']:.2f}", probed, mark])
     return header, table
 
 
 def regret_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: a row a learning algorithm, a column an environment, mean ± 95% interval."""
+    """Header and rows: one row per learning algorithm, one column per environment.
+
+    Cells are the mean ± the half-width of its 95% interval.
+    """
     environments = results["regret"]
     header = ["regret over " + str(results["length"]) + " pulls"]
     for name in environments:

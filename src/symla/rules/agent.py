@@ -24,13 +24,17 @@ from symla.lifetimes.percepts import NO_ACTION, NOT_FINITE, act, lifetime_keys
 
 @runtime_checkable
 class Learned(Protocol):
-    """What an agent needs of a rule."""
+    """What an agent needs of a `Rule`, which imports this module."""
 
     @property
-    def algorithm(self) -> LearningAlgorithm: ...
+    def algorithm(self) -> LearningAlgorithm:
+        """The learning algorithm."""
+        ...
 
     @property
-    def params(self) -> Params: ...
+    def params(self) -> Params:
+        """Its meta-parameters."""
+        ...
 
 
 class Agent:
@@ -134,11 +138,11 @@ _act = partial(jax.jit, static_argnames=("algorithm", "spec"))(act)
 
 
 def _name_of(environment: Any) -> str:
-    spec = getattr(environment, "spec", None)
-    if spec is not None:
-        return spec.id
-    pair = isinstance(environment, tuple)
-    return "the environment" if pair else type(environment.unwrapped).__name__
+    """What messages call it; it may be anything that has two spaces."""
+    if isinstance(environment, tuple):
+        return "the environment"
+    name = getattr(getattr(environment, "spec", None), "id", None)
+    return str(name or type(getattr(environment, "unwrapped", environment)).__name__)
 
 
 def _spaces_of(environment: Any) -> tuple[Any, Any]:

@@ -90,7 +90,10 @@ def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
 
 
 def hand_made(name: str, environment: Environment | None = None, length: int = 100) -> Rule:
-    """A rule without learned meta-parameters; Bayes-optimal play needs to know what it plays."""
+    """A rule without learned meta-parameters, of the algorithm of that name.
+
+    Bayes-optimal play depends on the environment and the length of a lifetime, the others do not.
+    """
     algorithm = ALGORITHMS[name]()
     if isinstance(algorithm, BayesOptimal):
         dependent = isinstance(environment, DependentBandit)

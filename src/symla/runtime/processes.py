@@ -5,7 +5,7 @@ is missing, ends or sends no heartbeat, all others name it and end: they would o
 without end. jax alone waits for minutes, names no process, crashes if its port is taken, and starts
 with as many processes as process 0 was told, whatever the others were told.
 
-Imports no jax. Messages are JSON, one a line.
+Imports no jax. Messages are JSON, one per line.
 """
 
 import json

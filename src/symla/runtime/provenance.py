@@ -30,10 +30,11 @@ def command() -> str:
 def revision() -> str:
     """Git commit of this source, "-dirty" if it was changed; the version if it is installed."""
     here = Path(__file__)
+    package = here.parents[1]  # a change anywhere in it counts
 
     def git(*arguments: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(here.parent), *arguments],
+            ["git", "-C", str(package), *arguments],
             capture_output=True, check=True, text=True, timeout=5,
         ).stdout.strip()  # fmt: skip
 

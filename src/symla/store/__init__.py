@@ -5,7 +5,7 @@ manifest, which holds the SHA-256 of its arrays and of itself, comes last. Array
 the rest is JSON; nothing is ever unpickled. No jax here, so that `report` can read without it.
 
     RUN/config.json          experiment, settings, seed, command, hardware, revision
-        metrics.jsonl        a row a generation
+        metrics.jsonl        one row per generation
         checkpoints/         generation-000150.safetensors and .json, the manifest; best-*
         start.safetensors    the rule it began with, if not a fresh one; start.json, its card
         results.json         regret per environment and algorithm

@@ -1,4 +1,4 @@
-"""Checkpoints: arrays by name in a safetensors file, and a manifest that vouches for them."""
+"""Checkpoints: arrays by name in a safetensors file, and a manifest with their SHA-256."""
 
 import hashlib
 import json
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import ml_dtypes
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, deserialize
@@ -26,17 +25,19 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 Arrays = dict[str, np.ndarray]
 
-# By the name in a safetensors file. `safetensors.numpy` writes bfloat16, but does not read it.
+# By the name in a safetensors file. `safetensors.numpy` writes "BF16", but does not read it.
 DTYPES: dict[str, Any] = {
     "BOOL": np.bool_,
     "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64,
     "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64,
-    "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64,
+    "F16": np.float16, "F32": np.float32, "F64": np.float64,
     "C64": np.complex64,
 }  # fmt: skip
 
 
 class Checkpoint(NamedTuple):
+    """What a checkpoint holds, and the safetensors file it was read from."""
+
     arrays: Arrays  # by name, "params/recurrent"
     manifest: dict[str, Any]
     path: Path
@@ -146,9 +147,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def _arrays(data: bytes) -> Arrays:
     return {
-        name: np.frombuffer(view["data"], DTYPES[view["dtype"]]).reshape(view["shape"])
+        name: np.frombuffer(view["data"], _dtype(view["dtype"])).reshape(view["shape"])
         for name, view in deserialize(data)
     }
+
+
+def _dtype(name: str) -> Any:
+    if name == "BF16":
+        import ml_dtypes  # here, so that `symla --help` answers at once
+
+        return ml_dtypes.bfloat16
+    return DTYPES[name]
 
 
 def load_manifest(path: Path) -> dict[str, Any]:

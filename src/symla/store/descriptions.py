@@ -40,7 +40,13 @@ def fits(value: Any, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     if get_origin(hint) is tuple:
-        return isinstance(value, list | tuple) and all(fits(x, get_args(hint)[0]) for x in value)
+        kinds = get_args(hint)
+        any_length = kinds[-1] is Ellipsis
+        return (
+            isinstance(value, list | tuple)
+            and (any_length or len(value) == len(kinds))
+            and all(fits(x, kinds[0]) for x in value)
+        )
     if get_args(hint):  # a union
         return any(fits(value, option) for option in get_args(hint))
     if isinstance(value, bool):
@@ -76,7 +82,7 @@ def from_settings(
         if unknown:
             raise TypeError(f"unknown settings {sorted(unknown)}")
         return kind(**{name: build(name, value) for name, value in settings.items()})
-    except (AttributeError, TypeError, SettingError) as error:
+    except (AttributeError, TypeError, ValueError, SettingError) as error:
         raise CheckpointError(
             f"{where} holds settings that this version of symla does not know: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and JSON read with suspicion."""
+"""Files written whole or not at all; JSON that is checked when it is read."""
 
 import errno
 import json
@@ -53,13 +53,13 @@ def append(path: Path, data: bytes) -> None:
 
 @contextmanager
 def naming(path: Path, size: int) -> Iterator[None]:
-    """Whatever the operating system refuses, with the file, how much is needed and is there."""
+    """Turns an OSError into a StorageError that names the file and, on a full disk, the space."""
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         room = f": {size:,} bytes are needed, and {_free(path):,} are free" if full else ""
-        what = "make room there" if full else "make that folder writable"
+        what = "make room there" if full else "make that folder, writable"
         raise StorageError(
             error.errno,
             f"cannot write {path}: {error.strerror}{room}. What was there before is unchanged; "
@@ -74,6 +74,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, as `write` does. Raises ValueError for NaN and infinity."""
     write(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 

@@ -1,4 +1,4 @@
-"""One writer a run folder: a lock that names its host and process, and dies with it.
+"""One writer per run folder: a lock that names its host and process, and dies with it.
 
 The operating system holds the lock (`flock`) and lets it go when the process ends, however it ends.
 The file says in words whose it is, for the message, and for folders shared between hosts whose

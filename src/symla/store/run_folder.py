@@ -1,4 +1,4 @@
-"""A run folder: what one run keeps, and how it finds its way back."""
+"""A run folder: what one run keeps, and how it goes back to a checkpoint."""
 
 import json
 import logging
@@ -32,12 +32,13 @@ class CheckpointSchedule:
 
     seconds: float = 60.0
     generations: int | None = None  # also after every so many
-    newest: int = 3
+    newest: int = 3  # checkpoints kept
 
     def __post_init__(self):
         require(
             self.seconds >= 0, f"checkpoint_seconds must be at least 0, got {self.seconds}"
         )  # nan too
+        require(self.newest >= 1, f"at least 1 checkpoint must be kept, got {self.newest}")
         require(
             self.generations is None or self.generations >= 1,
             f"checkpoint_generations must be at least 1, got {self.generations}",
@@ -57,10 +58,12 @@ class RunFolder:
 
     @property
     def config_path(self) -> Path:
+        """The configuration: experiment, seed, settings, provenance."""
         return self.path / "config.json"
 
     @property
     def results_path(self) -> Path:
+        """The results of the final tests. Only experiments write them, not recipes."""
         return self.path / "results.json"
 
     @property
@@ -70,10 +73,12 @@ class RunFolder:
 
     @property
     def figures(self) -> Path:
+        """The folder of the figures."""
         return self.path / "figures"
 
     @property
     def metrics_path(self) -> Path:
+        """The metrics, one JSON object per line and generation."""
         return self.path / "metrics.jsonl"
 
     def best_path(self, generation: int) -> Path:
@@ -138,6 +143,7 @@ class RunFolder:
             )
 
     def write_results(self, results: Mapping[str, Any]) -> None:
+        """Write the results of the final tests, if this process is the writer."""
         if self.writer:
             write_json(self.results_path, {"schema": SCHEMA, **results})
 
@@ -148,6 +154,7 @@ class RunFolder:
         )
 
     def append_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append one row per generation, if this process is the writer."""
         if self.writer:
             append(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 

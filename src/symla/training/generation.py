@@ -20,7 +20,7 @@ from symla.runtime.devices import everywhere
 
 @dataclass(frozen=True)
 class Training:
-    """Everything a generation depends on but its state. Hashable: one compilation a Training.
+    """Everything a generation depends on but its state. Hashable: each is compiled once.
 
     `lifetimes` are lived by each candidate, each `length` steps long. Generations go round the
     `environments`, one each: they may differ in size where the algorithm can take any. Raises

@@ -1,4 +1,4 @@
-"""Metrics of generations as rows of a file, and as words when training left the finite numbers."""
+"""Metrics of generations as rows of a file, and the error for numbers that are not finite."""
 
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from symla.training.generation import Metrics
 
 
 def rows_of(metrics: Metrics, done: int, count: int) -> list[dict[str, Any]]:
-    """One a generation. Summed here, where the order does not depend on the devices."""
+    """One row per generation. Summed here, where the order does not depend on the devices."""
     each = (Metrics(*columns) for columns in zip(*metrics))
     return [_row(one, number) for number, one in enumerate(islice(each, count), done + 1)]
 

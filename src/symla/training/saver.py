@@ -22,6 +22,8 @@ class Best(NamedTuple):
 
 
 class Restored(NamedTuple):
+    """Where a training begins: at its newest checkpoint, or fresh."""
+
     done: int  # generations
     state: State
     best: Best | None
@@ -64,10 +66,12 @@ class Saver:
         return None if every is None else every - done % every
 
     def due(self, done: int) -> bool:
+        """Whether a checkpoint is due after generation `done`, by its number or by the time."""
         by_number = self.until_next(done) == self.run.schedule.generations is not None
         return by_number or time.monotonic() - self.saved >= self.run.schedule.seconds
 
     def save(self, done: int, state: State) -> None:
+        """Write a checkpoint after generation `done`, and the best rule if there is a new one."""
         best = {} if self.best is None else {"best": self.best._asdict()}
         self.run.save(done, _arrays(state), {**self.manifest, **best}, best=self.better)
         self.stored, self.saved, self.better = done, time.monotonic(), None

@@ -48,6 +48,10 @@ class SymLA:
             f"got {self.aggregation!r}",
         )
         require(
+            not (self.backend == "fused" and self.aggregation == "sorted-mean"),
+            "the fused kernel has no sorted-mean: leave backend at 'auto', or take 'plain'",
+        )
+        require(
             self.backend in get_args(Backend),
             f"backend must be one of {', '.join(get_args(Backend))}, got {self.backend!r}",
         )

@@ -17,7 +17,7 @@ def update_layer(
     micro_ticks: int,
     aggregation: Aggregation,
 ) -> Layer:
-    """Eqs. 6 to 9: update every LSTM of the layer, then its messages.
+    """Eqs. 6 to 9 of Kirsch et al. 2022: update every LSTM of the layer, then its messages.
 
         h_ab  <- LSTM(h_ab, below_a, above_b, shared)     micro_ticks times, constant inputs
         fwd_b <- aggregate over a of linear_fwd(h_ab)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
+from symla.algorithms import Differentiable, LearningAlgorithm, MetaRNN, SymLA
 from symla.core.distributions import sample_action
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 from symla.environments import Control, Environment, Permuted
@@ -38,7 +38,7 @@ TASKS = {
 # The car's goal is never reached by chance, so it is trained with the change of energy as reward,
 # and tested, like the others, without.
 TRAINED = {**TASKS, "mountain-car": Control("MountainCar-v0", progress=1.0)}
-# An order in which no observation and no action keeps its place.
+# Numbers of observations and of actions of each task, whose orders are reversed.
 REVERSED = {"cartpole": (4, 2), "acrobot": (6, 3), "mountain-car": (2, 3)}
 MARGIN = 0.1  # of what SymLA earns above random play: a smaller difference counts as none
 
@@ -180,7 +180,7 @@ class SampledInOrder:
     Position i of the algorithm's actions is position `order[i]` in that order.
     """
 
-    algorithm: SymLA
+    algorithm: Differentiable
     order: tuple[int, ...]
 
     def init_params(self, key: PRNGKey, spec: Spec) -> Params:

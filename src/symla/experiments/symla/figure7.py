@@ -24,7 +24,7 @@ from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
 LENGTH = 500
-LONG = 10
+LONG = 10  # times as long
 MARGIN = 0.01  # reward a step: what counts as no better than random play
 # The second distribution is ours: rewards of another scale, offset and delay each lifetime, so
 # that the grid's own rewards cannot be learned by heart.
@@ -68,8 +68,8 @@ class Figure7:
         panels: dict[str, Any] = {}
         for task, environment in {**TESTED, **UNNAMED}.items():
             lines = panels[task] = {}
-            nobody = [hand_made("random", environment)]
-            lines["random"] = Curve(nobody, environment, lifetimes, length)
+            random = [hand_made("random", environment)]
+            lines["random"] = Curve(random, environment, lifetimes, length)
             learners = LEARNERS if task in TESTED else ("symla",)
             for learner in learners:
                 for trained in TRAINED:
