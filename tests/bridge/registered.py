@@ -210,6 +210,40 @@ class Shifted(Counting):
         return self.step_ - 1
 
 
+class Seeds(gymnasium.Env):
+    """Observes the seed of its episode, in two halves of 16 bits. Action 1 ends the episode, and
+    each step earns one half, beginning with the upper one."""
+
+    observation_space = Box(0, 2**16, (2,), np.float32)
+    action_space = Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        self.halves, self.steps = divmod(seed, 2**16), 0
+        return np.array(self.halves, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        reward = float(self.halves[(self.steps - 1) % 2])
+        return np.array(self.halves, np.float32), reward, action == 1, False, {}
+
+
+class EndsTwice(gymnasium.Env):
+    """Two episodes of two steps, then one that never ends. Each step earns 1."""
+
+    observation_space = Discrete(1)
+    action_space = Discrete(2)
+
+    def __init__(self):
+        self.lived = 0
+
+    def reset(self, *, seed=None, options=None):
+        return 0, {}
+
+    def step(self, action):
+        self.lived += 1
+        return 0, 1.0, self.lived in (2, 4), False, {}
+
+
 class Corridor(gymnasium.Env):
     """`tests.probes.environments.Corridor` of three cells."""
 

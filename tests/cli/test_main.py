@@ -20,9 +20,12 @@ def command(*arguments):
 
 
 def symla(*arguments, cwd=None):
-    return subprocess.run(
+    """What it did. Whatever that is, nobody sees a traceback who did not ask for it."""
+    done = subprocess.run(
         command(*arguments), capture_output=True, text=True, cwd=cwd, timeout=300, check=False
     )
+    assert "--debug" in arguments or "Traceback" not in done.stdout + done.stderr, done.stderr
+    return done
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +75,11 @@ def test_the_run_folder_alone_is_enough(finished, tmp_path):
                    "--length", 15, "--json", out)  # fmt: skip
     assert tested.returncode == 0, tested.stderr
     report = json.loads(out.read_text())
+    first, last, gain = (report[k] for k in ("first_fifth", "last_fifth", "improvement"))
+    assert (
+        f"reward a step: first fifth {first['reward']['mean']:.4f}, last fifth "
+        f"{last['reward']['mean']:.4f}; paired difference {gain['mean']:.4f} ± {gain['ci95']:.4f}"
+    ) in tested.stdout
     assert report["algorithm"] == str(moved)
     assert report["environment"] == "bandit-arms-4"
     assert (report["lifetimes"], report["length"], report["seed"]) == (30, 15, 0)
@@ -242,6 +250,7 @@ def test_a_run_is_never_overwritten(finished):
     ],
 )
 def test_a_damaged_run_folder_is_refused(tmp_path, name, text, words):
+    (tmp_path / "config.json").write_text('{"experiment": "bandits", "seed": 0, "settings": {}}')
     (tmp_path / name).write_text(text)
     done = symla("resume" if name == "config.json" else "report", tmp_path)
     assert done.returncode == 2

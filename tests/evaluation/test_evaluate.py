@@ -1,21 +1,26 @@
 """Statistics of frozen meta-parameters: right, repeatable, and refused outside their ranges."""
 
 import json
+import time
+from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import symla
-from symla.core.errors import SettingError, SizeError, UnknownNameError
-from symla.evaluation.evaluate import estimate, meta_test
+from symla.algorithms import Random
+from symla.core.errors import DivergenceError, SettingError, SizeError, UnknownNameError
+from symla.core.streams import Stream, stream_key
+from symla.environments import make
+from symla.evaluation import evaluate
+from symla.evaluation.evaluate import BINS, Sums, evaluation, live, meta_test
+from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.rules.loading import hand_made
-
-
-def test_the_interval_covers_the_truth_95_times_in_100():
-    rng = np.random.default_rng(0)
-    estimates = [estimate(rng.exponential(size=200)) for _ in range(2000)]
-    covered = np.mean([abs(e.mean - 1.0) < e.ci95 for e in estimates])
-    assert 0.92 < covered < 0.97
+from symla.rules.rule import Rule
+from tests.probes.algorithms import Diverges, Logits
+from tests.probes.environments import Contextual, RandomStart
 
 
 def test_return_regret_and_curves_agree():
@@ -38,6 +43,151 @@ def test_json_holds_numbers_only():
     report = meta_test(hand_made("ucb1"), "bandit-hard", 10, 5).to_json()
     assert report == json.loads(json.dumps(report, allow_nan=False))
     assert set(report["regret"]) == set(report["return"]) == {"mean", "ci95"}
+
+
+def test_streams_of_a_seed_have_tasks_of_their_own():
+    rule = hand_made("random")
+    chosen = live(rule, "bandit-easy", 20, 10, 0, Stream.CHOOSING)
+    reported = live(rule, "bandit-easy", 20, 10, 0)
+    assert not np.array_equal(chosen.reward, reported.reward)
+
+
+@pytest.mark.parametrize("length", [7, 250], ids=["a bin a step", "bins of 2 and 3 steps"])
+def test_sums_are_those_of_lifetimes_lived_alone(length):
+    """Lifetime i follows from (seed, stream, i)."""
+    rule, environment = hand_made("thompson"), make("bandit-arms-2")
+    sums = live(rule, environment, 3, length, 5)
+    edges = bin_edges(length, min(length, BINS))
+    alone = jax.jit(lambda key: lifetime(rule.algorithm, environment, (), key, length)[1:])
+    for i in range(3):
+        task, each = alone(jax.random.fold_in(stream_key(5, Stream.TESTING), i))
+        regret = environment.regret(task, each.action)
+        ends = np.zeros(length)
+        for found, steps in zip(sums, (each.reward, ends, regret)):
+            expected = np.add.reduceat(np.asarray(steps), edges[:-1])
+            np.testing.assert_allclose(found[i], expected, atol=1e-5)
+
+
+def test_curves_of_a_long_lifetime():
+    length = 1037
+    result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=4, length=length)
+    assert result.steps == tuple(bin_edges(length, BINS)[1:].tolist())
+    assert result.steps[-1] == length
+    widths = np.diff([0, *result.steps])
+    assert set(widths) == {10, 11}
+    assert result.return_.mean == pytest.approx(np.dot(widths, result.reward_per_step))
+    assert len(result.cumulative_regret) == BINS
+    assert result.cumulative_regret[-1] == result.regret
+
+
+@pytest.mark.parametrize(
+    ("lifetimes", "batch"), [(2, 2), (100, 100), (512, 512), (513, 257), (1000, 500), (1025, 342)]
+)
+def test_batches_are_few_and_equal(lifetimes, batch):
+    assert evaluate._batch_size(lifetimes) == batch
+
+
+def test_a_lifetime_does_not_depend_on_its_batch(monkeypatch):
+    rule, environment = hand_made("thompson"), make("bandit-easy")
+    together = live(rule, environment, 7, 20, 0)
+    monkeypatch.setattr(evaluate, "BATCH", 3)
+    apart = live(rule, environment, 7, 20, 0)  # three batches of three, two too many at the end
+    assert apart.reward.shape == (7, 20)
+    jax.tree.map(np.testing.assert_array_equal, together, apart)
+
+
+def test_memory_of_a_test_is_flat_in_length():
+    environment, key = make("bandit-arms-2"), jax.random.key(0)
+
+    def temporary_bytes(length):
+        lowered = evaluate._live.lower(Random(), environment, length, 8, (), key, 0)
+        return lowered.compile().memory_analysis().temp_size_in_bytes
+
+    assert temporary_bytes(1_000_000) <= temporary_bytes(1000) + 1_000
+
+
+def test_a_lifetime_of_a_million_steps():
+    """Once it kept every reward of every lifetime."""
+    begun = time.monotonic()
+    result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=2, length=1_000_000)
+    assert result.steps == tuple(range(10_000, 1_000_001, 10_000))
+    assert result.return_.mean == pytest.approx(1e6 * np.mean(result.reward_per_step))
+    assert np.std(result.reward_per_step) < 0.02  # random pulls: the same throughout
+    assert time.monotonic() - begun < 100
+
+
+@dataclass(frozen=True)
+class EndsTwice:
+    """Ends an episode at its second and its fourth step, and then never."""
+
+    def init_params(self, key, spec):
+        return ()
+
+    def init_state(self, params, key, spec):
+        return ()
+
+    def step(self, params, state, percept, t, key):
+        return ((t == 1) | (t == 3)).astype(jnp.int32), state
+
+
+def test_a_long_episode_under_way_is_not_left_out():
+    """The mean length of episodes that ended is 2, from the first step to the last."""
+    result = meta_test(Rule(EndsTwice(), ()), RandomStart(10**6), 3, 50)
+    assert result.first.episode_length == 5  # ten steps, two ends
+    assert result.last.episode_length is None
+    assert result.last.episode_return is None
+    assert result.last.ends.mean == 0
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_returns_and_lengths_are_ratios_over_all_lifetimes():
+    """Three lifetimes of ten steps: in the last two steps one ends twice, one once, one never."""
+    reward = np.zeros((3, 10), np.float32)
+    ends = np.zeros((3, 10), np.float32)
+    ends[0, -2:], ends[1, -1] = 1, 1
+    reward[:, -2:] = np.array([[3, 4], [5, 6], [7, 8]])
+    last = evaluation(Sums(reward, ends), 10, 0).last
+    assert last.episode_length == 6 / 3
+    assert last.episode_return == 33 / 3
+    assert last.ends.mean == 0.5
+    assert last.reward.mean == pytest.approx(33 / 6)
+
+
+def test_improvement_is_paired():
+    """What tasks pay differs by 100 a step, and the last fifth of each by exactly 1."""
+    task = np.array([[0.0], [100.0], [200.0]], np.float32)
+    reward = np.repeat(task, 10, axis=1)
+    reward[:, -2:] += 1
+    result = evaluation(Sums(reward, np.zeros_like(reward)), 10, 0)
+    assert (result.improvement.mean, result.improvement.ci95) == (1, 0)
+    assert result.first.reward.ci95 > 100
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 5, 9])
+def test_fifths_of_short_lifetimes(length):
+    """A fifth is a step at least."""
+    sums = live(hand_made("random"), "bandit-easy", 5, length, 0)
+    result = evaluation(sums, length, 0)
+    assert result.first.reward.mean == pytest.approx(sums.reward[:, 0].mean())
+    assert result.last.reward.mean == pytest.approx(sums.reward[:, -1].mean())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_rule_that_is_not_finite_is_no_result(value):
+    rule = Rule(Logits(), jnp.array([0.0, value]))
+    with pytest.raises(DivergenceError, match=r"not finite .*in 5 of 5 lifetimes.*diverged"):
+        meta_test(rule, "bandit-easy", 5, 10)
+
+
+def test_only_lifetimes_that_are_not_finite_are_counted():
+    algorithm, environment = Diverges(limit=1.5), Contextual(episode_length=3)
+    keys = [jax.random.fold_in(stream_key(0, Stream.TESTING), i) for i in range(20)]
+    rule = Rule(algorithm, jnp.zeros(2))
+    alone = jax.jit(lambda key: lifetime(algorithm, environment, rule.params, key, 4)[0])
+    wrong = int(np.isnan([alone(key) for key in keys]).sum())
+    assert 0 < wrong < 20
+    with pytest.raises(DivergenceError, match=f"in {wrong} of 20 lifetimes"):
+        meta_test(rule, environment, 20, 4)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_a_tiny_figure_ends_in_a_picture_and_a_verdict(name, tmp_path):
     assert report["verdicts"]
     assert {"command", "revision", "hardware", "seconds_of_testing"} <= report.keys()
     assert (folder / f"{name}.png").stat().st_size > 10_000
-    assert len(list(folder.glob("*.gif"))) == len(report.get("films", []))
+    assert len(list(folder.glob("*.gif"))) == len(report.get("recordings", []))
     assert all(verdict["claim"][:20] in done.stdout for verdict in report["verdicts"])
 
 

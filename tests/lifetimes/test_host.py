@@ -1,23 +1,26 @@
-"""A lifetime on the host is a lifetime: what is perceived when, what is random, what is kept."""
+"""A lifetime on the host equals one in JAX: percepts, random numbers, results."""
 
 import threading
 
 import gymnasium
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from symla.algorithms import SymLA
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool
-from symla.core.errors import FaultyEnvironmentError
+from symla.core.errors import DivergenceError, FaultyEnvironmentError
+from symla.core.streams import Stream, stream_key
 from symla.evaluation.evaluate import HOST_BATCH, meta_test
-from symla.lifetimes.host import host_lifetimes
+from symla.lifetimes.host import _episode_seeds, host_lifetimes
 from symla.lifetimes.lifetime import lifetime
 from symla.lifetimes.percepts import lifetime_keys
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
-from tests.probes.environments import Contextual, Corridor
+from tests.probes.algorithms import Every, Logits
+from tests.probes.environments import Contextual, Corridor, RandomStart
 
 MINE = "tests.bridge.registered:"
 LEARNER = SymLA(hidden_size=4, message_size=2, micro_ticks=1, initial_std=1.0)
@@ -34,14 +37,15 @@ class FromJax(gymnasium.Env):
 
     def __init__(self, environment, key):
         sizes, self.keys = environment.spec, lifetime_keys(key)
-        self.environment, self.t = environment, 0
+        self.environment, self.t, self.episode = environment, 0, 0
         self.task = environment.sample_task(self.keys.task)
         self.observation_space = gymnasium.spaces.Box(-9, 9, (sizes.observation_size,))
         self.action_space = gymnasium.spaces.Discrete(sizes.action_size)
 
     def reset(self, *, seed=None, options=None):
-        key = jax.random.fold_in(self.keys.reset, self.t - 1) if self.t else self.keys.reset
+        key = jax.random.fold_in(self.keys.episode, self.episode)
         self.state, observation = self.environment.reset(key, self.task)
+        self.episode += 1
         return np.asarray(observation), {}
 
     def step(self, action):
@@ -51,12 +55,16 @@ class FromJax(gymnasium.Env):
         return np.asarray(now.observation), *map(np.asarray, now[2:]), {}
 
 
-@pytest.mark.parametrize("environment", [Contextual(episode_length=4), Corridor()], ids=repr)
-def test_an_agent_lives_what_lifetime_lives(environment, params):
-    length, seed = 40, 7
-    total, _, trace = lifetime(LEARNER, environment, params, jax.random.key(seed), length)
-    env = FromJax(environment, jax.random.key(seed))
-    agent = Rule(LEARNER, params).agent(env, seed=seed)
+@pytest.mark.parametrize(
+    "environment", [Contextual(episode_length=4), Corridor(), RandomStart(3)], ids=repr
+)
+def test_an_agent_lives_what_lifetime_lives(environment):
+    length, key = 40, stream_key(7, Stream.AGENT)
+    params = LEARNER.init_params(jax.random.key(1), environment.spec)
+    params = jax.tree.map(lambda x: 5 * x, params)  # what is perceived changes what is done
+    total, _, transition = lifetime(LEARNER, environment, params, key, length)
+    env = FromJax(environment, key)
+    agent = Rule(LEARNER, params).agent(env, seed=7)
     observation, _ = env.reset()
     actions, earned = [], 0.0
     for _ in range(length):
@@ -66,8 +74,9 @@ def test_an_agent_lives_what_lifetime_lives(environment, params):
         earned += reward
         if terminated or truncated:
             observation, _ = env.reset()
-    assert actions == trace.action.tolist()
+    assert actions == transition.action.tolist()
     assert len(set(actions)) > 1
+    assert env.episode > 3
     assert earned == pytest.approx(float(total), rel=1e-5)
 
 
@@ -85,45 +94,119 @@ def test_lifetimes_on_the_host_are_lifetimes(params):
 
 @pytest.mark.parametrize("name", ["Counting", "Truncates"])
 def test_an_episode_that_ends_is_reset_in_the_same_step(name):
-    environment = GymnasiumEnvironment(f"{MINE}{name}-v0")
-    with Pool(environment, seeds=range(9)) as pool:
-        seen = [(pool.reset(), None, None, None)] + [pool.step(np.ones(9, int)) for _ in range(7)]
+    environment, seeds = GymnasiumEnvironment(f"{MINE}{name}-v0"), np.arange(9)
+    with Pool(environment, seeds.tolist()) as pool:
+        steps = [(pool.reset(), None, None, None)]
+        steps += [pool.step(np.ones(9, int), seeds) for _ in range(7)]
     for i in (0, 8):  # of the first process and of the last
-        episode_and_step = [observation[i].tolist() for observation, *_ in seen]
+        episode_and_step = [observation[i].tolist() for observation, *_ in steps]
         assert episode_and_step == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2], [2, 0], [2, 1]]
-        rewards, *ends = zip(*((r[i], e[i], u[i]) for _, r, e, u in seen[1:]))
+        rewards, *ends = zip(*((r[i], e[i], u[i]) for _, r, e, u in steps[1:]))
         assert list(rewards) == [1, 2, 3, 1, 2, 3, 1]
         ended, never = ends if name == "Counting" else ends[::-1]
         assert list(ended) == [False, False, True] * 2 + [False]
         assert not any(never)
 
 
+def test_an_episode_begins_with_the_seed_that_its_environment_was_given():
+    """Only where one ended: the others keep theirs."""
+    environment = GymnasiumEnvironment(f"{MINE}Seeds-v0")
+    with Pool(environment, [1, 2, 3]) as pool:
+        assert pool.reset()[:, 1].tolist() == [1, 2, 3]
+        for step, expected in enumerate(([10, 2, 12], [10, 21, 12], [30, 31, 32])):
+            seeds = 10 * (step + 1) + np.arange(3)
+            ends = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 1]][step])
+            observation, *_ = pool.step(ends, seeds)
+            assert observation[:, 1].tolist() == expected
+            assert pool.seeds == expected
+
+
+def test_episode_n_has_the_same_seed_whenever_it_begins():
+    """Two lifetimes of one key, whose episodes are of two and of three steps; and another key."""
+    environment, count = GymnasiumEnvironment(f"{MINE}Seeds-v0"), 4
+    keys = jax.random.split(jax.random.key(5), 2)
+    own = jax.vmap(lambda key: lifetime_keys(key).episode)(keys)
+    expected = np.stack([_episode_seeds(own, np.full(2, n, np.int32)) for n in range(count)])
+    assert len(set(expected.ravel().tolist())) == 2 * count
+    for period in (2, 3):
+        steps = host_lifetimes(Every(period), environment, (), keys, count * period)
+        rewards = np.stack([step.reward for step in steps]).reshape(count, period, 2)
+        seeds = rewards[:, 0].astype(int) * 2**16 + rewards[:, 1].astype(int)
+        np.testing.assert_array_equal(seeds, expected)
+
+
+def test_seeds_follow_from_the_key_of_an_episode_as_in_jax():
+    """31 bits of `fold_in(key of episodes, n)`."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    seeds = _episode_seeds(keys, np.array([0, 3], np.int32))
+    for key, n, seed in zip(keys, (0, 3), seeds):
+        bits = jax.random.bits(jax.random.fold_in(key, n))
+        assert int(seed) == int(bits) >> 1 < 2**31
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_policy_that_is_not_finite_ends_the_test(value):
+    """Number 12 of the test, the second of its batch, at step 4 alone."""
+
+    class Once(Logits):
+        def step(self, params, state, percept, t, key):
+            diverges = (t == 3) & (percept.observation[0] == params[2])
+            return super().step(jnp.where(diverges, value, params[:2]), state, percept, t, key)
+
+    environment = GymnasiumEnvironment(f"{MINE}Seeds-v0")
+    keys = jax.random.split(jax.random.key(5), 3)
+    own = jax.vmap(lambda key: lifetime_keys(key).episode)(keys)
+    upper_half = float(_episode_seeds(own, np.zeros(3, np.int32))[1] // 2**16)
+    params = jnp.array([1e4, 0.0, upper_half])  # always action 0: the first episode goes on
+    steps = host_lifetimes(Once(), environment, params, keys, 9, first=10)
+    assert len([next(steps) for _ in range(3)]) == 3  # what was lived before stands
+    with pytest.raises(DivergenceError, match=r"not finite .*in lifetime 12, at step 4: no action"):
+        next(steps)
+    with pytest.raises(DivergenceError, match="in lifetime 1, at step 1: no action"):
+        meta_test(Rule(Logits(), jnp.full(2, value)), environment.name, 2, 5)
+
+
 def test_a_result_counts_steps_and_episodes():
-    result = meta_test(hand_made("random"), f"gymnasium:{MINE}Counting-v0", 4, 8)
-    assert result.reward_per_step == (1, 2, 3, 1, 2, 3, 1, 2)
-    assert result.return_.mean == 15
-    assert (result.episodes.ended, result.episodes.lifetimes) == (8, 4)
-    assert result.episodes.first_return.mean == result.episodes.last_return.mean == 6
-    assert result.episodes.first_length.mean == result.episodes.last_length.mean == 3
+    result = meta_test(hand_made("random"), f"gymnasium:{MINE}Counting-v0", 4, 30)
+    assert result.reward_per_step == (1, 2, 3) * 10
+    assert result.return_.mean == 60
+    for part in (result.first, result.last):  # six steps: two episodes
+        assert part.reward.mean == 2
+        assert part.ends.mean == pytest.approx(1 / 3)
+        assert part.episode_return == 6
+        assert part.episode_length == 3
+    assert result.improvement.mean == 0
+
+
+def test_a_long_episode_under_way_is_not_left_out():
+    """Two episodes of two steps, then one that goes on to the end: the mean length of those that
+    ended is 2 throughout, the truth of the last fifth is that none did."""
+    result = meta_test(hand_made("random"), f"gymnasium:{MINE}EndsTwice-v0", 3, 50)
+    assert result.first.episode_length == 5  # 10 steps, 2 ends
+    assert result.first.episode_return == 5
+    assert result.last.ends.mean == 0
+    assert result.last.episode_length is None
+    assert result.last.episode_return is None
+    assert result.last.reward.mean == 1
 
 
 def test_finished_lifetimes_outlive_one_that_fails(monkeypatch):
-    """The unlucky one is the last of the second batch; its number and seed are named."""
+    """The one that fails is the last of the second batch; its number and seed are named."""
     name, lifetimes = f"gymnasium:{MINE}RaisesOnce-v0", HOST_BATCH + 3
-    monkeypatch.setenv("UNLUCKY_SEED", str(seed_of(lifetimes - 1)))
+    seed = seed_of(lifetimes - 1, episode=2)
+    monkeypatch.setenv("UNLUCKY_SEED", str(seed))
     with pytest.raises(FaultyEnvironmentError, match="of all lifetimes, this one") as caught:
         meta_test(hand_made("random"), name, lifetimes, 9)
-    assert f"lifetime {lifetimes}, at step 7; seed {seed_of(lifetimes - 1)} " in str(caught.value)
+    assert f"lifetime {lifetimes}, at step 7; seed {seed} " in str(caught.value)
     measured = caught.value.measured
     assert (measured.lifetimes, measured.length) == (HOST_BATCH, 9)
 
 
-def seed_of(number):
-    from symla.evaluation.evaluate import TEST_STREAM
-    from symla.lifetimes.host import _environment_seed
-
-    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), TEST_STREAM), number)
-    return int(_environment_seed(lifetime_keys(key).reset))
+def seed_of(number, episode):
+    """Of one lifetime of a test with seed 0."""
+    key = jax.random.fold_in(stream_key(0, Stream.TESTING), number)
+    keys = lifetime_keys(key).episode[None]
+    return int(_episode_seeds(keys, np.array([episode], np.int32))[0])
 
 
 def test_spaces_that_start_elsewhere():
@@ -152,5 +235,5 @@ def test_no_process_is_left_behind():
         with Pool(environment, seeds=range(9)) as pool:
             pool.reset()
             for _ in range(7):
-                pool.step(np.zeros(9, int))
+                pool.step(np.zeros(9, int), np.arange(9))
     assert all(worker.process.poll() is not None for worker in pool.workers)

@@ -98,8 +98,7 @@ def test_each_environment_has_a_baseline_of_its_own():
         assert state.baseline.mean[1 - index] == before.mean[1 - index]
         assert state.baseline.square[1 - index] == before.square[1 - index]
     np.testing.assert_allclose(state.baseline.mean, [0.5, 100.0], rtol=0.2)
-    assert state.baseline.square[0] < 0.2  # one baseline for both: some thousands
-    assert state.baseline.square[1] < 0.2
+    assert state.baseline.square.max() < 1.0  # one baseline for both: some thousands
 
 
 def test_evidence_uses_the_baseline_of_its_environment():

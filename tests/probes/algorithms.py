@@ -29,6 +29,16 @@ class Logits:
 
 
 @dataclass(frozen=True)
+class Diverges(Logits):
+    """Its logits are NaN where the first number of an observation is above `limit`."""
+
+    limit: float = 1.5
+
+    def update(self, params, state, percept):
+        return jnp.where(percept.observation[0] > self.limit, jnp.nan, params), state
+
+
+@dataclass(frozen=True)
 class Every:
     """Takes action 1 at every `period`-th step, and action 0 otherwise."""
 

@@ -91,3 +91,34 @@ class Always:
 
     def step(self, params, state, percept, t, key):
         return jnp.asarray(self.action, jnp.int32), state
+
+
+class Start(NamedTuple):
+    """A number drawn where the episode began, and the step of the episode."""
+
+    number: jax.Array
+    step: jax.Array
+
+
+@dataclass(frozen=True)
+class RandomStart:
+    """Each episode has a random number, which is observed. Action 1 ends it, and earns it."""
+
+    episode_length: int = 5
+
+    @property
+    def spec(self):
+        return Spec(1, 2, self.episode_length)
+
+    def sample_task(self, key):
+        return ()
+
+    def reset(self, key, task):
+        number = jax.random.normal(key)
+        return Start(number, jnp.zeros((), jnp.int32)), number[None]
+
+    def step(self, key, task, state, action):
+        after = Start(state.number, state.step + 1)
+        reward = jnp.where(action == 1, state.number, 0.0)
+        truncated = after.step >= self.episode_length
+        return Timestep(after, state.number[None], reward, action == 1, truncated)

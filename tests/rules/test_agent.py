@@ -1,14 +1,26 @@
 """An agent in a person's own loop: what it takes, in which order, and what it says otherwise."""
 
 import gymnasium
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 import symla
 from symla.bridge import spaces
-from symla.core.errors import FaultyEnvironmentError, SettingError, SizeError, SymlaError
+from symla.core.errors import (
+    DivergenceError,
+    FaultyEnvironmentError,
+    SettingError,
+    SizeError,
+    SymlaError,
+)
+from symla.core.streams import Stream, stream_key
+from symla.lifetimes.percepts import lifetime_keys
 from symla.rules.loading import hand_made
+from symla.rules.rule import Rule
+from tests.probes.algorithms import Diverges, Logits
 
 TWO = (Box(-1, 1, (2,)), Discrete(2))
 SEEN = np.zeros(2, np.float32)
@@ -76,6 +88,31 @@ def test_an_observation_that_is_none(agent, observation, words):
     with pytest.raises(FaultyEnvironmentError, match=f"at step 1 .*{words}"):
         agent.act(observation)
     agent.act(SEEN)  # nothing was lost
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_rule_that_is_not_finite_says_at_which_step(value):
+    agent = Rule(Logits(), jnp.array([0.0, value])).agent(TWO)
+    with pytest.raises(DivergenceError, match="not finite numbers at step 1 of the agent: no act"):
+        agent.act(SEEN)
+    agent = Rule(Diverges(), jnp.zeros(2)).agent(gymnasium.make("CartPole-v1"))
+    seen = np.zeros(4, np.float32)
+    for _ in range(3):
+        agent.act(seen)
+        agent.observe(0.0, False, False)
+    with pytest.raises(DivergenceError, match=r"CartPole-v1: .* at step 4 of the agent"):
+        agent.act(seen + 2)
+
+
+def test_an_agent_draws_from_a_stream_of_its_own():
+    """Not from the lifetimes of a test with its seed."""
+    agent = Rule(Logits(), jnp.zeros(2)).agent(TWO, seed=7)
+    keys = lifetime_keys(stream_key(7, Stream.AGENT))
+    for step in range(20):
+        logits = jnp.zeros(2)
+        expected = Logits().step(logits, (), None, step, jax.random.fold_in(keys.action, step))[0]
+        assert agent.act(SEEN) == expected
+        agent.observe(0.0, False, False)
 
 
 def test_actions_are_those_of_the_environment():

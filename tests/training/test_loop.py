@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from symla.algorithms import MetaRNN, SymLA
-from symla.core.errors import DivergenceError, SettingError
+from symla.core.errors import CheckpointError, DivergenceError, SettingError
+from symla.core.optimisers import Optimiser
 from symla.environments import make
 from symla.evaluation.evaluate import meta_test
-from symla.outer import Candidates, EvolutionStrategies
+from symla.outer import Candidates, EvolutionStrategies, PolicyGradient
+from symla.outer.returns import population_returns
 from symla.rules.loading import load
 from symla.runtime.devices import replicate
 from symla.store import RunFolder, flatten
@@ -21,10 +23,12 @@ from symla.training import generation
 from symla.training import loop as train
 from symla.training.generation import Training
 from symla.training.loop import meta_train
+from tests.probes.algorithms import Diverges, Logits
+from tests.probes.environments import Contextual
 
 MANIFEST = {
-    "algorithm": {"name": "symla", "hidden_size": 4},
-    "outer": {"name": "evolution-strategies", "population": 4},
+    "algorithm": {"class": "symla", "hidden_size": 4},
+    "outer": {"class": "evolution-strategies", "population": 4},
     "spec": {"observation_size": 1, "action_size": 2, "episode_length": None},
 }
 
@@ -53,7 +57,8 @@ def rows_of(run):
 
 
 def probe(rule):
-    return {"regret": meta_test(rule, "bandit-arms-2", 20, 10).regret.mean}
+    regret = meta_test(rule, "bandit-arms-2", 20, 10).regret.mean
+    return {"regret": regret, "score": -regret}
 
 
 @pytest.mark.parametrize("stop", [1, 7, 10, 13])
@@ -103,15 +108,19 @@ def asked(training):
 
 def living(training):
     """Compiled, because every call of a `shard_map` outside compiles anew."""
-    return jax.jit(partial(generation.population_returns, training, *training.environments))
+    return jax.jit(partial(population_returns, training, *training.environments))
 
 
-def test_twins_live_the_same_lifetimes():
-    """With no perturbation to tell them apart, twins earn the same and other pairs do not."""
-    training = tiny(outer=EvolutionStrategies(population=8, sigma=1e-30))
+@pytest.mark.parametrize("pairs_per_group", [1, 2, 4])
+def test_candidates_of_a_group_live_the_same_lifetimes(pairs_per_group):
+    """With no perturbation to tell them apart they earn the same, and other groups do not."""
+    outer = EvolutionStrategies(population=8, sigma=1e-30, pairs_per_group=pairs_per_group)
+    training = tiny(outer=outer)
     returns = living(training)(asked(training), jax.random.key(1))
-    np.testing.assert_array_equal(returns[:4], returns[4:])
-    assert jnp.unique(returns[:4]).size > 1
+    by_group = returns.reshape(-1, outer.groups)
+    assert outer.groups == 4 // pairs_per_group
+    np.testing.assert_array_equal(by_group, np.tile(by_group[:1], (2 * pairs_per_group, 1)))
+    assert np.unique(by_group).size > 1 or outer.groups == 1
 
 
 @pytest.mark.parametrize("groups", [[0, 1, 2], [0, 1, 2] * 2, [5, 0, 0, 7, 2, 0], [4]], ids=str)
@@ -150,7 +159,7 @@ def test_settings_outside_their_range_are_refused(tmp_path):
 @pytest.mark.parametrize("algorithm", [SymLA(), MetaRNN(hidden_size=16)])
 def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
     training = Training(
-        algorithm, (make("bandit-easy"),), EvolutionStrategies(64, 0.1, 0.05), 16, 50, seed=0
+        algorithm, (make("bandit-easy"),), EvolutionStrategies(64, 0.1, Optimiser(0.05)), 16, 50, 0
     )
     rule, _ = meta_train(training, 60, new_run(tmp_path / "run"), {})
     regret = meta_test(rule, "bandit-easy", 1000, 50).regret
@@ -191,8 +200,72 @@ def test_the_number_of_devices_does_not_change_a_bit():
 def test_divergence_stops_at_the_last_finite_state(tmp_path):
     run = new_run(tmp_path / "run")
     meta_train(tiny(), 3, run, MANIFEST)
-    wild = tiny(outer=EvolutionStrategies(population=4, learning_rate=3e38))
+    wild = tiny(outer=EvolutionStrategies(population=4, optimiser=Optimiser(3e38)))
     with pytest.raises(DivergenceError, match="lower learning_rate"):
         meta_train(wild, 30, run, MANIFEST)
     assert run.newest_checkpoint().manifest["generation"] == 3
     assert all(np.isfinite(row["params_norm"]) for row in run.metrics())
+
+
+@pytest.mark.parametrize("outer", [EvolutionStrategies(8), PolicyGradient(8)], ids=["es", "pg"])
+def test_candidates_that_are_not_finite_are_counted_and_left_out(outer, tmp_path):
+    """Observations are normal; a policy that diverges beyond 1.5 loses some lifetimes of three
+    steps, and with one lifetime a candidate, some candidates."""
+    settings = {"outer": outer, "environments": (Contextual(),), "lifetimes": 1, "length": 3}
+    run = new_run(tmp_path / "run")
+    rule, _ = meta_train(tiny(algorithm=Diverges(), **settings), 20, run, {})
+    rows = list(run.metrics())
+    counts = [row["not_finite"] for row in rows]
+    assert 10 < sum(counts) < 20 * 8 / 2  # 19% of lifetimes in expectation: 30
+    assert all(0 <= count < 8 for count in counts)
+    assert all(np.isfinite(row["return_mean"]) for row in rows)
+    assert np.isfinite(rule.params).all()
+    assert np.abs(rule.params).max() > 0  # the others were learned from
+    if isinstance(outer, EvolutionStrategies):
+        assert all(count % 2 == 0 for count in counts)  # both of a pair live one lifetime
+
+
+def test_a_generation_without_any_finite_return_is_named(tmp_path):
+    training = tiny(algorithm=Diverges(limit=-100.0), environments=(Contextual(),))
+    with pytest.raises(DivergenceError, match="none of the 4 returns of generation 1 is a finite"):
+        meta_train(training, 5, new_run(tmp_path / "run"), {})
+
+
+def test_the_best_rule_has_the_highest_score(tmp_path):
+    """More is better, whatever else the probe measures; of equals the earlier one."""
+    scores = iter([1.0, 3.0, 2.0, 3.0])
+    run = new_run(tmp_path / "run")
+
+    def probe(rule):
+        return {"regret": 0.0, "score": next(scores)}
+
+    meta_train(tiny(), 8, run, MANIFEST, probe=probe, probe_every=2)
+    assert run.newest_checkpoint().manifest["best"] == {"generation": 4, "score": 3.0}
+    assert [row["score"] for row in run.metrics() if "score" in row] == [1.0, 3.0, 2.0, 3.0]
+
+
+def test_a_run_of_other_streams_does_not_go_on(tmp_path, monkeypatch):
+    """It would draw other random numbers than those it began with."""
+    run = new_run(tmp_path / "run")
+    with monkeypatch.context() as before:
+        before.setattr("symla.core.streams.VERSION", 1)
+        meta_train(tiny(), 2, run, MANIFEST)
+    assert run.newest_checkpoint().manifest["streams"] == 1
+    with pytest.raises(CheckpointError, match="other random numbers"):
+        meta_train(tiny(), 4, run, MANIFEST)
+    load(run.path)  # as a rule it still serves
+
+
+def test_generations_go_round_the_environments():
+    """Each has its own baseline, which changes in its own generations alone."""
+    environments = (Contextual(2, 2), Contextual(2, 2, episode_length=2), Contextual(2, 2))
+    outer = PolicyGradient(2)
+    training = tiny(algorithm=Logits(), environments=environments, outer=outer, length=4)
+    state = generation.init(training)
+    assert state.baseline.mean.shape == (3,)
+    step = jax.jit(partial(generation.generation, training, jax.random.key(0)))
+    for number in range(5):
+        after, _ = step(state, jnp.int32(number))
+        changed = np.flatnonzero(after.baseline.mean != state.baseline.mean)
+        assert changed.tolist() == [number % 3]
+        state = after

@@ -39,8 +39,7 @@ from symla.evaluation.statistics import estimate
 from symla.experiments.reproduce import figures
 from symla.rules.loading import PRETRAINED, export, hand_made, load
 from symla.rules.rule import Rule
-from symla.runtime.machine import prepare_jax
-from symla.runtime.provenance import command, revision
+from symla.runtime.provenance import revision
 
 SEED = 2025  # of lifetimes that no figure tests and no training sees
 LIFETIMES = 1000
@@ -141,7 +140,11 @@ def ship(name: str, results: Path = Path("results")) -> Path:
         "rule": f"{shipped.figure}/{best}",
         "chosen_on": ", ".join(map(repr, shipped.choose_on)),
         "tested": tested,
-        "tested_by": {"command": command(), "revision": revision()},  # the rest: who trained it
+        # Command and revision of the card are of the training.
+        "tested_by": {
+            "command": f"python -m symla.experiments.shipped {name}",
+            "revision": revision(),
+        },
         "good": [text for text, holds in judged if holds],
         "not_good": [text for text, holds in judged if not holds],
         **_origin(shipped, best),
@@ -217,6 +220,5 @@ def _origin(shipped: Shipped, who: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    prepare_jax()
     for wanted in sys.argv[1:] or SHIPPED:
         print(ship(wanted))
