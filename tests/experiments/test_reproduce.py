@@ -15,6 +15,7 @@ from symla.experiments.recipes import Recipe
 from symla.experiments.reproduce import train, trained
 from symla.outer import EvolutionStrategies
 from symla.store import RunFolder
+from tests.cli.test_main import symla
 
 NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7")
 # Most of these minutes is compilation, and what is compiled runs for milliseconds.
@@ -40,6 +41,11 @@ def test_a_tiny_figure_ends_in_a_picture_and_a_verdict(name, tmp_path):
     assert (folder / f"{name}.png").stat().st_size > 10_000
     assert len(list(folder.glob("*.gif"))) == len(report.get("recordings", []))
     assert all(verdict["claim"][:20] in done.stdout for verdict in report["verdicts"])
+    if name == "figure4":  # one is enough: what it trained is a run as any other
+        run = tmp_path / "runs" / name / "symla-2-to-12-0"
+        for command in (("resume", run, "--devices", 1), ("report", run)):
+            again = symla(*command)
+            assert again.returncode == 0, again.stderr
 
 
 def test_an_unknown_figure_is_answered_with_the_nearest():
