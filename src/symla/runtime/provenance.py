@@ -40,7 +40,8 @@ def revision() -> str:
 
     try:
         git("ls-files", "--error-unmatch", str(here))  # fails in a repository that is not symla's
-        changed = git("status", "--porcelain", "--untracked-files=no", ".")
+        source = (".", ":(exclude)rules/pretrained")  # shipped rules are data
+        changed = git("status", "--porcelain", "--untracked-files=no", *source)
         return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return f"symla {version('symla')}"
