@@ -6,11 +6,13 @@ import pytest
 from symla.cli.console import print_test
 from symla.evaluation.evaluate import Sums, evaluation
 from symla.evaluation.statistics import estimate
+from symla.lifetimes.lifetime import bin_edges
 
 
 def shown(capsys, reward, ends, length, regret=None):
     sums = (None if x is None else np.asarray(x, np.float32) for x in (reward, ends, regret))
-    print_test("mine", "there", evaluation(Sums(*sums), length, seed=0))
+    edges = bin_edges(length, len(reward[0]))
+    print_test("mine", "there", evaluation(Sums(*sums), edges, seed=0))
     return capsys.readouterr().out.splitlines()
 
 

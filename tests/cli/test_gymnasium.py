@@ -163,7 +163,7 @@ def test_a_missing_package_comes_with_the_line_that_installs_it():
 def test_debug_shows_where_the_environment_failed():
     done = symla(f"{MINE}Raises-v0", "--lifetimes", "2", "--length", "9", "--debug")
     assert done.returncode != 0
-    assert "in spoil" in done.stderr
+    assert "in modified" in done.stderr
 
 
 def test_a_time_limit_out_of_range():

@@ -59,7 +59,7 @@ def naming(path: Path, size: int) -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         room = f": {size:,} bytes are needed, and {_free(path):,} are free" if full else ""
-        what = "make room there" if full else "make that folder, writable"
+        what = "make room there" if full else "make that folder writable"
         raise StorageError(
             error.errno,
             f"cannot write {path}: {error.strerror}{room}. What was there before is unchanged; "
