@@ -23,6 +23,11 @@ from tests.probes.algorithms import Diverges, Logits
 from tests.probes.environments import Contextual, RandomStart
 
 
+def one_bin_a_step(length):
+    """Edges of short lifetimes."""
+    return bin_edges(length, length)
+
+
 def test_return_regret_and_curves_agree():
     result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=3000, length=40)
     assert result.return_.mean == pytest.approx(sum(result.reward_per_step), rel=1e-6)
@@ -146,7 +151,7 @@ def test_returns_and_lengths_are_ratios_over_all_lifetimes():
     ends = np.zeros((3, 10), np.float32)
     ends[0, -2:], ends[1, -1] = 1, 1
     reward[:, -2:] = np.array([[3, 4], [5, 6], [7, 8]])
-    last = evaluation(Sums(reward, ends), 10, 0).last
+    last = evaluation(Sums(reward, ends), one_bin_a_step(10), 0).last
     assert last.episode_length == 6 / 3
     assert last.episode_return == 33 / 3
     assert last.ends.mean == 0.5
@@ -158,7 +163,7 @@ def test_improvement_is_paired():
     task = np.array([[0.0], [100.0], [200.0]], np.float32)
     reward = np.repeat(task, 10, axis=1)
     reward[:, -2:] += 1
-    result = evaluation(Sums(reward, np.zeros_like(reward)), 10, 0)
+    result = evaluation(Sums(reward, np.zeros_like(reward)), one_bin_a_step(10), 0)
     assert (result.improvement.mean, result.improvement.ci95) == (1, 0)
     assert result.first.reward.ci95 > 100
 
@@ -167,7 +172,7 @@ def test_improvement_is_paired():
 def test_fifths_of_short_lifetimes(length):
     """A fifth is a step at least."""
     sums = live(hand_made("random"), "bandit-easy", 5, length, 0)
-    result = evaluation(sums, length, 0)
+    result = evaluation(sums, one_bin_a_step(length), 0)
     assert result.first.reward.mean == pytest.approx(sums.reward[:, 0].mean())
     assert result.last.reward.mean == pytest.approx(sums.reward[:, -1].mean())
 
