@@ -16,3 +16,8 @@ def test_one_number_that_is_not_finite_is_found(value):
 
 def test_the_norm_is_over_all_leaves():
     assert global_norm({"a": jnp.array([[3.0]]), "b": jnp.array([0.0, 4.0])}) == pytest.approx(5.0)
+
+
+def test_a_tree_without_numbers_that_could_be_wrong_is_finite():
+    assert all_finite(())
+    assert all_finite({"count": jnp.int32(3)})

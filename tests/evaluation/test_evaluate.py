@@ -16,6 +16,7 @@ from symla.core.streams import Stream, stream_key
 from symla.environments import make
 from symla.evaluation import evaluate
 from symla.evaluation.evaluate import BINS, Sums, evaluation, live, meta_test
+from symla.lifetimes.host import HostTransition
 from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
@@ -211,3 +212,17 @@ def test_unknown_names_and_sizes():
         symla.meta_test(hand_made("bayes-optimal"), "bandit-arms-3")
     with pytest.raises(UnknownNameError, match="'thompson'"):
         symla.load("tompson")
+
+
+@pytest.mark.parametrize(("lived", "edges"), [(4, [0, 1, 3]), (1, [0, 1]), (5, [0, 1, 3, 5])])
+def test_what_was_lived_before_a_fault_keeps_its_stretches(monkeypatch, lived, edges):
+    """Of a lifetime of 5 steps in 3 stretches: only whole ones count, each with its own steps."""
+    monkeypatch.setattr(evaluate, "BINS", 3)
+    sums = evaluate._HostSums(2, 5)
+    for _ in range(lived):
+        one, no = np.ones(2, np.float32), np.zeros(2, bool)
+        sums.add(HostTransition(np.zeros(2, np.int32), one, no, no))
+    assert sums.reached.tolist() == edges
+    measured = evaluation(sums.so_far(), sums.reached, 0)
+    assert measured.steps == tuple(edges[1:])
+    assert measured.reward_per_step == (1.0,) * (len(edges) - 1)

@@ -148,6 +148,8 @@ def measured(results):
 def test_gridworld_learns_what_pays():
     rule = load("gridworld")
     for environment in (Hearts(2, 10), Rewards(Hearts(2, 10), swap=1.0)):
-        reward = meta_test(rule, environment, 128, 400).reward_per_step
-        assert sum(reward[:20]) / 20 < 0.3
-        assert sum(reward[-100:]) / 100 > 0.5
+        result = meta_test(rule, environment, 128, 400)
+        reward, steps = np.array(result.reward_per_step), np.array(result.steps)
+        assert set(np.diff(steps)) == {4}  # of stretches of as many steps
+        assert reward[steps <= 20].mean() < 0.3
+        assert reward[steps > 300].mean() > 0.5

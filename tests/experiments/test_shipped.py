@@ -79,7 +79,9 @@ class Pays:
 
     def step(self, key, task, state, action):
         never = jnp.zeros((), bool)
-        return Timestep((), jnp.ones(1), jnp.asarray(self.rewards, jnp.float32)[action], never, never)
+        return Timestep(
+            (), jnp.ones(1), jnp.asarray(self.rewards, jnp.float32)[action], never, never
+        )
 
 
 @pytest.fixture

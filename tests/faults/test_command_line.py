@@ -164,3 +164,8 @@ def test_a_fault_of_ours_is_one_line_too(monkeypatch, capsys):
     assert "Traceback" not in said
     assert cli.run_command(["list", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_options_may_stand_before_the_run(old):
+    """With the slash that completion adds, too."""
+    refused(old, "resume", "--checkpoint-seconds", "5", f"{old}/", words=("random numbers",))

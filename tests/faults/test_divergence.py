@@ -103,9 +103,7 @@ def test_no_finite_return_at_all_stops_the_run_and_is_named(tmp_path):
 def test_the_last_finite_state_is_kept_whichever_generation_it_was(tmp_path):
     """Adam's steps of 1e19 overflow the norm sooner or later, in the middle of a chunk."""
     settings = {"environments": (IndependentBandit(2),), "lifetimes": 4, "length": 4, "seed": 0}
-    wild = Training(
-        MetaRNN(4), outer=EvolutionStrategies(8, optimiser=Optimiser(1e18)), **settings
-    )
+    wild = Training(MetaRNN(4), outer=EvolutionStrategies(8, optimiser=Optimiser(1e18)), **settings)
     run = new_run(tmp_path / "run")
     with pytest.raises(DivergenceError, match=r"lower learning_rate.*--allow-changes") as stopped:
         meta_train(wild, 500, run, MANIFEST)

@@ -134,6 +134,16 @@ def test_a_candidate_that_is_not_finite_is_left_out(where):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), after, expected)
 
 
+def test_gradients_of_which_none_is_finite_are_divergence():
+    """Not a step of nothing: training would run to its end and learn nothing."""
+    outer = PolicyGradient(2)
+    state = outer.init({"x": jnp.zeros(3)})
+    gradient = {"x": jnp.full((2, 3), jnp.nan)}
+    found = Gradients(jnp.ones(2), gradient, jnp.ones(2), jnp.ones(2), jnp.int32(0))
+    after = told(outer, state, found)
+    assert not jnp.isfinite(after.params["x"]).any()
+
+
 def test_the_horizon_cuts_the_gradient_and_nothing_else():
     algorithm, environment = SymLA(hidden_size=4), Associations(2, 2)
     params = algorithm.init_params(jax.random.key(0), environment.spec)
