@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
 from symla.runtime import signals
+from symla.runtime.signals import interruptible, stop_signal
 from symla.store import RunFolder
 from tests.cli.test_main import command, symla
 from tests.faults.trainer import WORDS, begun, child, create, hang, wait_for
@@ -108,3 +110,14 @@ def test_a_generation_that_does_not_end_is_left(tmp_path):
     os.kill(process.pid, signal.SIGTERM)
     process.join(10)
     assert process.exitcode == 130
+
+
+def test_an_interrupt_that_is_dropped_still_stops():
+    """As Python drops one that is raised in a callback of the garbage collector."""
+    with interruptible():
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with stop_signal() as stopped:
+            assert stopped.is_set()
+    with interruptible(), stop_signal() as stopped:
+        assert not stopped.is_set()

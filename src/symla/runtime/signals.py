@@ -12,11 +12,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 STOPPED = 130  # exit code
 GRACE_SECONDS = 25.0  # after the first signal, to end the generation and save
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+_interrupted = threading.Event()  # a signal came inside `interruptible`
 
 
 @contextmanager
@@ -26,6 +28,8 @@ def stop_signal(hint: str = "") -> Iterator[threading.Event]:
     `hint` is printed when the process ends so: the caller cannot print it then.
     """
     stopped = threading.Event()
+    if _interrupted.is_set():
+        stopped.set()
     if threading.current_thread() is not threading.main_thread():
         yield stopped  # only the main thread may handle signals
         return
@@ -73,12 +77,24 @@ def _wait_for_signal(receiver: socket.socket) -> bool:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, as SIGINT does."""
+    """SIGINT and SIGTERM raise KeyboardInterrupt.
+
+    Raised in a callback of the garbage collector, jax's say, Python drops it: so it is remembered,
+    too, and a `stop_signal` inside begins with its event set.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def interrupt(number: int, frame: Any) -> None:
+        _interrupted.set()
+        raise KeyboardInterrupt
+
+    _interrupted.clear()
+    before = {number: signal.signal(number, interrupt) for number in _NUMBERS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        _interrupted.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)
