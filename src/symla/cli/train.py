@@ -14,7 +14,7 @@ from rich.console import Console
 
 from symla.cli.console import TrainingView
 from symla.cli.options import ResumeOptions, TrainOptions, parse
-from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
 from symla.core.text import summary
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.report.terminal import console, print_table
@@ -109,6 +109,11 @@ def resume(arguments: Sequence[str]) -> int:
 def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequence[str]) -> int:
     """A run that `symla reproduce` began: its settings are a recipe's, and no option."""
     options = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__)
+    require(
+        not options.allow_changes,
+        f"{folder.path} has the settings of a figure's recipe, none of which is an option: leave "
+        "--allow-changes out",
+    )
     schedule = options.saving.build()
     prepare_jax(options.machine)
     from symla.core import streams

@@ -63,6 +63,8 @@ class Bandits:
 
         Returns False if a signal ended the training before its time.
         """
+        from symla.environments import make
+        from symla.rules.loading import reference_rules
         from symla.training.loop import meta_train
 
         training = self.training(seed)
@@ -70,7 +72,7 @@ class Bandits:
         view.say("measuring the algorithms to beat ...")
         references = {
             name: self.probe(rule, trained_on, seed)["regret"]
-            for name, rule in reference_rules(trained_on, self.length).items()
+            for name, rule in reference_rules(make(trained_on), self.length).items()
         }
         view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
         rule, done = meta_train(
@@ -114,14 +116,16 @@ class Bandits:
 
     def results(self, rule: Rule, seed: int) -> dict[str, Any]:
         """Regret of the rule and of the references, on every number of arms it can take."""
+        from symla.environments import make
         from symla.evaluation.evaluate import meta_test
+        from symla.rules.loading import reference_rules
 
         name = self.learner.algorithm
         other_arms = self.test_arms if name == "symla" else ()  # a MetaRNN has a fixed size
         evaluations = {}
         for arms in dict.fromkeys((self.arms, *other_arms)):
             environment = f"bandit-arms-{arms}"
-            rules = {name: rule} | reference_rules(environment, self.length)
+            rules = {name: rule} | reference_rules(make(environment), self.length)
             evaluations[environment] = {
                 who: meta_test(r, environment, self.test_lifetimes, self.length, seed)
                 for who, r in rules.items()
@@ -156,16 +160,3 @@ def _curve(evaluation: Evaluation) -> dict[str, list[int] | list[float]]:
         "mean": [x.mean for x in curve],
         "ci95": [x.ci95 for x in curve],
     }
-
-
-def reference_rules(environment: str, length: int) -> dict[str, Rule]:
-    """The hand-made rules that can play this bandit this long, worst first."""
-    from symla.algorithms import HAND_MADE
-    from symla.algorithms.bandit_algorithms import MAX_HORIZON
-    from symla.environments import make
-    from symla.rules.loading import hand_made
-
-    bandit = make(environment)
-    solvable = bandit.spec.action_size == 2 and length <= MAX_HORIZON
-    names = [name for name in HAND_MADE if solvable or name != "bayes-optimal"]
-    return {name: hand_made(name, bandit, length) for name in names}

@@ -15,7 +15,7 @@ from symla.environments import Environment, make
 from symla.evaluation.evaluate import live
 from symla.evaluation.statistics import Estimate, Lifetimes, over_seeds, paired, unpaired
 from symla.lifetimes.lifetime import bin_edges
-from symla.rules.loading import hand_made
+from symla.rules.loading import reference_rules
 from symla.rules.rule import Rule
 
 TEST_SEED = 2024
@@ -65,16 +65,13 @@ def hand_made_regrets(
     environments: Sequence[str], lifetimes: int, length: int
 ) -> dict[str, dict[str, Measured]]:
     """Of the hand-made bandit algorithms, by environment and name."""
-    found: dict[str, dict[str, Measured]] = {}
-    for environment in environments:
-        bandit = make(environment)
-        names = ["random", "ucb1", "thompson"]
-        names += ["bayes-optimal"] if bandit.spec.action_size == 2 else []
-        found[environment] = {
-            name: regret([hand_made(name, bandit, length)], environment, lifetimes, length)
-            for name in names
+    return {
+        environment: {
+            name: regret([rule], environment, lifetimes, length)
+            for name, rule in reference_rules(make(environment), length).items()
         }
-    return found
+        for environment in environments
+    }
 
 
 def to_json(measured: Any) -> Any:

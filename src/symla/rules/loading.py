@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
+from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
 from symla.core.types import Spec
 from symla.environments import DependentBandit, Environment
@@ -101,3 +102,10 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     spec = environment.spec if environment else Spec(observation_size=1, action_size=2)
     params = algorithm.init_params(jax.random.key(0), spec)
     return Rule(algorithm, params, {"algorithm": {"class": name}})
+
+
+def reference_rules(bandit: Environment, length: int) -> dict[str, Rule]:
+    """The hand-made rules that can play this bandit for so many pulls, by name, worst first."""
+    solvable = bandit.spec.action_size == 2 and length <= MAX_HORIZON
+    names = [name for name in HAND_MADE if solvable or name != "bayes-optimal"]
+    return {name: hand_made(name, bandit, length) for name in names}
