@@ -172,7 +172,7 @@ def test_an_interrupted_run_is_resumed_bit_for_bit(whole, begun, stop, capsys):
 def test_an_interrupted_resume_says_how_to_continue(whole, begun, capsys, monkeypatch):
     run = begun(View(1))
     stop = View(3).progress
-    monkeypatch.setattr("symla.cli.console.TrainingView.progress", lambda _, p: stop(p))
+    monkeypatch.setattr("symla.report.training_view.TrainingView.progress", lambda _, p: stop(p))
     assert symla("resume", run) == 130
     assert f"continue with: symla resume {run}" in capsys.readouterr().out
     assert RunFolder(run).newest_checkpoint().manifest["generation"] == 3

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from symla.cli.console import TrainingView, complain, print_test
+from symla.cli.console import complain, print_test
 from symla.cli.faults import advice
 from symla.cli.options import (
     DoctorOptions,
@@ -29,6 +29,7 @@ from symla.core.errors import (
     require,
 )
 from symla.report.terminal import console, print_table
+from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.runtime.signals import STOPPED

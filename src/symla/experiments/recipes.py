@@ -24,7 +24,7 @@ from symla.rules.loading import load
 from symla.rules.rule import Rule
 from symla.store import RunFolder, describe, differences
 from symla.training.generation import Training
-from symla.training.loop import meta_train
+from symla.training.loop import train_rule
 
 SEEDS = (0, 1, 2)
 LEARNERS = ("symla", "meta-rnn")
@@ -34,16 +34,23 @@ PROBE_LIFETIMES, PROBE_EVERY = 256, 50
 
 @dataclass(frozen=True)
 class Recipe:
-    """One meta-training. `start` names the recipe whose rule it begins with, if any."""
+    """One meta-training. `start` names the recipe or rule that it begins with, if any.
+
+    The best checkpoint is chosen in `probes`, or else where it is trained, on tasks of their own;
+    the rule is tested in `tests` and where it was trained, if there are `test_lifetimes`.
+    """
 
     algorithm: LearningAlgorithm
-    environments: tuple[Environment, ...]
+    environments: tuple[World, ...]
     outer: OuterLoop
     lifetimes: int
     length: int
     generations: int
     seed: int
     start: str = ""
+    probes: tuple[World, ...] = ()
+    tests: tuple[World, ...] = ()
+    test_lifetimes: int = 0
 
     def training(self) -> Training:
         """What is trained."""
@@ -60,7 +67,7 @@ class Recipe:
         """What a person must know about where the rule comes from."""
         return {
             "algorithm": describe(self.algorithm, CLASSES),
-            "spec": describe(self.environments[0].spec, ACTION_SPACES),
+            "spec": describe(spec_of(self.environments[0]), ACTION_SPACES),
             "trained_on": ", ".join(map(repr, self.environments)),
             "training": {
                 "outer": describe(self.outer, CLASSES),
@@ -73,21 +80,30 @@ class Recipe:
             },
         }
 
-    def run(self, run: RunFolder, view: View, title: str, resume_with: str = "") -> Rule | None:
+    def run(
+        self,
+        run: RunFolder,
+        view: View,
+        title: str,
+        resume_with: str = "",
+        watch: Callable[[Mapping[str, float]], None] | None = None,
+        exits: bool = True,
+    ) -> Rule | None:
         """Train, from the newest checkpoint in `run` if it has one. None if a signal ended it.
 
         `run` holds the rule to begin with, where there is one. The rule is probed on tasks that
-        neither training nor a test sees. Raises CheckpointError if `run` was trained by another
-        recipe until now, or lacks that rule.
+        neither training nor a test sees; `watch` gets every row of metrics; `exits` as `train_rule`
+        has it. Raises CheckpointError if `run` was trained by another recipe until now, or lacks
+        that rule.
         """
+        probe = Probe(self)
+        view.start(title, "return", probe.references())
 
-        def probe(rule: Rule) -> dict[str, float]:
-            arguments = self.environments[0], PROBE_LIFETIMES, self.length, self.seed
-            reached = meta_test(rule, *arguments, Stream.CHOOSING).return_
-            return {"score": reached.mean, "return": reached.mean, "return_ci95": reached.ci95}
-
-        view.start(title, "return", {})
-        rule, done = meta_train(
+        def report(progress: Progress) -> None:
+            view.progress(progress)
+            for row in progress.rows if watch else ():
+                watch(row)
+        rule, done = train_rule(
             self.training(),
             self.generations,
             run,
@@ -95,12 +111,17 @@ class Recipe:
             start=self._start(run),
             probe=probe,
             probe_every=PROBE_EVERY,
-            watch=view.progress,
+            watch=report,
             resume_with=resume_with,
+            exits=exits,
         )
         interrupted = done < self.generations
         view.stop(done, interrupted)
-        return None if interrupted else rule
+        if interrupted:
+            return None
+        if self.test_lifetimes:
+            run.write_results(self.results(rule) | run.origin())
+        return rule
 
     def _start(self, run: RunFolder) -> Params | None:
         """The meta-parameters that `run` has for the beginning. None: fresh ones, or none needed
@@ -117,8 +138,8 @@ class Recipe:
         return load(run.start_path).params if self.start else None
 
     def where(self) -> str:
-        """The first environment, as a person names it; ENV, for any, where it has no name."""
-        return name_of(self.environments[0]) or "ENV"
+        """The first environment, as a person names it."""
+        return named(self.environments[0])
 
     def tiny(self) -> Recipe:
         """The same, so small that it shows only that everything runs."""
@@ -132,6 +153,40 @@ class Recipe:
             length=min(self.length, 20),
             generations=2,
         )
+
+
+class Probe:
+    """Measures a rule during its training, on tasks of `Stream.CHOOSING`.
+
+    Its score is how far it is above random play, in standard deviations of random lifetimes, the
+    mean over environments: so none of several counts more because its rewards are larger.
+    """
+
+    def __init__(self, recipe: Recipe):
+        self.recipe = recipe
+        self.worlds = recipe.probes or recipe.environments
+        play = hand_made("random")
+        self.random = [self._returns(play, world) for world in self.worlds]
+
+    def references(self) -> dict[str, float]:
+        """What random play reaches in the first environment."""
+        return {"random": float(self.random[0].mean())}
+
+    def __call__(self, rule: Rule) -> dict[str, float]:
+        """The score, and the return in the first environment."""
+        returns = [self._returns(rule, world) for world in self.worlds]
+        above = [
+            (found.mean() - random.mean()) / max(random.std(), 1e-3 + 0.01 * abs(random.mean()))
+            for found, random in zip(returns, self.random)
+        ]
+        first = estimate(returns[0])
+        return {"score": float(np.mean(above)), "return": first.mean, "return_ci95": first.ci95}
+
+    def _returns(self, rule: Rule, world: World) -> Float[np.ndarray, " lifetimes"]:
+        lifetimes = PROBE_LIFETIMES // (8 if is_on_host(world) else 1)
+        recipe = self.recipe
+        found = live(rule, world, max(2, lifetimes), recipe.length, recipe.seed, Stream.CHOOSING)
+        return found.reward.sum(axis=1, dtype=np.float64)
 
 
 def evolution(
