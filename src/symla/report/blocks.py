@@ -1,0 +1,33 @@
+"""A curve as a line of characters: block characters, or plain ones where they cannot be shown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+BLOCKS, PLAIN = "▁▂▃▄▅▆▇█", ".:-=+*#@"
+WIDTH = 50  # characters of a line, at most
+
+
+def ramp(encoding: str | None) -> str:
+    """Eight characters from low to high that an output of this encoding can show."""
+    try:
+        BLOCKS.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return PLAIN
+    return BLOCKS
+
+
+def shrink(means: Sequence[float], steps: Sequence[int]) -> list[float]:
+    """At most WIDTH means over stretches, from more of them; `steps` are the last steps of each."""
+    edges = np.array([0, *steps])
+    sums = np.array([0.0, *np.cumsum(np.asarray(means, float) * np.diff(edges))])
+    width = min(WIDTH, len(means))
+    chosen = np.arange(width + 1) * len(means) // width
+    return (np.diff(sums[chosen]) / np.diff(edges[chosen])).tolist()
+
+
+def line(values: Sequence[float], low: float, high: float, characters: str) -> str:
+    """One character for each value, the lowest for `low`, the highest for `high`."""
+    size = len(characters)
+    part = (np.asarray(values) - low) / (high - low) if high > low else np.zeros(len(values))
+    return "".join(characters[i] for i in np.clip(np.int64(part * size), 0, size - 1))
