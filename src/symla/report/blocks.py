@@ -30,4 +30,4 @@ def line(values: Sequence[float], low: float, high: float, characters: str) -> s
     """One character for each value, the lowest for `low`, the highest for `high`."""
     size = len(characters)
     part = (np.asarray(values) - low) / (high - low) if high > low else np.zeros(len(values))
-    return "".join(characters[i] for i in np.clip(np.int64(part * size), 0, size - 1))
+    return "".join(characters[min(max(int(x * size), 0), size - 1)] for x in part)

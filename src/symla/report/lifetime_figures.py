@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from symla.report.drawing import drawing
 from symla.report.names import COLOURS, NAMES
 
-OTHERS = ("#d1495b", "#00798c", "#8d5a97", "#c77d2e", "#3d5a80", "#6a994e")  # of any other name
+OTHERS = ("#d1495b", "#00798c", "#8d5a97", "#3d5a80", "#6a994e")  # of any other name
 
 Result = Mapping[str, Any]  # what `Evaluation.to_json` returns
 
@@ -27,7 +27,7 @@ def draw_lifetimes(panels: Mapping[str, Mapping[str, Result]]) -> Figure:
     rows = -(-len(panels) // columns)
     with drawing(1.4 + 4.0 * columns, 3.4 * rows) as figure:
         axes = figure.subplots(rows, columns, squeeze=False).flat
-        for axis, (title, results) in zip(axes, panels.items()):
+        for (title, results), axis in zip(panels.items(), axes):
             axis.set(title=title, xlabel="step of the lifetime", ylabel="reward a step")
             for name, result in results.items():
                 _draw_line(axis, NAMES.get(name, name), colours[name], result)
@@ -41,5 +41,6 @@ def _draw_line(axis: Axes, label: str, colour: str, result: Result) -> None:
     edges = np.array([0, *result["steps"]])
     middle = (edges[1:] + edges[:-1] + 1) / 2  # of each stretch; the step itself where it is one
     mean, ci95 = (np.array(result[key]) for key in ("reward_per_step", "reward_per_step_ci95"))
-    axis.plot(middle, mean, color=colour, lw=1.8, label=label)
+    marker = "o" if mean.size == 1 else ""
+    axis.plot(middle, mean, color=colour, lw=1.8, label=label, marker=marker)
     axis.fill_between(middle, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)
