@@ -92,11 +92,17 @@ def _batch_size(lifetimes: int) -> int:
     return -(-lifetimes // batches)
 
 
-def _test_key(lifetimes: int, length: int, seed: int, stream: Stream) -> PRNGKey:
-    """What all lifetimes of a test follow from. Raises SettingError outside ranges."""
+def check_ranges(lifetimes: int, length: int, *seeds: int) -> None:
+    """Raises SettingError outside the ranges of a test."""
     require(lifetimes >= 2, f"lifetimes must be at least 2, for an interval; got {lifetimes}")
     require(length >= 1, f"length must be at least 1 step, got {length}")
-    require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
+    for seed in seeds:
+        require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
+
+
+def _test_key(lifetimes: int, length: int, seed: int, stream: Stream) -> PRNGKey:
+    """What all lifetimes of a test follow from. Raises SettingError outside ranges."""
+    check_ranges(lifetimes, length, seed)
     return stream_key(seed, stream)
 
 

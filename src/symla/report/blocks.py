@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 BLOCKS, PLAIN = "▁▂▃▄▅▆▇█", ".:-=+*#@"
-WIDTH = 50  # characters of a line, at most
+WIDTH = 20  # characters of a line, at most
 
 
 def ramp(encoding: str | None) -> str:
