@@ -12,8 +12,10 @@ import pytest
 import symla
 from symla.core.errors import DivergenceError, SettingError, SizeError, UnknownNameError
 from symla.core.streams import Stream, stream_key
+from symla.environments import Permuted, Projected, Rewards, make
 from symla.evaluation.evaluate import evaluation, meta_test
 from symla.evaluation.lifetime_sums import BINS, Sums, live
+from symla.evaluation.statistics import Estimate, estimate
 from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
@@ -120,6 +122,79 @@ def test_improvement_is_paired():
     result = evaluation(Sums(reward, np.zeros_like(reward)), one_bin_a_step(10), 0)
     assert (result.improvement.mean, result.improvement.ci95) == (1, 0)
     assert result.first.reward.ci95 > 100
+
+
+def result_of(first, last, seed=0):
+    """Of lifetimes of five steps that earn so much in the first and in the last, and 1 between."""
+    reward = np.ones((len(first), 5), np.float32)
+    reward[:, 0], reward[:, -1] = first, last
+    return evaluation(Sums(reward, np.zeros_like(reward)), one_bin_a_step(5), seed)
+
+
+LEARNS = {  # rewards in the first and last step, then those of random play, if any
+    "rises": ("yes", ([0, 1, 0], [3, 4, 4]), None),
+    "falls": ("no", ([3, 4, 4], [0, 1, 0]), None),
+    "stays": ("no", ([1, 2, 3], [1, 2, 3]), None),
+    "now up, now down": ("not shown", ([0, 1, 2], [1, 0, 2]), None),
+    "rises, random does not": ("yes", ([0, 1, 0], [3, 4, 4]), ([1, 2, 1], [1, 2, 1])),
+    "rises as random does": ("no", ([0, 1, 0], [3, 4, 4]), ([0, 1, 0], [3, 4, 4])),
+    "random rises more": ("no", ([0, 1, 0], [3, 4, 4]), ([0, 1, 0], [9, 9, 9])),
+    "perhaps as random does": ("not shown", ([0, 1, 0], [3, 4, 4]), ([0, 1, 0], [5, 5, 0])),
+}
+
+
+@pytest.mark.parametrize(("answer", "ours", "random"), LEARNS.values(), ids=LEARNS)
+def test_does_it_learn(answer, ours, random):
+    assert result_of(*ours).learns(result_of(*random) if random else None) == answer
+
+
+def test_differences_are_paired_by_lifetime():
+    """Tasks differ by 100, the two rules by 1 in each."""
+    ours, theirs = result_of([1, 101, 201], [0, 0, 0]), result_of([0, 100, 200], [0, 0, 0])
+    assert ours.difference(theirs) == Estimate(1.0, 0.0)
+    assert theirs.difference(ours) == Estimate(-1.0, 0.0)
+    for other in (result_of([0, 1], [0, 1]), result_of([0, 1, 2], [0, 1, 2], seed=1)):
+        with pytest.raises(SettingError, match="same lifetimes, length and seed"):
+            ours.difference(other)
+        with pytest.raises(SettingError, match="same lifetimes, length and seed"):
+            ours.learns(other)
+
+
+def test_intervals_along_the_lifetime():
+    result = result_of([0, 3], [5, 5])
+    assert result.reward_per_step[0] == estimate(np.array([0.0, 3.0]))
+    assert result.reward_per_step[-1] == Estimate(5.0, 0.0)
+    report = result.to_json()
+    assert report["reward_per_step"] == [1.5, 1, 1, 1, 5]
+    assert report["reward_per_step_ci95"][1:] == [0, 0, 0, 0]
+
+
+def test_intervals_of_a_stretch_are_of_its_mean():
+    """Two lifetimes of ten steps in five stretches."""
+    reward = np.array([[0, 2, 2, 2, 2], [4, 2, 2, 2, 2]], np.float32)
+    result = evaluation(Sums(reward, np.zeros_like(reward)), bin_edges(10, 5), 0)
+    assert result.reward_per_step[0] == estimate(np.array([0.0, 2.0]))
+
+
+def test_plot_draws_it_beside_others(tmp_path):
+    ours, theirs = result_of([0, 1], [3, 4]), result_of([0, 1], [1, 0])
+    figure = ours.plot(tmp_path / "it.svg", {"random": theirs}, name="mine", title="there")
+    assert [line.get_label() for line in figure.axes[0].lines] == ["mine", "random"]
+    assert b"there" in (tmp_path / "it.svg").read_bytes()
+    assert len(ours.plot().axes[0].lines) == 1
+    with pytest.raises(SettingError, match="must end in"):
+        ours.plot("it.pdf")
+
+
+def test_transforms_are_keywords():
+    """The same as wrapping it by hand, outermost the permutation."""
+    rule, numbers = hand_made("random"), {"lifetimes": 3, "length": 10}
+    found = meta_test(rule, "target", **numbers, permute=True, project=5, swap_rewards=True)
+    by_hand = Permuted(Projected(Rewards(make("target"), swap=1.0), 5))
+    assert found == meta_test(rule, by_hand, **numbers)
+    assert found.return_ != meta_test(rule, "target", **numbers).return_
+    with pytest.raises(SettingError, match=r"gymnasium:X .*gymnasium.wrappers"):
+        meta_test(rule, "gymnasium:X", project=5)
 
 
 @pytest.mark.parametrize("length", [1, 2, 4, 5, 9])

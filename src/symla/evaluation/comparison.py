@@ -131,7 +131,8 @@ def _named(things: Sequence[Any] | Mapping[str, Any], kind: str) -> dict[str, An
     named: dict[str, Any] = {}
     for thing in things:
         name, number = _name(thing), 2
-        while name in named and named[name] != thing:
+        one_thing = isinstance(thing, str | PathLike)  # of that name
+        while name in named and named[name] is not thing and not one_thing:
             name, number = f"{_name(thing)} ({number})", number + 1
         named[name] = thing
     return named
