@@ -35,7 +35,7 @@ def test_what_is_best_known(environment, best):
     assert list(references(environment, 100)) == ["random", *([best] if best else [])]
 
 
-@pytest.mark.parametrize(("name", "best"), [("Corridor", "q-learning"), ("Counting", None)])
+@pytest.mark.parametrize(("name", "best"), [("Shifted", "q-learning"), ("Counting", None)])
 def test_of_gymnasium_where_observations_are_one_hot(name, best):
     environment = GymnasiumEnvironment(f"tests.bridge.registered:{name}-v0")
     assert list(references(environment, 100)) == ["random", *([best] if best else [])]

@@ -1,10 +1,9 @@
 """What a person sees of tests: tables of numbers, and reward over the lifetime as characters."""
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from symla.report.blocks import line, ramp, shrink
+from symla.report.blocks import BLOCKS, line, shrink
 from symla.report.names import NAMES
 from symla.report.terminal import console, print_table
 
@@ -28,8 +27,7 @@ def print_test(name: str, where: str, results: "Mapping[str, Evaluation]") -> No
     )
     print_table(console, *_lifetime_rows(results))
     print()
-    characters = ramp(sys.stdout.encoding)
-    header, rows, scale = _step_rows(results, characters)
+    header, rows, scale = _step_rows(results)
     print_table(console, header, rows)
     print(f"\n{scale}")
     if random is not result:
@@ -89,7 +87,7 @@ def _lifetime_rows(results: "Mapping[str, Evaluation]") -> Rows:
 
 
 def _step_rows(
-    results: "Mapping[str, Evaluation]", characters: str
+    results: "Mapping[str, Evaluation]",
 ) -> tuple[list[str], list[list[str]], str]:
     """Rewards a step, and the scale that all lines of characters have in common."""
     lines = {
@@ -104,11 +102,11 @@ def _step_rows(
             f"{each.first.reward.mean:.4f}",
             f"{each.last.reward.mean:.4f}",
             four_digits(each.improvement),
-            line(lines[who], low, high, characters),
+            line(lines[who], low, high),
         ]
         for who, each in results.items()
     ]
-    scale = f"over the lifetime: {characters[0]} is {low:.4f}, {characters[-1]} is {high:.4f}"
+    scale = f"over the lifetime: {BLOCKS[0]} is {low:.4f}, {BLOCKS[-1]} is {high:.4f}"
     return header, rows, scale
 
 

@@ -105,7 +105,7 @@ def check_outputs(json: Path | None, plot: Path | None) -> None:
     if json is not None:
         check_writable(json)
     if plot is not None:
-        from symla.report.drawing import check_path
+        from symla.report.figure_files import check_path
 
         check_path(plot)
 

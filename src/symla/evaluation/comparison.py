@@ -50,7 +50,7 @@ class Comparison:
         Raises SettingError for any other suffix, for a folder that is not there, and if no rule
         could be in any environment.
         """
-        from symla.report.drawing import save
+        from symla.report.figure_files import save
         from symla.report.lifetime_figures import draw_lifetimes
 
         panels: dict[str, dict[str, Any]] = {}

@@ -96,7 +96,7 @@ class Evaluation:
         Returns the figure of matplotlib. With a `path` it is also written there, as .png or .svg;
         raises SettingError for any other suffix, and for a folder that is not there.
         """
-        from symla.report.drawing import save
+        from symla.report.figure_files import save
         from symla.report.lifetime_figures import draw_lifetimes
 
         results = {name: self, **(beside or {})}

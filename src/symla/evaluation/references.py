@@ -1,6 +1,8 @@
 """What a result is shown beside: random play, and the best known hand-made algorithm."""
 
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
+from symla.bridge.pool import Pool
+from symla.core.types import Discrete
 from symla.environments import (
     DependentBandit,
     Environment,
@@ -38,4 +40,7 @@ def _is_bernoulli_bandit(environment: Environment | GymnasiumEnvironment) -> boo
 
 
 def _shows_one_state(environment: Environment | GymnasiumEnvironment) -> bool:
-    return False
+    if not isinstance(environment, GymnasiumEnvironment):
+        return environment.spec.one_hot and isinstance(environment.spec.action, Discrete)
+    with Pool(environment, seeds=[0]) as pool:  # its processes alone know the spaces
+        return pool.one_hot

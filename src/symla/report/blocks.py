@@ -1,20 +1,11 @@
-"""A curve as a line of characters: block characters, or plain ones where they cannot be shown."""
+"""A curve as a line of block characters; `core.output` replaces them where they cannot be shown."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-BLOCKS, PLAIN = "▁▂▃▄▅▆▇█", ".:-=+*#@"
+BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 20  # characters of a line, at most
-
-
-def ramp(encoding: str | None) -> str:
-    """Eight characters from low to high that an output of this encoding can show."""
-    try:
-        BLOCKS.encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return PLAIN
-    return BLOCKS
 
 
 def shrink(means: Sequence[float], steps: Sequence[int]) -> list[float]:
@@ -26,8 +17,8 @@ def shrink(means: Sequence[float], steps: Sequence[int]) -> list[float]:
     return (np.diff(sums[chosen]) / np.diff(edges[chosen])).tolist()
 
 
-def line(values: Sequence[float], low: float, high: float, characters: str) -> str:
+def line(values: Sequence[float], low: float, high: float) -> str:
     """One character for each value, the lowest for `low`, the highest for `high`."""
-    size = len(characters)
+    size = len(BLOCKS)
     part = (np.asarray(values) - low) / (high - low) if high > low else np.zeros(len(values))
-    return "".join(characters[min(max(int(x * size), 0), size - 1)] for x in part)
+    return "".join(BLOCKS[min(max(int(x * size), 0), size - 1)] for x in part)

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from symla.report.drawing import drawing
+from symla.report.drawing import Figure, our_style
 from symla.report.names import COLOURS, NAMES
 
 OTHERS = ("#d1495b", "#00798c", "#8d5a97", "#3d5a80", "#6a994e")  # of any other name
@@ -25,7 +23,8 @@ def draw_lifetimes(panels: Mapping[str, Mapping[str, Result]]) -> Figure:
     colours = COLOURS | {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(others)}
     columns = min(len(panels), 3)
     rows = -(-len(panels) // columns)
-    with drawing(1.4 + 4.0 * columns, 3.4 * rows) as figure:
+    with our_style():
+        figure = Figure(figsize=(1.4 + 4.0 * columns, 3.4 * rows))
         axes = figure.subplots(rows, columns, squeeze=False).flat
         for (title, results), axis in zip(panels.items(), axes):
             axis.set(title=title, xlabel="step of the lifetime", ylabel="reward a step")
@@ -37,7 +36,7 @@ def draw_lifetimes(panels: Mapping[str, Mapping[str, Result]]) -> Figure:
     return figure
 
 
-def _draw_line(axis: Axes, label: str, colour: str, result: Result) -> None:
+def _draw_line(axis: Any, label: str, colour: str, result: Result) -> None:
     edges = np.array([0, *result["steps"]])
     middle = (edges[1:] + edges[:-1] + 1) / 2  # of each stretch; the step itself where it is one
     mean, ci95 = (np.array(result[key]) for key in ("reward_per_step", "reward_per_step_ci95"))
