@@ -17,7 +17,7 @@ from symla.algorithms import SymLA
 from symla.environments import IndependentBandit
 from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import over_seeds
-from symla.experiments.recipes import evolution
+from symla.experiments.figures import evolution
 from symla.outer import EvolutionStrategies
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import prepare_jax

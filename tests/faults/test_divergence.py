@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from symla.algorithms import MetaRNN
-from symla.report.training_view import TrainingView
 from symla.core.errors import DivergenceError
 from symla.core.optimisers import Optimiser
 from symla.environments import IndependentBandit
 from symla.outer import EvolutionStrategies, PolicyGradient
 from symla.outer.policy_gradient import Gradients
 from symla.report.terminal import console
+from symla.report.training_view import TrainingView
 from symla.store import RunFolder
 from symla.training.generation import Training
 from symla.training.loop import Progress, train_rule

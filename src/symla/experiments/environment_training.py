@@ -137,10 +137,10 @@ class EnvironmentTraining:
         from symla.evaluation.evaluate import find
         from symla.experiments.meta_train import recipe_of
 
-        def found(names: Sequence[str]) -> list[Any]:
-            return [find(name, self.world.time_limit) for name in names]
+        def found(names: Sequence[str]) -> tuple[Any, ...]:
+            return tuple(find(name, self.world.time_limit) for name in names)
 
-        worlds = [self._transformed(world) for world in found(self.environments)]
+        worlds = tuple(self._transformed(world) for world in found(self.environments))
         return recipe_of(
             self.learner.build(),
             worlds,

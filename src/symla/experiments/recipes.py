@@ -1,35 +1,41 @@
-"""How the rules of a figure are meta-trained, measured and judged: what all figures share.
-
-A figure is data and three functions; `reproduce.py` runs any of them.
-"""
+"""Recipes: a meta-training as data, run in a folder, probed while it runs, tested at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any
 
 from symla.algorithms import ALGORITHMS, LearningAlgorithm
-from symla.core.errors import CheckpointError
-from symla.core.optimisers import Optimiser
-from symla.core.streams import Stream
+from symla.bridge.gymnasium_environment import GymnasiumEnvironment
+from symla.core import streams
+from symla.core.errors import CheckpointError, SettingError
 from symla.core.types import ACTION_SPACES, Params
-from symla.environments import ENVIRONMENT_CLASSES, Environment, name_of
+from symla.environments import ENVIRONMENT_CLASSES, name_of
 from symla.evaluation.evaluate import meta_test
-from symla.evaluation.statistics import Estimate
+from symla.evaluation.references import references
 from symla.experiments.base import View
-from symla.experiments.measures import show
-from symla.outer import OUTER_LOOPS, EvolutionStrategies, OuterLoop
-from symla.rules.loading import load
+from symla.experiments.probe import Probe
+from symla.lifetimes.host import is_on_host, spec_of
+from symla.outer import OUTER_LOOPS, OuterLoop
+from symla.rules.loading import export, load
 from symla.rules.rule import Rule
-from symla.store import RunFolder, describe, differences
+from symla.runtime.provenance import provenance
+from symla.store import RECIPE, RunFolder, describe, differences, from_settings
 from symla.training.generation import Training
-from symla.training.loop import train_rule
+from symla.training.loop import Progress, train_rule
 
-SEEDS = (0, 1, 2)
-LEARNERS = ("symla", "meta-rnn")
-CLASSES: dict[str, type] = ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES
-PROBE_LIFETIMES, PROBE_EVERY = 256, 50
+CLASSES: dict[str, type] = (
+    ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES | {"Gymnasium": GymnasiumEnvironment}
+)
+World = Any  # an Environment, or one on the host
+PROBE_EVERY = 50
+
+
+def named(world: World) -> str:
+    """What a person calls an environment: its name, or else how it is made in Python."""
+    return world.name if is_on_host(world) else name_of(world) or repr(world)
 
 
 @dataclass(frozen=True)
@@ -96,13 +102,15 @@ class Recipe:
         has it. Raises CheckpointError if `run` was trained by another recipe until now, or lacks
         that rule.
         """
-        probe = Probe(self)
+        probe = Probe(self.probes or self.environments, self.length, self.seed)
         view.start(title, "return", probe.references())
 
         def report(progress: Progress) -> None:
             view.progress(progress)
-            for row in progress.rows if watch else ():
-                watch(row)
+            if watch:
+                for row in progress.rows:
+                    watch(row)
+
         rule, done = train_rule(
             self.training(),
             self.generations,
@@ -122,6 +130,25 @@ class Recipe:
         if self.test_lifetimes:
             run.write_results(self.results(rule) | run.origin())
         return rule
+
+    def results(self, rule: Rule) -> dict[str, Any]:
+        """The rule beside random play and what is best known, in each environment of its own."""
+        tested = {}
+        for world in dict.fromkeys((*self.environments, *self.tests)):
+            lifetimes = max(2, self.test_lifetimes // (8 if is_on_host(world) else 1))
+            rules = {"rule": rule, **references(world, self.length)}
+            tested[named(world)] = {
+                who: meta_test(each, world, lifetimes, self.length, self.seed).to_json()
+                for who, each in rules.items()
+            }
+        return {
+            "experiment": RECIPE,
+            "seed": self.seed,
+            "algorithm": describe(self.algorithm, CLASSES),
+            "trained_on": [named(world) for world in self.environments],
+            "length": self.length,
+            "tests": tested,
+        }
 
     def _start(self, run: RunFolder) -> Params | None:
         """The meta-parameters that `run` has for the beginning. None: fresh ones, or none needed
@@ -155,83 +182,31 @@ class Recipe:
         )
 
 
-class Probe:
-    """Measures a rule during its training, on tasks of `Stream.CHOOSING`.
+def begin(run: RunFolder, recipe: Recipe, start: Rule | None = None, **more: Any) -> None:
+    """Make the run's folder, or check that it has this very recipe and note that it goes on.
 
-    Its score is how far it is above random play, in standard deviations of random lifetimes, the
-    mean over environments: so none of several counts more because its rewards are larger.
+    `start` is the rule to begin with, `more` what else its configuration has. Raises SettingError
+    if another run lives there, CheckpointError if it drew other random numbers.
     """
-
-    def __init__(self, recipe: Recipe):
-        self.recipe = recipe
-        self.worlds = recipe.probes or recipe.environments
-        play = hand_made("random")
-        self.random = [self._returns(play, world) for world in self.worlds]
-
-    def references(self) -> dict[str, float]:
-        """What random play reaches in the first environment."""
-        return {"random": float(self.random[0].mean())}
-
-    def __call__(self, rule: Rule) -> dict[str, float]:
-        """The score, and the return in the first environment."""
-        returns = [self._returns(rule, world) for world in self.worlds]
-        above = [
-            (found.mean() - random.mean()) / max(random.std(), 1e-3 + 0.01 * abs(random.mean()))
-            for found, random in zip(returns, self.random)
-        ]
-        first = estimate(returns[0])
-        return {"score": float(np.mean(above)), "return": first.mean, "return_ci95": first.ci95}
-
-    def _returns(self, rule: Rule, world: World) -> Float[np.ndarray, " lifetimes"]:
-        lifetimes = PROBE_LIFETIMES // (8 if is_on_host(world) else 1)
-        recipe = self.recipe
-        found = live(rule, world, max(2, lifetimes), recipe.length, recipe.seed, Stream.CHOOSING)
-        return found.reward.sum(axis=1, dtype=np.float64)
+    settings = describe(recipe, CLASSES)
+    if not run.config_path.exists():
+        if start is not None and run.writer:  # first: whatever has a configuration can go on
+            run.path.mkdir(parents=True, exist_ok=True)
+            export(start, run.start_path, {})
+        config = {"experiment": RECIPE, "seed": recipe.seed, "settings": settings, **more}
+        run.create({**config, "streams": streams.VERSION, **provenance()})
+        return
+    config = run.config()
+    streams.check_version(config.get("streams", 1), run.path)
+    changes = differences(_whole(config["settings"], run.config_path), settings)
+    if config["experiment"] != RECIPE or changes:
+        raise SettingError(
+            f"{run.path} was begun with other settings: delete it, or take another folder"
+            + "".join(f"\n  {change}" for change in changes)
+        )
+    run.note_resume(provenance(), settings)
 
 
-def evolution(
-    population: int, sigma: float, learning_rate: float, decay_steps: int = 0
-) -> EvolutionStrategies:
-    """Evolution strategies whose sigma and learning rate fall together."""
-    optimiser = Optimiser(learning_rate, decay_steps=decay_steps)
-    return EvolutionStrategies(population, sigma, optimiser, sigma_decay_steps=decay_steps)
-
-
-class Verdict(NamedTuple):
-    """A claim, what we measured, and whether it holds."""
-
-    claim: str
-    measured: str
-    holds: bool
-
-
-@runtime_checkable
-class Figure(Protocol):
-    """A figure of the paper: what is trained, what is tested, what must come out."""
-
-    @property
-    def title(self) -> str:
-        """Of the drawn figure."""
-        ...
-
-    def recipes(self) -> dict[str, Recipe]:
-        """By name; a name ends in the seed: "symla-easy-0"."""
-        ...
-
-    def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
-        """Test the rules. Lengths of lifetimes are multiplied by `scale`."""
-        ...
-
-    def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
-        """The claims of the paper, judged from what `measure` returned."""
-        ...
-
-
-def claim_below(claim: str, difference: Estimate, digits: int = 2) -> Verdict:
-    """Holds if the whole interval of the difference is below zero."""
-    return Verdict(claim, f"difference {show(difference, digits)}", difference.high < 0)
-
-
-def claim_above(claim: str, difference: Estimate, digits: int = 2) -> Verdict:
-    """Holds if the whole interval of the difference, or of the number itself, is above zero."""
-    return Verdict(claim, show(difference, digits), difference.low > 0)
+def _whole(settings: Mapping[str, Any], where: Path) -> dict[str, Any]:
+    """The settings of a recipe as this version describes them, new fields at their default."""
+    return describe(from_settings(Recipe, settings, where, CLASSES), CLASSES)

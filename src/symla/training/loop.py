@@ -105,8 +105,8 @@ def train_rule(
     row, and the best rule by its "score" (more is better) is kept. `manifest` is stored with every
     checkpoint. SIGINT and SIGTERM end the training early, with a checkpoint; so does whatever is
     raised; `resume_with` is the command that continues, `symla resume RUN` unless given. A second
-    signal ends the process, or without `exits`, in a person's own program, raises KeyboardInterrupt.
-    Returns the rule and the number of generations done.
+    signal ends the process; without `exits`, in a person's own program, it raises
+    KeyboardInterrupt. Returns the rule and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     hint = f"`{resume_with or f'symla resume {run.path}'}` continues from its newest checkpoint"
