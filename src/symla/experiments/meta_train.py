@@ -12,8 +12,8 @@ from rich.console import Console
 
 from symla.algorithms import LearningAlgorithm
 from symla.evaluation.evaluate import find
-from symla.experiments.environment_training import OuterSettings
 from symla.experiments.recipes import Recipe, begin
+from symla.experiments.training_options import OuterSettings
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.outer import OuterLoop, PolicyGradient
 from symla.report.terminal import console
