@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import PREFIX, GymnasiumEnvironment
 from symla.core.errors import DivergenceError, FaultyEnvironmentError, SymlaError, require
+from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
 from symla.environments import Environment, knows_regret, make
@@ -90,6 +91,7 @@ class Evaluation:
         }
 
 
+@in_float32
 def meta_test(
     rule: Rule,
     environment: Environment | GymnasiumEnvironment | str,
@@ -162,6 +164,7 @@ def fifth(
     ), reward / steps
 
 
+@in_float32
 def live(
     rule: Rule,
     environment: Environment | str,

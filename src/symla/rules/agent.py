@@ -17,6 +17,7 @@ from symla.core.errors import (
     SymlaError,
     require,
 )
+from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, Spec
 from symla.lifetimes.percepts import NO_ACTION, NOT_FINITE, act, lifetime_keys
@@ -69,6 +70,7 @@ class Agent:
         self.spec = Spec(self._observations.size, self._actions.size)
         self._begin(seed)
 
+    @in_float32
     def _begin(self, seed: int) -> None:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
         keys = lifetime_keys(stream_key(seed, Stream.AGENT))
@@ -78,6 +80,7 @@ class Agent:
         self._state = algorithm.init_state(params, keys.learner, self.spec)
         self._action, self._reward, self._done = np.int32(NO_ACTION), np.float32(0), np.bool_(0)
 
+    @in_float32
     def act(self, observation: Any) -> int:
         """Learn from the last step and this observation, and choose an action.
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.core.precision import in_float32
 from symla.core.types import Spec
 from symla.environments import DependentBandit, Environment
 from symla.rules.rule import Rule
@@ -66,6 +67,7 @@ def load(what: str | os.PathLike[str]) -> Rule:
     raise UnknownNameError("rule", name, known, ", or the path of a run folder or a checkpoint")
 
 
+@in_float32
 def rule_from(checkpoint: Checkpoint) -> Rule:
     """Raises CheckpointError if the arrays are not the ones that the manifest's algorithm needs."""
     arrays, manifest, path = checkpoint
@@ -90,6 +92,7 @@ def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
     save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**origin, **card})
 
 
+@in_float32
 def hand_made(name: str, environment: Environment | None = None, length: int = 100) -> Rule:
     """A rule without learned meta-parameters, of the algorithm of that name.
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from symla.core.errors import require
+from symla.core.precision import in_todays_precision
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State
 from symla.rules.rule import Rule
@@ -89,8 +90,9 @@ def meta_train(
     the rule and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
+    watch = in_todays_precision(watch)
     hint = f"`{resume_with or f'symla resume {run.path}'}` continues from its newest checkpoint"
-    with run.locked(), stop_signal(hint) as stopped:
+    with jax.enable_x64(False), run.locked(), stop_signal(hint) as stopped:
         restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
         loop.done, loop.state = restored.done, replicate(restored.state)
