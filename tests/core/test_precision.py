@@ -1,5 +1,7 @@
 """A program with 64-bit jax on gets the float32 results of one without, and keeps its setting."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
