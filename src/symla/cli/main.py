@@ -28,6 +28,7 @@ from symla.core.errors import (
     UnknownNameError,
     require,
 )
+from symla.core.output import print_anything
 from symla.report.terminal import console, print_table
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
@@ -239,6 +240,7 @@ def main() -> None:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Dispatch on the first word. Returns the exit code."""
+    print_anything()
     arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:

@@ -35,7 +35,7 @@ def revision() -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", str(package), *arguments],
-            capture_output=True, check=True, text=True, timeout=5,
+            capture_output=True, check=True, encoding="utf-8", errors="replace", timeout=5,
         ).stdout.strip()  # fmt: skip
 
     try:
@@ -54,7 +54,7 @@ def hardware() -> str:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         return next(
             line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
         )
