@@ -15,7 +15,7 @@ from rich.console import Console
 from symla.cli.console import TrainingView
 from symla.cli.options import ResumeOptions, TrainOptions, parse
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
-from symla.core.text import summary
+from symla.core.text import summary, typed
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.report.terminal import console, print_table
 from symla.runtime import processes
@@ -197,7 +197,7 @@ def _interruptible(work: Callable[[], int], run: RunFolder) -> int:
 
 
 def _stopped(run: RunFolder, view: TrainingView) -> int:
-    view.say(f"continue with: symla resume {run.path}")
+    view.say(f"continue with: symla resume {typed(run.path)}")
     return STOPPED
 
 
@@ -233,13 +233,13 @@ def _run(experiment: Experiment, seed: int, run: RunFolder, changes: Sequence[st
 
 
 def _say_how_to_use(run: RunFolder, view: TrainingView, where: str, measure: str = "") -> None:
-    path = str(run.path)
-    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
+    named = str(run.path)
+    named = named if os.sep in named else os.path.join(".", named)  # whatever ships by name
     view.say(
         "\nnext, meta-test it:\n"
-        f"    symla test {path} --environment {where}\n"
+        f"    symla test {typed(run.path)} --environment {where}\n"
         "or use it in Python:\n"
         "    import symla\n"
-        f"    rule = symla.load({path!r})\n"
+        f"    rule = symla.load({named!r})\n"
         f'    print(symla.meta_test(rule, "{where}"){measure})'
     )

@@ -13,6 +13,7 @@ from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
 from symla.core.precision import in_float32
+from symla.core.text import typed
 from symla.core.types import Spec
 from symla.environments import DependentBandit, Environment
 from symla.rules.rule import Rule
@@ -50,7 +51,7 @@ def load(what: str | os.PathLike[str]) -> Rule:
     if is_name and RunFolder(Path(name)).config_path.exists():
         raise SettingError(
             f"{name!r} is a rule that ships with symla, and a run folder here: "
-            f"write {os.path.join('.', name)} for the folder"
+            f"write {typed(Path(name))} for the folder"
         )
     if is_name and name in pretrained():
         return rule_from(load_checkpoint(pretrained()[name]))

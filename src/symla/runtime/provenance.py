@@ -24,7 +24,10 @@ def provenance() -> dict[str, Any]:
 
 def command() -> str:
     """The command line of this process, quoted for a shell."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    spec = getattr(sys.modules["__main__"], "__spec__", None)  # of `python -m`
+    module = ["-m", spec.name.removesuffix(".__main__")] if spec else []
+    program = Path(sys.executable if module else sys.argv[0]).name
+    return shlex.join([program, *module, *sys.argv[1:]])
 
 
 def revision() -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from symla.core.errors import CheckpointError, SchemaError, SettingError, require
+from symla.core.text import typed
 from symla.store.checkpoints import (
     SCHEMA,
     Arrays,
@@ -113,7 +114,7 @@ class RunFolder:
         if self.config_path.exists():
             raise SettingError(
                 f"{self.path} already holds a run, and nothing in it was touched: "
-                f"continue it with `symla resume {self.path}`, or choose another --run-dir"
+                f"continue it with `symla resume {typed(self.path)}`, or choose another --run-dir"
             )
 
     def config(self) -> dict[str, Any]:

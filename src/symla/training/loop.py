@@ -19,6 +19,7 @@ from jaxtyping import Array, Int
 from symla.core.errors import require
 from symla.core.precision import in_todays_precision
 from symla.core.streams import Stream, stream_key
+from symla.core.text import typed
 from symla.core.types import Params, PRNGKey, State
 from symla.rules.rule import Rule
 from symla.runtime.devices import gather, replicate
@@ -91,7 +92,8 @@ def meta_train(
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     watch = in_todays_precision(watch)
-    hint = f"`{resume_with or f'symla resume {run.path}'}` continues from its newest checkpoint"
+    resume_with = resume_with or f"symla resume {typed(run.path)}"
+    hint = f"`{resume_with}` continues from its newest checkpoint"
     with jax.enable_x64(False), run.locked(), stop_signal(hint) as stopped:
         restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
