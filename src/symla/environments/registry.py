@@ -8,6 +8,7 @@ from symla.core.precision import methods_in_float32
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment
+from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
@@ -23,6 +24,10 @@ ENVIRONMENTS: dict[str, Environment] = {
     "cartpole": Control("CartPole-v1"),
     "acrobot": Control("Acrobot-v1"),
     "mountain-car": Control("MountainCar-v0"),
+    "mountain-car-continuous": Control("MountainCarContinuous-v0"),
+    "pendulum": Control("Pendulum-v1"),
+    "point-navigation": PointNavigation(),
+    "linear-system": LinearSystem(),
     "balance": Balance(),
     "hearts": Hearts(),
     "hearts-2x2": Hearts(size=2, episode_length=10),
@@ -74,7 +79,7 @@ ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
         Associations, Balance, Control, DependentBandit, Gymnax, Hearts, IndependentBandit,
-        MoreActions, Permuted, Projected, Rewards, Target,
+        LinearSystem, MoreActions, Permuted, PointNavigation, Projected, Rewards, Target,
     )
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge import spaces
+from symla.core.distributions import are_actions
 from symla.core.errors import (
     DivergenceError,
     FaultyEnvironmentError,
@@ -19,8 +20,8 @@ from symla.core.errors import (
 )
 from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
-from symla.core.types import Params, Spec
-from symla.lifetimes.percepts import NO_ACTION, NOT_FINITE, act, lifetime_keys
+from symla.core.types import Discrete, Params, Spec
+from symla.lifetimes.percepts import NOT_FINITE, act, first_step, lifetime_keys
 
 
 @runtime_checkable
@@ -67,7 +68,7 @@ class Agent:
         except SettingError as error:
             raise SettingError(f"{self._environment}: {error}") from error
         self.rule = rule
-        self.spec = Spec(self._observations.size, self._actions.size)
+        self.spec = Spec(self._observations.size, Discrete(self._actions.size))
         self._begin(seed)
 
     @in_float32
@@ -78,7 +79,8 @@ class Agent:
         self._key = keys.action
         algorithm, params = self.rule.algorithm, self.rule.params
         self._state = algorithm.init_state(params, keys.learner, self.spec)
-        self._action, self._reward, self._done = np.int32(NO_ACTION), np.float32(0), np.bool_(0)
+        nothing = np.zeros(self.spec.observation_size, np.float32)
+        self._last = first_step(nothing, self.spec.action)
 
     @in_float32
     def act(self, observation: Any) -> int:
@@ -95,14 +97,18 @@ class Agent:
             )
         with self._named():
             vector = self._observations.encode(observation)
+        done = self._last.terminated or self._last.truncated
+        final = np.full_like(vector, np.nan) if done else vector
+        last = self._last._replace(observation=vector, final_observation=final)
         action, self._state = _act(
             self.rule.algorithm, self.spec, self.rule.params, self._state,
-            vector, self._action, self._reward, self._done, np.int32(self.steps), self._key,
+            last, np.int32(self.steps), self._key,
         )  # fmt: skip
-        if action < 0:
+        action = np.asarray(action)
+        if not are_actions(action[None]).all():
             raise DivergenceError(f"{self._environment}: {NOT_FINITE.format(where=self._where())}")
-        self._action, self._acted = np.int32(action), True
-        return int(self._action) + self._actions.start
+        self._last, self._acted = last._replace(action=action), True
+        return int(action) + self._actions.start
 
     def observe(self, reward: Any, terminated: Any, truncated: Any) -> None:
         """What the last action earned, and whether it ended the episode: a number, two truths.
@@ -116,8 +122,9 @@ class Agent:
                 "env.step with its action, then agent.observe(reward, terminated, truncated)"
             )
         with self._named():
-            self._reward = spaces.reward(reward)
-        self._done = np.bool_(terminated or truncated)
+            number = spaces.reward(reward)
+        flags = {"terminated": np.bool_(terminated), "truncated": np.bool_(truncated)}
+        self._last = self._last._replace(reward=number, **flags)
         self._acted = False
         self.steps += 1
 

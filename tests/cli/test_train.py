@@ -1,0 +1,53 @@
+"""What `symla train` prints to be copied: whole commands, in any terminal, of any path."""
+
+import ast
+import io
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from symla.cli import train
+from symla.cli.console import TrainingView
+from symla.runtime import provenance
+from symla.store import RunFolder
+
+LONG = Path("/somewhere/" + "a long name/" * 9 + "it's")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("path", [LONG, Path("f run")], ids=["long", "short"])
+def test_how_to_use_a_run_can_be_pasted(capsys, terminal, path):
+    shown = io.StringIO()
+    view = TrainingView(Console(file=shown, force_terminal=terminal, width=80))
+    train._say_how_to_use(RunFolder(path), view, "bandit-arms-5", ".regret")
+    train._stopped(RunFolder(path), view)
+    lines = (shown.getvalue() if terminal else capsys.readouterr().out).splitlines()
+    command = next(line for line in lines if "symla test" in line)
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\n' {command}"], capture_output=True, check=True, text=True
+    ).stdout.splitlines()
+    assert words[:2] + words[3:] == ["symla", "test", "--environment", "bandit-arms-5"]
+    assert Path(words[2]) == path
+    assert any(line.startswith("continue with: symla resume ") for line in lines)
+    code = ast.parse(next(line for line in lines if "symla.load" in line).strip())
+    assert Path(code.body[0].value.args[0].value) == path
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        (None, "symla train 'a b'"),
+        (SimpleNamespace(name="symla.__main__"), "python -m symla train 'a b'"),
+        (SimpleNamespace(name="symla.experiments.shipped"),
+         "python -m symla.experiments.shipped train 'a b'"),
+    ],
+)  # fmt: skip
+def test_the_command_that_made_a_run_is_one_that_runs(monkeypatch, spec, shown):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/symla", "train", "a b"])
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python")
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", spec)
+    assert provenance.command() == shown
