@@ -4,6 +4,7 @@ import ast
 import io
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +13,9 @@ from rich.console import Console
 
 from symla.cli import train
 from symla.cli.console import TrainingView
+from symla.core.errors import SettingError
 from symla.runtime import provenance
-from symla.store import RunFolder
+from symla.store import RunFolder, new_folder
 
 LONG = Path("/somewhere/" + "a long name/" * 9 + "it's")
 
@@ -35,6 +37,25 @@ def test_how_to_use_a_run_can_be_pasted(capsys, terminal, path):
     assert any(line.startswith("continue with: symla resume ") for line in lines)
     code = ast.parse(next(line for line in lines if "symla.load" in line).strip())
     assert Path(code.body[0].value.args[0].value) == path
+
+
+def test_two_runs_of_a_sweep_in_one_second_have_two_folders(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train.time, "strftime", lambda form: "20250101-000000")
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(train._new_folder, ["bandits-seed0"] * 8))
+    names = {"", *(f"-{number}" for number in range(2, 9))}
+    assert set(folders) == {Path(f"runs/bandits-seed0-20250101-000000{name}") for name in names}
+    for folder in folders:
+        RunFolder(folder).create({})
+    monkeypatch.setattr(train, "is_writer", lambda: False)  # of several, one makes it
+    assert not train._new_folder("other").exists()
+
+
+def test_a_run_folder_that_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(SettingError, match="choose another --run-dir"):
+        new_folder(tmp_path / "runs" / "mine")
 
 
 @pytest.mark.parametrize(

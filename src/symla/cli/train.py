@@ -21,7 +21,7 @@ from symla.report.terminal import console, print_table
 from symla.runtime import processes
 from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
 from symla.runtime.signals import STOPPED, interruptible
-from symla.store import RECIPE, RunFolder, differences, from_settings
+from symla.store import RECIPE, RunFolder, differences, from_settings, new_folder
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -43,8 +43,6 @@ def train(arguments: Sequence[str]) -> int:
     prepare_jax(options.machine)
     experiment.training(options.seed)  # refuses wrong settings before anything is written
 
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = options.run_dir or Path("runs") / f"{name}-seed{options.seed}-{stamp}"
     from symla.core import streams
     from symla.runtime.provenance import provenance
 
@@ -55,8 +53,10 @@ def train(arguments: Sequence[str]) -> int:
         "streams": streams.VERSION,
     }
 
+    schedule = options.saving.build()
     same_everywhere(config)
-    run = RunFolder(path, is_writer(), options.saving.build())
+    path = options.run_dir or _new_folder(f"{name}-seed{options.seed}")
+    run = RunFolder(path, is_writer(), schedule)
 
     def begin() -> int:
         run.create({**config, **provenance()})
@@ -64,6 +64,11 @@ def train(arguments: Sequence[str]) -> int:
             return _run(experiment, options.seed, run)
 
     return _interruptible(begin, run)
+
+
+def _new_folder(name: str) -> Path:
+    path = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return new_folder(path) if is_writer() else path
 
 
 def resume(arguments: Sequence[str]) -> int:

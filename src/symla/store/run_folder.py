@@ -46,6 +46,27 @@ class CheckpointSchedule:
         )
 
 
+def new_folder(path: Path) -> Path:
+    """Make the folder `path`, or where that is there already `path`-2, -3, ...: two processes that
+    ask at the same time get two. Raises SettingError if it cannot be made."""
+    candidate, number = path, 1
+    while True:
+        try:
+            candidate.mkdir(parents=True)
+            return candidate
+        except FileExistsError:
+            number += 1
+            candidate = path.with_name(f"{path.name}-{number}")
+        except OSError as error:
+            raise _cannot_be_made(path, error) from error
+
+
+def _cannot_be_made(path: Path, error: OSError) -> SettingError:
+    return SettingError(
+        f"cannot make the run folder {path}: {error.strerror}; choose another --run-dir"
+    )
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Where one run keeps everything.
@@ -102,10 +123,7 @@ class RunFolder:
             for folder in (self.path, self.path / "checkpoints", self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SettingError(
-                f"cannot make the run folder {self.path}: {error.strerror}; "
-                "choose another --run-dir"
-            ) from error
+            raise _cannot_be_made(self.path, error) from error
         with self.locked():
             self._refuse_another_run()  # one may have come in between
             write_json(self.config_path, {"schema": SCHEMA, **config})
