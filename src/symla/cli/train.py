@@ -101,6 +101,9 @@ def resume(arguments: Sequence[str]) -> int:
 
     streams.check_version(config.get("streams", 1), folder.path)
     run = RunFolder(folder.path, is_writer(), schedule)
+    if experiment.finished(run):
+        _changes(run, experiment, name, seed, options.allow_changes)  # refuses others, as ever
+        return _say_finished(run, f"`symla resume {typed(run.path)} --generations N` goes on")
 
     def go_on() -> int:
         with run.locked():
@@ -129,6 +132,8 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
     recipe = from_settings(Recipe, config["settings"], folder.config_path, CLASSES)
     same_everywhere({"experiment": RECIPE, "settings": config["settings"]})
     run = RunFolder(folder.path, is_writer(), schedule)
+    if recipe.finished(run):
+        return _say_finished(run, f"`symla test {typed(run.path)}` tests its rule")
 
     def go_on() -> int:
         with run.locked():
@@ -146,6 +151,14 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
             return 0
 
     return _interruptible(go_on, run)
+
+
+def _say_finished(run: RunFolder, advice: str) -> int:
+    _view(run).say(
+        f"{run.path} is finished, and nothing in it was touched: it has all its "
+        f"{run.generations_done()} generations. `symla report {typed(run.path)}` shows it; {advice}"
+    )
+    return 0
 
 
 def _changes(

@@ -73,6 +73,10 @@ class Recipe:
             },
         }
 
+    def finished(self, run: RunFolder) -> bool:
+        """Whether `run` has all generations."""
+        return any(run.checkpoints()) and run.generations_done() >= self.generations
+
     def run(self, run: RunFolder, view: View, title: str, resume_with: str = "") -> Rule | None:
         """Train, from the newest checkpoint in `run` if it has one. None if a signal ended it.
 

@@ -18,6 +18,7 @@ from symla.store.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
+from symla.store.descriptions import fits
 from symla.store.files import append, read_object, remove_leftovers, write, write_json
 from symla.store.lock import locked
 
@@ -253,6 +254,14 @@ class RunFolder:
         manifests = (self.path / "checkpoints").glob(f"{kind}-*.json")
         found = (path.with_suffix(".safetensors") for path in manifests)
         return iter(sorted(found, key=_order, reverse=True))
+
+    def generations_done(self) -> int:
+        """Of the newest checkpoint that can be read. Raises CheckpointError if there is none."""
+        checkpoint = self.newest_checkpoint(warn=False)
+        done: Any = checkpoint.manifest.get("generation")
+        if not fits(done, int):
+            raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
+        return done
 
     def newest_checkpoint(self, warn: bool = True) -> Checkpoint:
         """The newest that can be read; a warning names those skipped.
