@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from symla.experiments import Bandits
 from symla.store import RunFolder
 from tests.cli.in_process import run
 from tests.cli.test_main import command, symla
@@ -67,9 +68,11 @@ def test_a_finished_run_says_so_and_stays_as_it_is(golden, monkeypatch):
     assert code == 2
     assert "--allow-changes" in said
     assert contents(golden) == before
-    assert run(monkeypatch, "resume", golden, "--test-lifetimes", 3)[0] == 0
-    assert RunFolder(golden).results()["lifetimes"] == 3
-    assert "is finished" in run(monkeypatch, "resume", golden)[1]
+    begun = []
+    monkeypatch.setattr(Bandits, "run", lambda self, *_: begun.append(self))
+    for words in (("--generations", 6), ("--test-lifetimes", 3), ("--test-arms", 3, 4)):
+        run(monkeypatch, "resume", golden, *words)
+    assert len(begun) == 3
 
 
 def test_an_old_run_is_not_resumed_and_is_told_why(old):
