@@ -15,7 +15,7 @@ from typing import Any
 
 from symla.algorithms import SymLA
 from symla.environments import IndependentBandit
-from symla.evaluation.evaluate import live
+from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import over_seeds
 from symla.experiments.recipes import evolution
 from symla.outer import EvolutionStrategies

@@ -34,7 +34,7 @@ ALLOWED = {
     "outer": CORE | {"environments", "algorithms", "runtime", "lifetimes"},
     "rules": INNER | {"lifetimes", "outer"},
     "training": INNER | {"lifetimes", "outer", "rules"},
-    "evaluation": INNER | {"lifetimes", "rules"},
+    "evaluation": INNER | {"lifetimes", "rules", "report"},
     "experiments": INNER | {"lifetimes", "outer", "rules", "training", "evaluation"},
     "bench": INNER | {"lifetimes", "outer", "training", "report"},
     "cli": INNER

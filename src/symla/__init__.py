@@ -12,6 +12,7 @@ from typing import Any
 _HOMES = {
     "load": "rules.loading",
     "meta_test": "evaluation.evaluate",
+    "compare": "evaluation.comparison",
     "make": "environments",
     "Rule": "rules.rule",
     "Agent": "rules.agent",
@@ -23,6 +24,7 @@ _HOMES = {
     "Optimiser": "core.optimisers",
     "Training": "training.generation",
     "Evaluation": "evaluation.evaluate",
+    "Comparison": "evaluation.comparison",
     "Estimate": "evaluation.statistics",
     "Spec": "core.types",
     "Percept": "core.types",

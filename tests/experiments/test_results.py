@@ -149,7 +149,8 @@ def test_gridworld_learns_what_pays():
     rule = load("gridworld")
     for environment in (Hearts(2, 10), Rewards(Hearts(2, 10), swap=1.0)):
         result = meta_test(rule, environment, 128, 400)
-        reward, steps = np.array(result.reward_per_step), np.array(result.steps)
+        reward = np.array([each.mean for each in result.reward_per_step])
+        steps = np.array(result.steps)
         assert set(np.diff(steps)) == {4}  # of stretches of as many steps
         assert reward[steps <= 20].mean() < 0.3
         assert reward[steps > 300].mean() > 0.5

@@ -37,9 +37,10 @@ POLLS = 20
 class Pool:
     """Copies of one environment, one per seed, stepped together. A context manager.
 
-    Attributes `observation_size` and `action_size`. `first` is the number of the first lifetime in
-    messages, from 0. Raises SettingError for spaces that are not supported, UnknownNameError, and
-    FaultyEnvironmentError, here and in every method, for what an environment does wrong.
+    Attributes `observation_size`, `action_size` and, of observations, `one_hot`. `first` is the
+    number of the first lifetime in messages, from 0. Raises SettingError for spaces that are not
+    supported, UnknownNameError, and FaultyEnvironmentError, here and in every method, for what an
+    environment does wrong.
     """
 
     def __init__(self, environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0):
@@ -54,7 +55,8 @@ class Pool:
             requests = [Request(spec, environment.module, len(part)) for part in self.parts]
             for worker in self.workers:
                 worker.wait_until_ready()
-            self.observation_size, self.action_size = self._call_all("make", requests)[0]
+            sizes = self._call_all("make", requests)[0]
+            self.observation_size, self.action_size, self.one_hot = sizes
         except BaseException:
             self.close(now=True)
             raise

@@ -22,6 +22,7 @@ class Observations(NamedTuple):
 
     size: int
     encode: Callable[[Any], np.ndarray]  # to float32 [size]; raises FaultyEnvironmentError
+    one_hot: bool  # whether every vector is: of a Discrete space
 
 
 class Actions(NamedTuple):
@@ -46,7 +47,7 @@ def observations(space: Any) -> Observations:
     else:
         raise _unsupported(space)
     _check_size(space, size)
-    return Observations(size, encoder(space))
+    return Observations(size, encoder(space), isinstance(space, Discrete))
 
 
 def _unsupported(space: Any) -> SettingError:

@@ -92,9 +92,9 @@ class Environments:
         self.actions = spaces.actions(self.envs[0].action_space)
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """Numbers in an observation, and actions."""
-        return self.observations.size, self.actions.size
+    def sizes(self) -> tuple[int, int, bool]:
+        """Numbers in an observation, and actions; whether observations are one-hot."""
+        return self.observations.size, self.actions.size, self.observations.one_hot
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
         """First observations [copies, A], each environment with its own seed."""

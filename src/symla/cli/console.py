@@ -10,31 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
-    from symla.evaluation.evaluate import Evaluation
     from symla.training.loop import Progress as TrainingProgress
 
 PLAIN_SECONDS = 10.0  # between the lines where there is no terminal
-
-
-def print_test(algorithm: str, where: str, result: "Evaluation") -> None:
-    """Print the result of a meta-test. `where` names the environment and its transforms."""
-    print(f"{algorithm} on {where}: {result.lifetimes} lifetimes of {result.length} steps")
-    print(f"  return {result.return_}   (mean and 95% confidence interval)")
-    if result.regret:
-        print(f"  regret {result.regret}")
-    first, last, gain = result.first, result.last, result.improvement
-    print(
-        f"  reward a step: first fifth {first.reward.mean:.4f}, last fifth {last.reward.mean:.4f}; "
-        f"paired difference {gain.mean:.4f} ± {gain.ci95:.4f}"
-    )
-    if first.episode_length and last.episode_length:
-        print(
-            f"  an episode: return {first.episode_return:.2f}, then {last.episode_return:.2f}; "
-            f"length {first.episode_length:.1f}, then {last.episode_length:.1f} (what was earned "
-            "and lived for each episode that ended)"
-        )
-    elif first.episode_length or last.episode_length:
-        print(f"  episodes ended in the {'first' if first.episode_length else 'last'} fifth alone")
 
 
 class TrainingView:

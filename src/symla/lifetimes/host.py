@@ -54,7 +54,7 @@ def host_lifetimes(
     episode = np.zeros(len(keys), np.int32)
     seeds = np.asarray(_episode_seeds(lives.episode, episode))
     with open_pool(environment, seeds.tolist(), first) as pool:
-        spec = Spec(pool.observation_size, Discrete(pool.action_size))
+        spec = Spec(pool.observation_size, Discrete(pool.action_size), one_hot=pool.one_hot)
         state = _init_states(algorithm, spec, params, lives.learner, candidates)
         last = first_step(pool.reset(), spec.action)
         seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))  # should this one end

@@ -68,7 +68,8 @@ class Agent:
         except SettingError as error:
             raise SettingError(f"{self._environment}: {error}") from error
         self.rule = rule
-        self.spec = Spec(self._observations.size, Discrete(self._actions.size))
+        action, one_hot = Discrete(self._actions.size), self._observations.one_hot
+        self.spec = Spec(self._observations.size, action, one_hot=one_hot)
         self._begin(seed)
 
     @in_float32

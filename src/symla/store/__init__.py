@@ -24,7 +24,7 @@ from symla.store.checkpoints import (
     unflatten,
 )
 from symla.store.descriptions import describe, differences, fits, from_settings, rebuild
-from symla.store.files import read_json, read_object, write, write_json
+from symla.store.files import check_writable, read_json, read_object, write, write_json
 from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder, new_folder
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointSchedule",
     "RunFolder",
+    "check_writable",
     "describe",
     "differences",
     "fits",
