@@ -22,6 +22,7 @@ from symla.cli.options import (
 from symla.cli.test import test
 from symla.cli.train import resume, train
 from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.core.output import print_anything
 from symla.report.terminal import console, print_table
 from symla.report.training_view import TrainingView
 from symla.runtime import processes
@@ -160,6 +161,7 @@ def main() -> None:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Dispatch on the first word. Returns the exit code."""
+    print_anything()
     arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from symla.algorithms import LearningAlgorithm
+from symla.core.precision import in_float32
 from symla.evaluation.evaluate import find
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.training_options import OuterSettings
@@ -29,6 +30,7 @@ TEST_LIFETIMES = 512
 OuterName = Literal["evolution-strategies", "policy-gradient"]
 
 
+@in_float32
 def meta_train(
     algorithm: LearningAlgorithm,
     environments: Any,

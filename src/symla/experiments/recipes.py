@@ -86,6 +86,10 @@ class Recipe:
             },
         }
 
+    def finished(self, run: RunFolder) -> bool:
+        """Whether `run` has all generations."""
+        return any(run.checkpoints()) and run.generations_done() >= self.generations
+
     def run(
         self,
         run: RunFolder,

@@ -121,7 +121,8 @@ class TrainingView:
         if self.console.quiet:
             return
         if self.console.is_terminal:
-            self.console.print(text, highlight=False, markup=False)
+            # Not wrapped at the width of the terminal: what is to be copied stays in one piece.
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:
             with suppress(BrokenPipeError):  # nobody reads any more: train on
                 print(text, flush=True)
