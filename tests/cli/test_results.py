@@ -40,7 +40,8 @@ def test_a_result_alone(capsys):
     assert gain.ci95 < 0.05 * unpaired
     paired = f"{gain.mean:.4f} ± {gain.ci95:.4f}"
     assert lines[0] == (
-        "runs/mine on there: 3 lifetimes of 10 steps (mean ± 95% confidence interval)"
+        "runs/mine on there: 3 lifetimes of 10 steps (mean ± 95% confidence interval; differences "
+        "are paired)"
     )
     assert [cells(line) for line in lines[2:4]] == [["return"], ["mine", "19.33 ± 127.94"]]
     assert cells(lines[6]) == ["mine", "0.0000", "2.1667", paired, "▁███▇"]

@@ -22,7 +22,7 @@ def print_test(name: str, where: str, results: "Mapping[str, Evaluation]") -> No
     result, random = next(iter(results.values())), results.get("random")
     print(
         f"{name} on {where}: {result.lifetimes} lifetimes of {result.length} steps "
-        "(mean ± 95% confidence interval)\n"
+        "(mean ± 95% confidence interval; differences are paired)\n"
     )
     print_table(console, *_lifetime_rows(results))
     print()
@@ -111,7 +111,7 @@ def print_comparison(comparison: "Comparison") -> None:
     of_seeds = f" with each of {len(seeds)} seeds" if len(seeds) > 1 else ""
     print(
         f"{comparison.lifetimes} lifetimes of {comparison.length} steps{of_seeds}, the same for "
-        "all (mean ± 95% confidence interval)\n"
+        "all (mean ± 95% confidence interval; differences are paired)\n"
     )
     first = comparison.pairs[0].rule
     header = ["environment", "rule", "return", f"return - {first}'s", "last fifth", "last - first"]
@@ -125,7 +125,7 @@ def print_comparison(comparison: "Comparison") -> None:
         else:
             rows.append([*row, "n/a", "", "", ""])
     print_table(console, header, rows)
-    print(f"\nreturn - {first}'s: paired; last fifth: reward a step there; first: the first fifth")
+    print("\nfirst and last: the reward a step in the first and last fifth of a lifetime")
     for pair in comparison.pairs:
         if not pair.result:
             print(f"n/a, {pair.rule} in {pair.environment}: {pair.reason}")
