@@ -6,6 +6,7 @@ from symla.algorithms.meta_rnn import MetaRNN
 from symla.algorithms.q_learning import QLearning
 from symla.algorithms.random import Random
 from symla.algorithms.symla import SymLA
+from symla.core.precision import methods_in_float32
 
 ALGORITHMS: dict[str, type[LearningAlgorithm]] = {
     "symla": SymLA,
@@ -19,6 +20,9 @@ ALGORITHMS: dict[str, type[LearningAlgorithm]] = {
 
 # These have no meta-parameters to learn: a person can meta-test them at once.
 HAND_MADE = ("random", "q-learning", "ucb1", "thompson", "bayes-optimal")
+
+for kind in ALGORITHMS.values():  # also for those who call one by hand
+    methods_in_float32(kind, "init_params", "init_state", "step", "update")
 
 __all__ = [
     "ALGORITHMS",

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from symla.cli.compare import compare
-from symla.cli.console import TrainingView, complain
+from symla.cli.console import complain
 from symla.cli.faults import advice
 from symla.cli.options import (
     DoctorOptions,
@@ -22,7 +22,9 @@ from symla.cli.options import (
 from symla.cli.test import test
 from symla.cli.train import resume, train
 from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.core.output import print_anything
 from symla.report.terminal import console, print_table
+from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.runtime.signals import STOPPED
@@ -159,6 +161,7 @@ def main() -> None:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Dispatch on the first word. Returns the exit code."""
+    print_anything()
     arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:

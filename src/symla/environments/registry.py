@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from symla.core.errors import SettingError, UnknownNameError
+from symla.core.precision import methods_in_float32
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment
@@ -81,3 +82,6 @@ ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
         LinearSystem, MoreActions, Permuted, PointNavigation, Projected, Rewards, Target,
     )
 }  # fmt: skip
+
+for kind in ENVIRONMENT_CLASSES.values():  # also for those who step one by hand
+    methods_in_float32(kind, "sample_task", "reset", "step", "regret")

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from symla.bridge.gymnasium_environment import PREFIX, GymnasiumEnvironment
 from symla.core.errors import FaultyEnvironmentError, SettingError, require
+from symla.core.precision import in_float32
 from symla.core.streams import Stream
 from symla.environments import Environment, Permuted, Projected, Rewards, make
 from symla.evaluation.lifetime_sums import Lived, Sums, lived
@@ -122,6 +123,7 @@ class Evaluation:
         }
 
 
+@in_float32
 def meta_test(
     rule: Rule,
     environment: Environment | GymnasiumEnvironment | str,

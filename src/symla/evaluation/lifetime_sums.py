@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import DivergenceError, FaultyEnvironmentError, SymlaError, require
+from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
 from symla.environments import Environment, knows_regret, make
@@ -45,6 +46,7 @@ class Lived(NamedTuple):
     edges: Int[np.ndarray, " edges"]
 
 
+@in_float32
 def lived(
     rule: Rule,
     environment: Environment | GymnasiumEnvironment,
@@ -61,6 +63,7 @@ def lived(
     return Lived(sums, bin_edges(length, min(BINS, length)))
 
 
+@in_float32
 def live(
     rule: Rule,
     environment: Environment | str,

@@ -10,14 +10,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_backend = os.environ.pop("MPLBACKEND", None)  # matplotlib is not imported with one that is unknown
-try:
+from symla.core.caches import cache_folder, has_home
+
+
+@contextmanager
+def _environment(name: str, value: str | None) -> Iterator[None]:
+    """Within it that variable has that value; None: it is not set."""
+    before = os.environ.pop(name, None)
+    os.environ |= {name: value} if value is not None else {}
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        os.environ |= {name: before} if before is not None else {}
+
+
+# It cannot be imported with a backend that it does not know. Of a user without a home it would say
+# what `cache_folder` says.
+_folder = os.environ.get("MPLCONFIGDIR") or (
+    None if has_home() else str(cache_folder("matplotlib"))
+)
+with _environment("MPLBACKEND", None), _environment("MPLCONFIGDIR", _folder):
     import matplotlib
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
-finally:
-    if _backend is not None:
-        os.environ["MPLBACKEND"] = _backend
 
 __all__ = ["Figure", "FuncAnimation", "our_style"]
 

@@ -18,6 +18,7 @@ from symla.core.errors import (
     SymlaError,
     require,
 )
+from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Discrete, Params, Spec
 from symla.lifetimes.percepts import NOT_FINITE, act, first_step, lifetime_keys
@@ -71,6 +72,7 @@ class Agent:
         self.spec = Spec(self._observations.size, action, one_hot=one_hot)
         self._begin(seed)
 
+    @in_float32
     def _begin(self, seed: int) -> None:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
         keys = lifetime_keys(stream_key(seed, Stream.AGENT))
@@ -81,6 +83,7 @@ class Agent:
         nothing = np.zeros(self.spec.observation_size, np.float32)
         self._last = first_step(nothing, self.spec.action)
 
+    @in_float32
     def act(self, observation: Any) -> int:
         """Learn from the last step and this observation, and choose an action.
 

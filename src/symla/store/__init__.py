@@ -25,7 +25,7 @@ from symla.store.checkpoints import (
 )
 from symla.store.descriptions import describe, differences, fits, from_settings, rebuild
 from symla.store.files import check_writable, read_json, read_object, write, write_json
-from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder
+from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder, new_folder
 
 __all__ = [
     "RECIPE",
@@ -42,6 +42,7 @@ __all__ = [
     "from_settings",
     "load_checkpoint",
     "load_manifest",
+    "new_folder",
     "read_json",
     "read_object",
     "rebuild",
