@@ -55,7 +55,7 @@ def small_steps():
         patch.setattr(loop, "CHUNK_SECONDS", 0.0)
         patch.setattr(recipes_module, "PROBE_EVERY", 2)
         patch.setattr(probe_module, "PROBE_LIFETIMES", 8)
-        for module in ("main", "test", "train"):  # the devices are those of all tests
+        for module in ("main", "resume", "test", "train"):  # the devices are those of all tests
             patch.setattr(f"symla.cli.{module}.prepare_jax", lambda *_: None)
         yield
 
