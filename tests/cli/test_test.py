@@ -78,6 +78,16 @@ def test_of_gymnasium(symla):
     assert "return - random's" in shown
 
 
+def test_a_run_folder_named_like_a_reference_is_not_taken_for_it(symla, tmp_path, monkeypatch):
+    monkeypatch.setattr("symla.rules.loading.load", lambda what: hand_made("ucb1"))
+    out = tmp_path / "out.json"
+    where = ("--environment", "bandit-arms-2", "--json", out)
+    code, shown, _ = symla("test", "runs/random", *where)
+    assert code == 0
+    assert "\nruns/random " in shown
+    assert json.loads(out.read_text())["difference_to_random"]["mean"] != 0
+
+
 def test_a_reference_that_fails_costs_nothing_but_itself(symla, tmp_path, monkeypatch):
     def fails(*_, **__):
         raise evaluate.FaultyEnvironmentError("there: the motor is on fire")
