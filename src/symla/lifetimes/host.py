@@ -105,7 +105,8 @@ def spec_of(environment: Any) -> Spec:
 def _host_spec(environment: GymnasiumEnvironment) -> Spec:
     limit = environment.find().max_episode_steps
     with open_pool(environment, [0]) as pool:
-        return Spec(pool.observation_size, Discrete(pool.action_size), limit)
+        action = Discrete(pool.action_size)
+        return Spec(pool.observation_size, action, limit, one_hot=pool.one_hot)
 
 
 def _like(mask: Bool[np.ndarray, " batch"], x: np.ndarray) -> np.ndarray:
