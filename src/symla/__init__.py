@@ -12,7 +12,7 @@ from typing import Any
 _HOMES = {
     "load": "rules.loading",
     "meta_test": "evaluation.evaluate",
-    "make": "environments",
+    "make": "lifetimes.resolve",
     "Rule": "rules.rule",
     "Agent": "rules.agent",
     "GymnasiumEnvironment": "bridge.gymnasium_environment",

@@ -46,7 +46,8 @@ def test(arguments: Sequence[str]) -> int:
     prepare_jax()
     from symla.algorithms import HAND_MADE
     from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-    from symla.evaluation.evaluate import find, meta_test
+    from symla.evaluation.evaluate import meta_test
+    from symla.lifetimes.resolve import make
     from symla.rules.loading import hand_made, load
 
     known = options.algorithm in HAND_MADE
@@ -54,7 +55,7 @@ def test(arguments: Sequence[str]) -> int:
     name = options.environment or (_trained_on(rule.card) if rule else None)
     if name is None:
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
-    environment = _transformed(find(name, options.time_limit), options)
+    environment = _transformed(make(name, options.time_limit), options)
     where = ", ".join(filter(None, (name, *_changes(options))))
     in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
     rule = rule or hand_made(options.algorithm, in_jax, options.length)
@@ -70,7 +71,7 @@ def test(arguments: Sequence[str]) -> int:
 
 def _trained_on(card: Mapping[str, Any]) -> str | None:
     """The environment that the card names, if it is one that a person could name."""
-    from symla.environments import make
+    from symla.lifetimes.resolve import make
 
     try:
         make(card["trained_on"])

@@ -14,15 +14,16 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm
-from symla.bridge.gymnasium_environment import PREFIX, GymnasiumEnvironment
+from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import DivergenceError, FaultyEnvironmentError, SymlaError, require
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
-from symla.environments import Environment, knows_regret, make
+from symla.environments import Environment, knows_regret, registry
 from symla.evaluation.statistics import Estimate, estimate
 from symla.lifetimes.host import HostTransition, host_lifetimes
 from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.lifetimes.percepts import NOT_FINITE
+from symla.lifetimes.resolve import make
 from symla.rules.rule import Rule
 from symla.runtime.devices import spread
 
@@ -92,7 +93,7 @@ class Evaluation:
 
 def meta_test(
     rule: Rule,
-    environment: Environment | GymnasiumEnvironment | str,
+    environment: Any,
     lifetimes: int = 1000,
     length: int = 100,
     seed: int = 0,
@@ -100,26 +101,18 @@ def meta_test(
 ) -> Evaluation:
     """Let `rule` live `lifetimes` lifetimes of `length` steps each, its meta-parameters frozen.
 
-    `environment` is an object or the name of one, "gymnasium:ID" for one of Gymnasium. The same
-    seed gives the same tasks to every rule; those of `Stream.CHOOSING` are for choosing among
+    `environment` is whatever `symla.make` takes: a name, or an object of symla or Gymnasium. The
+    same seed gives the same tasks to every rule; those of `Stream.CHOOSING` are for choosing among
     rules, and never reported. Raises SettingError for fewer than 2 lifetimes or a
     length below 1, UnknownNameError for an unknown name, SizeError if the rule cannot take the
     environment's sizes, DivergenceError if the rule's outputs are not finite,
     FaultyEnvironmentError, with what was `measured` before, if an environment of Gymnasium fails.
     """
-    environment = find(environment) if isinstance(environment, str) else environment
+    environment = make(environment)
     if isinstance(environment, GymnasiumEnvironment):
         return _test_on_host(rule, environment, lifetimes, length, seed, stream)
     sums = live(rule, environment, lifetimes, length, seed, stream)
     return evaluation(sums, bin_edges(length, min(BINS, length)), seed)
-
-
-def find(name: str, time_limit: float = 60.0) -> Environment | GymnasiumEnvironment:
-    """The environment of that name, in JAX or of Gymnasium. `time_limit`, in seconds, is for one
-    call of the latter. Raises UnknownNameError with the nearest names."""
-    if name.startswith(PREFIX):
-        return GymnasiumEnvironment(name.removeprefix(PREFIX), time_limit)
-    return make(name)
 
 
 def evaluation(sums: Sums, edges: Int[np.ndarray, " edges"], seed: int) -> Evaluation:
@@ -172,7 +165,7 @@ def live(
 ) -> Sums:
     """The sums of every lifetime. Raises what `meta_test` does."""
     key = _test_key(lifetimes, length, seed, stream)
-    environment = make(environment) if isinstance(environment, str) else environment
+    environment = registry.make(environment) if isinstance(environment, str) else environment
     batch = _batch_size(lifetimes)
     batches = [
         jax.device_get(_live(rule.algorithm, environment, length, batch, rule.params, key, first))

@@ -47,7 +47,7 @@ def host_lifetimes(
     episode = np.zeros(len(keys), np.int32)
     seeds = np.asarray(_episode_seeds(lives.episode, episode))
     with Pool(environment, seeds.tolist(), first) as pool:
-        spec = Spec(pool.observation_size, pool.action_size)
+        spec = Spec(pool.sizes.observation, pool.sizes.action)
         state = _init_states(algorithm, spec, params, lives.learner)
         last = _Last(
             pool.reset(),
@@ -63,7 +63,7 @@ def host_lifetimes(
                 number = first + int(np.flatnonzero(action < 0)[0]) + 1
                 where = f" in lifetime {number}, at step {t + 1}"
                 raise DivergenceError(NOT_FINITE.format(where=where))
-            observation, reward, terminated, truncated = pool.step(action, seeds)
+            observation, reward, terminated, truncated, _ = pool.step(action, seeds)
             done = terminated | truncated
             if done.any():
                 episode += done

@@ -10,6 +10,7 @@ import numpy as np
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge import spaces
+from symla.bridge.action_spaces import actions
 from symla.core.errors import (
     DivergenceError,
     FaultyEnvironmentError,
@@ -62,7 +63,7 @@ class Agent:
         self._environment = _name_of(environment)
         try:
             self._observations = spaces.observations(observation_space)
-            self._actions = spaces.actions(action_space)
+            self._actions = actions(action_space)
         except SettingError as error:
             raise SettingError(f"{self._environment}: {error}") from error
         self.rule = rule
@@ -99,7 +100,7 @@ class Agent:
         if action < 0:
             raise DivergenceError(f"{self._environment}: {NOT_FINITE.format(where=self._where())}")
         self._action, self._acted = np.int32(action), True
-        return int(self._action) + self._actions.start
+        return self._actions.decode(self._action)
 
     def observe(self, reward: Any, terminated: Any, truncated: Any) -> None:
         """What the last action earned, and whether it ended the episode: a number, two truths.

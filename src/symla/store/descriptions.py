@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from symla.core.errors import CheckpointError, SettingError
+from symla.core.settings import fits
 
 
 def describe(value: Any, classes: Mapping[str, type]) -> Any:
@@ -33,25 +34,6 @@ def rebuild(description: Any, classes: Mapping[str, type], where: Path) -> Any:
         )
     settings = {key: value for key, value in description.items() if key != "class"}
     return from_settings(classes[name], settings, where, classes)
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Whether what JSON holds is of that type; a list for a tuple, a whole number for a float."""
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) is tuple:
-        kinds = get_args(hint)
-        any_length = kinds[-1] is Ellipsis
-        return (
-            isinstance(value, list | tuple)
-            and (any_length or len(value) == len(kinds))
-            and all(fits(x, kinds[0]) for x in value)
-        )
-    if get_args(hint):  # a union
-        return any(fits(value, option) for option in get_args(hint))
-    if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, int | float if hint is float else hint)
 
 
 def from_settings(

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from symla.core import streams
 from symla.core.errors import CheckpointError
+from symla.core.settings import fits
 from symla.core.types import State
-from symla.store import Arrays, Checkpoint, RunFolder, fits, flatten, load_checkpoint, unflatten
+from symla.store import Arrays, Checkpoint, RunFolder, flatten, load_checkpoint, unflatten
 
 
 class Best(NamedTuple):
