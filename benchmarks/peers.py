@@ -37,7 +37,7 @@ from symla.algorithms import SymLA
 from symla.bench.measure import training
 from symla.bench.shapes import TABLE, Shape
 from symla.core.streams import Stream, stream_key
-from symla.core.types import Spec, Timestep
+from symla.core.types import Discrete, Spec, Timestep
 from symla.environments import Environment, IndependentBandit
 from symla.evaluation.evaluate import meta_test
 from symla.experiments.training_options import SearchSettings
@@ -69,7 +69,7 @@ class GymnaxCartPole:
 
     @property
     def spec(self) -> Spec:
-        return Spec(4, 2, CARTPOLE_PARAMS.max_steps_in_episode)
+        return Spec(4, Discrete(2), CARTPOLE_PARAMS.max_steps_in_episode)
 
     def sample_task(self, key):
         return ()
@@ -92,7 +92,7 @@ def _typed(state):
 
 def rollout(algorithm: SymLA, params, key, length: int):
     """The sum of rewards over a lifetime in gymnax, with its auto-reset."""
-    spec = Spec(4, 2)
+    spec = Spec(4, Discrete(2))
     reset_key, learner_key, key = jax.random.split(key, 3)
     observation, state = CARTPOLE.reset(reset_key, CARTPOLE_PARAMS)
     learner = algorithm.init_state(params, learner_key, spec)
@@ -104,7 +104,9 @@ def rollout(algorithm: SymLA, params, key, length: int):
         observation, state, reward, terminated, truncated, _ = CARTPOLE.step(
             step_key, state, action, CARTPOLE_PARAMS
         )
-        percept = next_percept(observation, action, reward, terminated | truncated, spec)
+        percept = next_percept(
+            observation, action, reward, terminated, truncated, observation, spec
+        )
         return (learner, _typed(state), percept, t + 1), reward
 
     start = learner, _typed(state), new_percept(observation, spec), jnp.zeros((), jnp.int32)
@@ -128,7 +130,7 @@ class Evosax:
         sharded: bool,
         seed: int = 0,
     ):
-        params = algorithm.init_params(jax.random.key(3 * seed), Spec(1, 2))
+        params = algorithm.init_params(jax.random.key(3 * seed), Spec(1, Discrete(2)))
 
         def annealed(value):  # to a quarter, as ours
             if not settings.annealing:

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import optax
 
 from symla.algorithms import MetaRNN
-from symla.core.distributions import sample_action
 from symla.core.networks import init_linear, linear
 from symla.environments import IndependentBandit
 from symla.lifetimes.percepts import new_percept, next_percept
@@ -47,16 +46,15 @@ def run_lifetime(model: MetaRNN, params, key):
 
     def step(carry, t):
         state, percept = carry
-        logits, state = model.update(actor, state, percept)
-        action = sample_action(jax.random.fold_in(action_key, t), logits)
+        policy, state = model.update(actor, state, percept)
+        action = policy.sample(jax.random.fold_in(action_key, t))
         timestep = BANDIT.step(jax.random.fold_in(step_key, t), task, (), action)
-        logs = jax.nn.log_softmax(logits)
-        percept = next_percept(
-            timestep.observation, action, timestep.reward, timestep.terminated, BANDIT.spec
-        )
+        _, observation, reward, terminated, truncated = timestep
+        seen = action, reward, terminated, truncated, observation
+        percept = next_percept(observation, *seen, BANDIT.spec)
         outputs = (
-            jnp.sum(logs * (jnp.arange(2) == action)),
-            -jnp.sum(jnp.exp(logs) * logs),
+            policy.log_probability(action),
+            policy.entropy(),
             linear(critic, state.hidden)[0],
             timestep.reward,
         )

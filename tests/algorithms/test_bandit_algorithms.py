@@ -9,7 +9,7 @@ import pytest
 from symla.algorithms import BayesOptimal
 from symla.algorithms.bandit_algorithms import plan
 from symla.core.errors import SettingError, SizeError
-from symla.core.types import Spec
+from symla.core.types import Discrete, Spec
 from symla.environments import make
 from symla.evaluation.evaluate import meta_test
 from symla.lifetimes.lifetime import lifetime
@@ -84,7 +84,7 @@ def test_plan_equals_brute_force():
 
 def test_bayes_optimal_is_for_two_arms_and_short_lifetimes(key):
     with pytest.raises(SizeError, match="two arms"):
-        BayesOptimal().init_state((), key, Spec(1, 3))
+        BayesOptimal().init_state((), key, Spec(1, Discrete(3)))
     with pytest.raises(SettingError, match="between 1 and 200"):
         BayesOptimal(horizon=201)
 

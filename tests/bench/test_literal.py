@@ -8,12 +8,12 @@ import pytest
 from symla.algorithms import SymLA
 from symla.algorithms.base import LearningAlgorithm
 from symla.bench.literal import LiteralSymLA
-from symla.core.types import Percept, Spec
+from symla.core.types import Discrete, Percept, Spec
 
 
 @pytest.mark.parametrize(("A", "B", "N"), [(1, 2, 16), (4, 3, 5)])
 def test_it_equals_symla_over_a_lifetime(key, A, B, N):
-    ours, literal, spec = SymLA(N, backend="plain"), LiteralSymLA(N), Spec(A, B)
+    ours, literal, spec = SymLA(N, backend="plain"), LiteralSymLA(N), Spec(A, Discrete(B))
     params = jax.tree.map(lambda x: 1.5 * x, ours.init_params(key, spec))  # far from linear
     state, literal_state = (rule.init_state(params, key, spec) for rule in (ours, literal))
     update, literal_update = jax.jit(ours.update), jax.jit(literal.update)
@@ -23,18 +23,22 @@ def test_it_equals_symla_over_a_lifetime(key, A, B, N):
             jax.random.normal(keys[0], (A,)),
             jax.nn.one_hot(jax.random.randint(keys[1], (), 0, B), B),
             jax.random.normal(keys[2]),
-            jax.random.bernoulli(keys[3]).astype(jnp.float32),
+            jax.random.bernoulli(keys[3]),
+            jnp.zeros((), bool),
+            jnp.zeros(A),
         )
-        logits, state = update(params, state, percept)
-        literal_logits, literal_state = literal_update(params, literal_state, percept)
-        np.testing.assert_allclose(logits, literal_logits, atol=1e-5)
+        policy, state = update(params, state, percept)
+        literal_policy, literal_state = literal_update(params, literal_state, percept)
+        np.testing.assert_allclose(policy.logits, literal_policy.logits, atol=1e-5)
         jax.tree.map(
-            lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5), state[0], literal_state
+            lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5),
+            state.layers[0],
+            literal_state,
         )
 
 
 def test_it_is_a_learning_algorithm_with_the_same_meta_parameters(key):
-    literal, spec = LiteralSymLA(8), Spec(2, 3)
+    literal, spec = LiteralSymLA(8), Spec(2, Discrete(3))
     assert isinstance(literal, LearningAlgorithm)
     same = SymLA(8).init_params(key, spec)
     jax.tree.map(np.testing.assert_array_equal, literal.init_params(key, spec), same)

@@ -8,7 +8,7 @@ import pytest
 
 import symla
 from symla.algorithms import UCB1, MetaRNN, SymLA, Thompson
-from symla.core.types import Spec
+from symla.core.types import Discrete, Spec
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
@@ -29,7 +29,7 @@ REAL = {  # id -> sizes
 
 def fresh_symla():
     algorithm = SymLA(hidden_size=4, message_size=2, initial_std=1.0)
-    spec = Spec(observation_size=1, action_size=2)
+    spec = Spec(1, Discrete(2))
     return Rule(algorithm, algorithm.init_params(jax.random.key(1), spec))
 
 
@@ -64,7 +64,7 @@ def test_an_agent_runs_in_a_loop(name):
 
 @pytest.mark.parametrize("algorithm", [UCB1(), Thompson(), MetaRNN(hidden_size=4)], ids=repr)
 def test_other_learning_algorithms_run_in_them(algorithm):
-    params = algorithm.init_params(jax.random.key(0), Spec(4, 2))
+    params = algorithm.init_params(jax.random.key(0), Spec(4, Discrete(2)))
     rule = Rule(algorithm, params)
     assert symla.meta_test(rule, "gymnasium:CartPole-v1", 2, 5).return_.mean == 5
 

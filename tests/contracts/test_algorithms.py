@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from symla.algorithms import ALGORITHMS
-from symla.core.types import Spec
+from symla.core.types import Discrete, Spec
 from symla.lifetimes.percepts import new_percept, next_percept
 from symla.store import describe, flatten, rebuild, unflatten
 
-SPEC = Spec(observation_size=3, action_size=2)
+SPEC = Spec(3, Discrete(2))
 STEPS = 20
 
 pytestmark = pytest.mark.parametrize("name", ALGORITHMS)
@@ -29,7 +29,8 @@ def run_lifetime(algorithm, params, key, spec=SPEC):
         action, state = algorithm.step(params, state, percept, t, k)
         observation = jax.random.normal(k, (spec.observation_size,))
         reward = jax.random.bernoulli(k).astype(jnp.float32)
-        percept = next_percept(observation, action, reward, jax.random.bernoulli(k), spec)
+        ended = jax.random.bernoulli(k)
+        percept = next_percept(observation, action, reward, ended, ~ended, observation, spec)
         return (state, percept), action
 
     start = state, new_percept(jnp.ones(spec.observation_size), spec)

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 import symla.environments
+from symla.core.distributions import random_action
+from symla.core.types import Discrete
 from symla.environments import (
     ENVIRONMENTS,
     FAMILIES,
     Associations,
+    Control,
     Hearts,
     MoreActions,
     Permuted,
@@ -24,11 +27,17 @@ TRANSFORMED = {
     "transforms": Projected(
         MoreActions(Permuted(Rewards(Hearts(), 0.5, (0.5, 2.0), (-1.0, 1.0), 3))), 7
     ),
+    "continuous": Projected(Permuted(Rewards(Control("Pendulum-v1"), 0.5)), 7),
     "given orders": Permuted(Associations(6, 2), observations=(5, 3, 1, 0, 2, 4), actions=(1, 0)),
 }
 CASES = {name: make(name) for name in NAMES} | TRANSFORMED
 
 pytestmark = pytest.mark.parametrize("environment", CASES.values(), ids=CASES)
+
+
+def some_action(environment):
+    space = environment.spec.action
+    return jnp.zeros((), jnp.int32) if isinstance(space, Discrete) else jnp.zeros(space.size)
 
 
 def play(environment, key, steps=50):
@@ -39,7 +48,7 @@ def play(environment, key, steps=50):
 
     def step(state, key):
         action_key, step_key = jax.random.split(key)
-        action = jax.random.randint(action_key, (), 0, environment.spec.action_size)
+        action = random_action(environment.spec.action, action_key)
         timestep = environment.step(step_key, task, state, action)
         return timestep.state, timestep._replace(state=())
 
@@ -82,13 +91,13 @@ def test_no_key_is_used_twice(environment, key):
     with jax.debug_key_reuse(True):
         task = jax.jit(environment.sample_task)(keys[0])
         state, _ = jax.jit(environment.reset)(keys[1], task)
-        jax.jit(environment.step)(keys[2], task, state, jnp.zeros((), jnp.int32))
+        jax.jit(environment.step)(keys[2], task, state, some_action(environment))
 
 
 def test_step_accepts_the_structure_it_returns(environment, key):
     task = environment.sample_task(key)
     state, _ = environment.reset(key, task)
-    after = environment.step(key, task, state, jnp.zeros((), jnp.int32)).state
+    after = environment.step(key, task, state, some_action(environment)).state
     assert jax.tree.structure(after) == jax.tree.structure(state)
 
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla.core.errors import SettingError, UnknownNameError
+from symla.core.errors import UnknownNameError
+from symla.core.types import Continuous
 from symla.environments import Gymnax, make
 
 
@@ -67,6 +68,21 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         make("gymnax:Cartpole-v1")
 
 
-def test_continuous_actions_are_refused():
-    with pytest.raises(SettingError, match="continuous actions"):
-        make("gymnax:Pendulum-v1")
+@pytest.mark.parametrize("name", ["Pendulum-v1", "MountainCarContinuous-v0"])
+def test_continuous_actions_are_scaled_to_their_bounds(name, key):
+    """As Gymnasium steps, with actions of its own bounds."""
+    ours, theirs = Gymnax(name), gymnasium.make(name).unwrapped
+    assert ours.spec.action == Continuous(1)
+    bound = theirs.action_space.high
+    theirs.reset(seed=0)
+    state, _ = ours.reset(key, ())
+    step = jax.jit(lambda key, state, action: ours.step(key, (), state, action))
+    for t, action in enumerate(np.linspace(-1, 1, 30, dtype=np.float32)):
+        fields = ("theta", "theta_dot") if name == "Pendulum-v1" else ("position", "velocity")
+        parts = [getattr(state, field) for field in fields]
+        theirs.state = np.array(parts, np.float64)
+        timestep = step(jax.random.fold_in(key, t), state, jnp.full(1, action))
+        observation, reward, *_ = theirs.step(bound * action)
+        np.testing.assert_allclose(timestep.observation, observation, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(timestep.reward, reward, rtol=1e-3, atol=1e-4)
+        state = timestep.state

@@ -110,7 +110,8 @@ def test_symla_is_equivariant_to_the_order(key):
     for _ in range(20):
         logits = [None, None]
         for i in (0, 1):
-            logits[i], states[i] = algorithm.update(params, states[i], percepts[i])
+            policy, states[i] = algorithm.update(params, states[i], percepts[i])
+            logits[i] = policy.logits
         np.testing.assert_allclose(logits[0], logits[1][actions], atol=2e-6)
         action = jnp.argmax(logits[0])
         taken = (action, actions[action])
@@ -119,11 +120,10 @@ def test_symla_is_equivariant_to_the_order(key):
             plain.step(step_key, (), worlds[1], taken[1].astype(jnp.int32)),
         )
         for i, timestep in enumerate(steps):
-            done = timestep.terminated | timestep.truncated
             worlds[i] = timestep.state
-            percepts[i] = next_percept(
-                timestep.observation, taken[i], timestep.reward, done, plain.spec
-            )
+            _, observation, reward, terminated, truncated = timestep
+            seen = taken[i], reward, terminated, truncated, observation
+            percepts[i] = next_percept(observation, *seen, plain.spec)
         np.testing.assert_array_equal(
             percepts[0].observation, percepts[1].observation[observations]
         )

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 
 from symla.core.streams import Stream
-from symla.core.types import Spec, Timestep
+from symla.core.types import Discrete, Spec, Timestep
 from symla.environments import IndependentBandit, knows_regret, make
 from symla.evaluation.evaluate import live, meta_test
 from symla.experiments import shipped
@@ -69,7 +69,7 @@ class Pays:
 
     @property
     def spec(self):
-        return Spec(observation_size=1, action_size=len(self.rewards))
+        return Spec(1, Discrete(len(self.rewards)))
 
     def sample_task(self, key):
         return ()

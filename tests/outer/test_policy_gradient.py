@@ -52,7 +52,7 @@ def test_evidence_is_the_gradient_of_the_expected_reward():
     def expected(params):
         state = algorithm.init_state(params, key, environment.spec)
         percept = new_percept(jnp.ones(1), environment.spec)
-        return jnp.dot(jax.nn.softmax(algorithm.update(params, state, percept)[0]), pays)
+        return jnp.dot(jax.nn.softmax(algorithm.update(params, state, percept)[0].logits), pays)
 
     np.testing.assert_allclose(found.returns, expected(params), atol=0.01)
     np.testing.assert_allclose(found.mean, found.returns, rtol=1e-6)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from symla.core.distributions import sample_action
+from symla.core.distributions import Categorical
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Logits:
         return ()
 
     def step(self, params, state, percept, t, key):
-        logits, state = self.update(params, state, percept)
-        return sample_action(key, logits), state
+        policy, state = self.update(params, state, percept)
+        return policy.sample(key), state
 
     def differentiable(self):
         return self
 
     def update(self, params, state, percept):
-        return params, state
+        return Categorical(params), state
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Diverges(Logits):
     limit: float = 1.5
 
     def update(self, params, state, percept):
-        return jnp.where(percept.observation[0] > self.limit, jnp.nan, params), state
+        wrong = percept.observation[0] > self.limit
+        return Categorical(jnp.where(wrong, jnp.nan, params)), state
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from symla.core.types import Spec, Timestep
+from symla.core.types import Discrete, Spec, Timestep
 
 
 class ContextualState(NamedTuple):
@@ -29,7 +29,7 @@ class Contextual:
 
     @property
     def spec(self):
-        return Spec(self.observations, self.actions, self.episode_length)
+        return Spec(self.observations, Discrete(self.actions), self.episode_length)
 
     def sample_task(self, key):
         return jax.random.normal(key, (self.observations, self.actions))
@@ -58,7 +58,7 @@ class Corridor:
 
     @property
     def spec(self):
-        return Spec(observation_size=self.cells, action_size=2, episode_length=1000)
+        return Spec(self.cells, Discrete(2), 1000)
 
     def sample_task(self, key):
         return ()
@@ -108,7 +108,7 @@ class RandomStart:
 
     @property
     def spec(self):
-        return Spec(1, 2, self.episode_length)
+        return Spec(1, Discrete(2), self.episode_length)
 
     def sample_task(self, key):
         return ()

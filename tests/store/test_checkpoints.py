@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from symla.algorithms import MetaRNN, SymLA
 from symla.core.errors import CheckpointError, SettingError
-from symla.core.types import Spec
+from symla.core.types import Discrete, Spec
 from symla.rules.loading import export, load
 from symla.rules.rule import Rule
 from symla.store import RunFolder, load_checkpoint, save_checkpoint
@@ -22,11 +22,15 @@ from symla.store.checkpoints import manifest_digest
 @pytest.fixture
 def checkpoint(tmp_path, key):
     """A rule in a file of its own."""
-    params = SymLA(hidden_size=4).init_params(key, Spec(1, 2))
+    params = SymLA(hidden_size=4).init_params(key, Spec(1, Discrete(2)))
     card = {
         "generation": 3,
         "algorithm": {"class": "symla", "hidden_size": 4},
-        "spec": {"observation_size": 1, "action_size": 2, "episode_length": None},
+        "spec": {
+            "observation_size": 1,
+            "action": {"class": "discrete", "size": 2},
+            "episode_length": None,
+        },
         "trained_on": "bandit-arms-2",
         "training": {},
     }
@@ -168,7 +172,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_other_sizes_than_trained_on(tmp_path, key):
     """SymLA goes anywhere; MetaRNN says why not."""
-    params = MetaRNN(4).init_params(key, Spec(1, 2))
+    params = MetaRNN(4).init_params(key, Spec(1, Discrete(2)))
     rule = Rule(MetaRNN(4), params, {})
     from symla.core.errors import SizeError
     from symla.evaluation.evaluate import meta_test

@@ -29,7 +29,11 @@ from tests.probes.environments import Contextual
 MANIFEST = {
     "algorithm": {"class": "symla", "hidden_size": 4},
     "outer": {"class": "evolution-strategies", "population": 4},
-    "spec": {"observation_size": 1, "action_size": 2, "episode_length": None},
+    "spec": {
+        "observation_size": 1,
+        "action": {"class": "discrete", "size": 2},
+        "episode_length": None,
+    },
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from symla.core.errors import SizeError, require
-from symla.core.types import Action, Percept, PRNGKey, Spec
+from symla.core.types import Action, Continuous, Discrete, Percept, PRNGKey, Spec
 
 
 class Counts(NamedTuple):
@@ -24,6 +24,12 @@ class Counts(NamedTuple):
 
 
 def _init_counts(spec: Spec) -> Counts:
+    """Raises SizeError for continuous actions."""
+    if isinstance(spec.action, Continuous):
+        raise SizeError(
+            "ucb1, thompson and bayes-optimal choose among arms, and this environment has "
+            f"continuous actions ({spec.action_size} numbers): take random"
+        )
     return Counts(jnp.zeros(spec.action_size), jnp.zeros(spec.action_size))
 
 
@@ -136,7 +142,7 @@ class BayesOptimal:
         return () if self.dependent else plan(self.horizon)
 
     def init_state(self, params: Plan | tuple[()], key: PRNGKey, spec: Spec) -> Counts:
-        if spec.action_size != 2:
+        if spec.action != Discrete(2):
             raise SizeError(
                 f"bayes-optimal is for bandits of two arms, and this environment has "
                 f"{spec.action_size}: take thompson or ucb1"

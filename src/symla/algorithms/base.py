@@ -2,8 +2,9 @@
 
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
+from symla.core.distributions import Distribution
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 
 
@@ -37,8 +38,6 @@ class Differentiable(LearningAlgorithm, Protocol):
         """The same algorithm, in a form that JAX can differentiate."""
         ...
 
-    def update(
-        self, params: Params, state: State, percept: Percept
-    ) -> tuple[Float[Array, " B"], State]:
-        """Learn from the percept. Returns the logits of the actions, and the new state."""
+    def update(self, params: Params, state: State, percept: Percept) -> tuple[Distribution, State]:
+        """Learn from the percept. Returns the distribution of the action, and the new state."""
         ...

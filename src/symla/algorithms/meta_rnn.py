@@ -7,17 +7,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from symla.core.distributions import sample_action
+from symla.core.distributions import Distribution, distribution_of
 from symla.core.errors import SizeError, require
 from symla.core.networks import LSTM, Linear, init_linear, init_lstm, linear, lstm
-from symla.core.types import Action, Percept, PRNGKey, Spec
+from symla.core.types import Action, ActionSpace, Continuous, Percept, PRNGKey, Spec
 
 
 class MetaRNNParams(NamedTuple):
     """The meta-parameters: all weights of the network."""
 
     lstm: LSTM
-    readout: Linear  # N -> B, the logits
+    readout: Linear  # N -> B, the logits; N -> 2 B if actions are continuous
 
 
 class MetaRNNState(NamedTuple):
@@ -25,14 +25,16 @@ class MetaRNNState(NamedTuple):
 
     hidden: Float[Array, " N"]
     cell: Float[Array, " N"]
+    action: ActionSpace
 
 
 @dataclass(frozen=True)
 class MetaRNN:
     """The network without symmetries that the paper compares SymLA with.
 
-    Input: observation, previous action (one-hot), reward, done. Its weights fit one number of
-    observations and of actions. Raises SettingError for a size below 1.
+    Input: observation, previous action, reward, done. Output: logits, or means and log deviations
+    of continuous actions. Its weights fit one number of observations and of actions. Raises
+    SettingError for a size below 1.
     """
 
     hidden_size: int = 64  # N
@@ -42,38 +44,47 @@ class MetaRNN:
 
     def init_params(self, key: PRNGKey, spec: Spec) -> MetaRNNParams:
         lstm_key, readout_key = jax.random.split(key)
-        inputs = spec.observation_size + spec.action_size + 2
+        inputs, outputs = _sizes(spec)
         return MetaRNNParams(
             init_lstm(lstm_key, inputs, self.hidden_size),
-            init_linear(readout_key, self.hidden_size, spec.action_size),
+            init_linear(readout_key, self.hidden_size, outputs),
         )
 
     def init_state(self, params: MetaRNNParams, key: PRNGKey, spec: Spec) -> MetaRNNState:
-        actions = params.readout.bias.shape[0]
-        observations = params.lstm.input.shape[0] - actions - 2
-        if (observations, actions) != (spec.observation_size, spec.action_size):
+        found = params.lstm.input.shape[0], params.readout.bias.shape[0]
+        needed = _sizes(spec)
+        if found != needed:
             raise SizeError(
-                f"this MetaRNN was trained for {observations} observations and {actions} actions, "
-                f"but the environment has {spec.observation_size} and {spec.action_size}. Each of "
-                "its weights belongs to one input or action, so it cannot change size: use SymLA, "
+                f"this MetaRNN has weights for {found[0]} inputs (observation, action, reward, "
+                f"done) and {found[1]} outputs, but the environment needs {needed[0]} and "
+                f"{needed[1]} ({spec.observation_size} observations, {spec.action}). Each of its "
+                "weights belongs to one input or output, so it cannot change size: use SymLA, "
                 "whose rule runs on any size, or train a MetaRNN on this environment"
             )
-        return MetaRNNState(jnp.zeros(self.hidden_size), jnp.zeros(self.hidden_size))
+        zero = jnp.zeros(self.hidden_size)
+        return MetaRNNState(zero, zero, spec.action)
 
     def step(
         self, params: MetaRNNParams, state: MetaRNNState, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, MetaRNNState]:
-        logits, state = self.update(params, state, percept)
-        return sample_action(key, logits), state
+        policy, state = self.update(params, state, percept)
+        return policy.sample(key), state
 
     def differentiable(self) -> "MetaRNN":
         return self
 
     def update(
         self, params: MetaRNNParams, state: MetaRNNState, percept: Percept
-    ) -> tuple[Float[Array, " B"], MetaRNNState]:
-        """Returns the logits and the new state."""
+    ) -> tuple[Distribution, MetaRNNState]:
+        """Returns the policy and the new state."""
         scalars = jnp.stack([percept.reward, percept.done])
         inputs = jnp.concatenate([percept.observation, percept.action, scalars])
         hidden, cell = lstm(params.lstm, state.hidden, state.cell, inputs)
-        return linear(params.readout, hidden), MetaRNNState(hidden, cell)
+        outputs = linear(params.readout, hidden).reshape(-1, state.action.size).T
+        return distribution_of(state.action, outputs), MetaRNNState(hidden, cell, state.action)
+
+
+def _sizes(spec: Spec) -> tuple[int, int]:
+    """Numbers of inputs and of outputs."""
+    outputs = 2 if isinstance(spec.action, Continuous) else 1
+    return spec.observation_size + spec.action_size + 2, outputs * spec.action_size

@@ -2,24 +2,23 @@
 
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array
 
-from symla.core.types import Action, Percept, PRNGKey, Spec
+from symla.core.distributions import random_action
+from symla.core.types import Action, ActionSpace, Percept, PRNGKey, Spec
 
 
 @dataclass(frozen=True)
 class Random:
-    """Every action with equal probability. It does not learn."""
+    """Every action with equal probability, continuous ones uniformly in [-1, 1]. Never learns."""
 
     def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
         return ()
 
-    def init_state(self, params: tuple[()], key: PRNGKey, spec: Spec) -> tuple[()]:
-        return ()
+    def init_state(self, params: tuple[()], key: PRNGKey, spec: Spec) -> ActionSpace:
+        return spec.action
 
     def step(
-        self, params: tuple[()], state: tuple[()], percept: Percept, t: Array, key: PRNGKey
-    ) -> tuple[Action, tuple[()]]:
-        return jax.random.randint(key, (), 0, percept.action.size, dtype=jnp.int32), state
+        self, params: tuple[()], state: ActionSpace, percept: Percept, t: Array, key: PRNGKey
+    ) -> tuple[Action, ActionSpace]:
+        return random_action(state, key), state

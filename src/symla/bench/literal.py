@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from symla.algorithms import SymLA
 from symla.algorithms.symla.layer import Layer, Weights
-from symla.core.distributions import sample_action
+from symla.core.distributions import Categorical
 from symla.core.networks import LSTM, linear, lstm
 from symla.core.types import Action, Percept, PRNGKey, Spec
 
@@ -38,20 +38,17 @@ class LiteralSymLA:
 
     def init_state(self, params: Weights, key: PRNGKey, spec: Spec) -> Layer:
         """Messages and LSTM states of zeros."""
-        (layer,) = self._reference.init_state(params, key, spec)
-        return layer
+        return self._reference.init_state(params, key, spec).layers[0]
 
     def step(
         self, params: Weights, state: Layer, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, Layer]:
         """Learn from the percept, then sample an action from the softmax of the logits."""
-        logits, state = self.update(params, state, percept)
-        return sample_action(key, logits), state
+        policy, state = self.update(params, state, percept)
+        return policy.sample(key), state
 
-    def update(
-        self, params: Weights, state: Layer, percept: Percept
-    ) -> tuple[Float[Array, " B"], Layer]:
-        """Returns the logits and the new state."""
+    def update(self, params: Weights, state: Layer, percept: Percept) -> tuple[Categorical, Layer]:
+        """Returns the policy and the new state."""
         # [message from b, observation, message from a, previous action, reward, done]
         rows = jnp.concatenate([params.below, params.above, params.shared])
         cell = LSTM(rows, params.recurrent, params.bias)
@@ -71,4 +68,4 @@ class LiteralSymLA:
             *(state.forward, percept.action),
         )
         forward, backward = jnp.mean(forward, axis=0), jnp.mean(backward, axis=1)
-        return forward[:, 0], Layer(hidden, new_cell, forward, backward)
+        return Categorical(forward[:, 0]), Layer(hidden, new_cell, forward, backward)

@@ -19,7 +19,7 @@ from symla.algorithms.base import LearningAlgorithm
 from symla.bench.measure import Timer, lifetimes_timer, training
 from symla.bench.operations import TICKS
 from symla.bench.shapes import Shape
-from symla.core.distributions import sample_action
+from symla.core.distributions import Categorical
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State, Task, Timestep
 from symla.environments import Environment
 from symla.training.generation import Training
@@ -118,7 +118,7 @@ class NoLSTM:
     ) -> tuple[Action, State]:
         inputs = jnp.sum(percept.observation) + percept.reward + percept.done
         logits = 0.5 * (state + percept.action + inputs)
-        return sample_action(key, logits), logits
+        return Categorical(logits).sample(key), logits
 
 
 @dataclass(frozen=True)

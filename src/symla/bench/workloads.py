@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
+from symla.core.types import Action, Discrete, Observation, PRNGKey, Spec, Timestep
 from symla.environments import Environment, IndependentBandit
 
 
@@ -35,7 +35,7 @@ class CartPole:
 
     @property
     def spec(self) -> Spec:
-        return Spec(4, 2, self.episode_length)
+        return Spec(4, Discrete(2), self.episode_length)
 
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()
@@ -82,7 +82,7 @@ class SyntheticEnvironment:
 
     @property
     def spec(self) -> Spec:
-        return Spec(self.observations, self.actions, self.episode_length)
+        return Spec(self.observations, Discrete(self.actions), self.episode_length)
 
     def sample_task(self, key: PRNGKey) -> Float[Array, " A"]:
         return jax.random.uniform(key, (self.observations,))

@@ -11,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment, spelled
 from symla.bridge.pickling import can_import, portable
-from symla.bridge.refusals import other_library
+from symla.bridge.refusals import libraries, other_library
 from symla.core.errors import SettingError
 
 DUCK = ("observation_space", "action_space", "reset", "step")  # what is used of an environment
@@ -34,8 +34,8 @@ def from_object(
     lacks = [name for name in DUCK if not hasattr(what, name)]
     if lacks:
         raise SettingError(
-            f"an environment is the name of one, an object of symla, or of Gymnasium an Env, its "
-            f"class or spec; this is a {type(what).__name__}"
+            "an environment is a name (`symla list`), an object of symla, or of Gymnasium an Env, "
+            f"its class or its spec, or a function that makes one; got {what!r:.100}"
         )
     spec = _whole_spec(what)
     if spec is not None:
@@ -47,9 +47,8 @@ def from_object(
 def refuse_many(what: Any) -> None:
     """Raises SettingError for an environment of another library, and for many in one object."""
     inner = what[0] if isinstance(what, tuple) and what else what
-    libraries = {kind.__module__.partition(".")[0] for kind in type(inner).__mro__}
-    if libraries & {"gym", "gymnax"}:
-        raise SettingError(f"{type(inner).__name__} is no environment here: {other_library(inner)}")
+    if libraries(inner) & {"gym", "gymnax"}:
+        raise SettingError(f"{type(inner).__name__}: {other_library(inner)}")
     if hasattr(what, "num_envs"):
         spec = getattr(what, "spec", None)
         name = repr(f"gymnasium:{spec.id}") if isinstance(spec, EnvSpec) else "its name"

@@ -51,15 +51,19 @@ def unflattened(space: Any, name: str = "it") -> list[str]:
     return [] if flat else [f"{name} ({type(space).__name__})"]
 
 
+def libraries(thing: Any) -> set[str]:
+    """The packages in which its class and what that inherits from are defined."""
+    return {kind.__module__.partition(".")[0] for kind in type(thing).__mro__}
+
+
 def other_library(thing: Any) -> str:
     """What to do about a space, or an environment, that is none of Gymnasium's."""
-    libraries = {kind.__module__.partition(".")[0] for kind in type(thing).__mro__}
-    if "gym" in libraries:
+    if "gym" in libraries(thing):
         return (
             "it is of gym, not of Gymnasium: pip install 'shimmy[gym-v26]' and wrap the "
             "environment, shimmy.GymV26CompatibilityV0(env=gym.make(ID, disable_env_checker=True))"
         )
-    if "gymnax" in libraries:
+    if "gymnax" in libraries(thing):
         own = getattr(thing, "name", "ID")
-        return f"it is of gymnax: name it, symla.meta_test(rule, 'gymnax:{own}')"
+        return f"it is of gymnax, in JAX: test a rule by symla.meta_test(rule, 'gymnax:{own}')"
     return "it is no space of Gymnasium"

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -42,14 +42,9 @@ def construct(kind: Callable[..., T], settings: Mapping[str, Any], name: str) ->
     another type, and for what it raises.
     """
     check_known(kind, settings, name)
-    hints = _hints(kind)
-    for key, given in settings.items():
-        with suppress(TypeError):  # of types that know no isinstance
-            if not fits(given, hints.get(key, Any)):
-                wanted = getattr(hints[key], "__name__", str(hints[key]).replace("typing.", ""))
-                raise SettingError(f"{key} of {name} must be of type {wanted}, got {given!r}")
+    typed = _typed(kind, settings, name)
     try:
-        return kind(**{key: _converted(x, hints.get(key)) for key, x in settings.items()})
+        return kind(**typed)
     except SymlaError:
         raise
     except Exception as error:
@@ -62,8 +57,10 @@ def with_settings(thing: T, settings: Mapping[str, Any], name: str) -> T:
         return thing
     if not is_dataclass(thing) or isinstance(thing, type):
         raise SettingError(f"{name} has no settings: it is no dataclass")
-    own = {field.name: getattr(thing, field.name) for field in fields(thing)}
-    return construct(type(thing), own | dict(settings), name)
+    own = {field.name: getattr(thing, field.name) for field in fields(thing) if field.init}
+    check_known(type(thing), own | dict(settings), name)
+    typed = _typed(type(thing), settings, name)
+    return construct(lambda: replace(thing, **typed), {}, name)
 
 
 def check_known(
@@ -86,6 +83,16 @@ def check_known(
     missing = [p.name for p in named if p.default is p.empty and p.name not in settings]
     if missing:
         raise SettingError(f"{name} needs {' and '.join(missing)}: {name},{missing[0]}=VALUE")
+
+
+def _typed(kind: Any, settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    hints = _hints(kind)
+    for key, given in settings.items():
+        with suppress(TypeError):  # of types that know no isinstance
+            if not fits(given, hints.get(key, Any)):
+                wanted = getattr(hints[key], "__name__", str(hints[key]).replace("typing.", ""))
+                raise SettingError(f"{key} of {name} must be of type {wanted}, got {given!r}")
+    return {key: _converted(given, hints.get(key)) for key, given in settings.items()}
 
 
 def _hints(kind: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment, KnowsRegret, knows_regret
+from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
@@ -28,8 +29,10 @@ __all__ = [
     "Hearts",
     "IndependentBandit",
     "KnowsRegret",
+    "LinearSystem",
     "MoreActions",
     "Permuted",
+    "PointNavigation",
     "Projected",
     "Rewards",
     "Target",

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from symla.core.errors import require
-from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
+from symla.core.types import Action, Discrete, Observation, PRNGKey, Spec, Timestep
 
 CorrectActions = Int[Array, " contexts"]
 
@@ -40,7 +40,7 @@ class Associations:
 
     @property
     def spec(self) -> Spec:
-        return Spec(self.contexts + self.distractors, self.actions, None)
+        return Spec(self.contexts + self.distractors, Discrete(self.actions))
 
     def sample_task(self, key: PRNGKey) -> CorrectActions:
         if self.contexts <= self.actions:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from symla.core.errors import require
-from symla.core.types import Action, Observation, PRNGKey, Spec, Timestep
+from symla.core.types import Action, Discrete, Observation, PRNGKey, Spec, Timestep
 
 Payouts = Float[Array, " B"]
 
@@ -85,7 +85,7 @@ class DependentBandit:
 
 def _spec(arms: int) -> Spec:
     """The observation is the constant 1, and there are no episodes."""
-    return Spec(observation_size=1, action_size=arms, episode_length=None)
+    return Spec(1, Discrete(arms))
 
 
 def _pull(key: PRNGKey, payouts: Payouts, action: Action) -> Timestep:

@@ -2,10 +2,12 @@
 
 Dynamics are gymnax's. Summed over such a lifetime, Gym's own rewards do not depend on the policy:
 CartPole's is 1 and MountainCar's -1 at every step, however often the pole falls or the car reaches
-the goal. Here a fall pays -1, the goal +1, and every other step 0. Observations are divided by
+the goal. Here a fall pays -1, the goal +1, and every other step 0. Pendulum, whose episodes never
+terminate, keeps its own reward, divided by the largest cost of a step. Observations are divided by
 constants so that all are of order 1.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -13,15 +15,24 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.core.errors import require
-from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, State, Timestep
+from symla.core.types import Action, Discrete, Observation, PRNGKey, Scalar, Spec, State, Timestep
 from symla.environments.gymnax_adapter import Gymnax
 
 # The reward of a termination, and what each observation is divided by (SI units).
-TERMINAL_REWARDS = {"CartPole-v1": -1.0, "Acrobot-v1": 1.0, "MountainCar-v0": 1.0}
+TERMINAL_REWARDS = {
+    "CartPole-v1": -1.0,
+    "Acrobot-v1": 1.0,
+    "MountainCar-v0": 1.0,
+    "MountainCarContinuous-v0": 1.0,
+    "Pendulum-v1": 0.0,
+}
+PENDULUM_COST = math.pi**2 + 0.1 * 8.0**2 + 0.001 * 2.0**2  # of a step, at most
 OBSERVATION_SCALES = {
     "CartPole-v1": (2.4, 3.0, 0.21, 3.0),
     "Acrobot-v1": (1.0, 1.0, 1.0, 1.0, 6.0, 12.0),
     "MountainCar-v0": (1.0, 0.07),
+    "MountainCarContinuous-v0": (1.0, 0.07),
+    "Pendulum-v1": (1.0, 1.0, 8.0),
 }
 
 
@@ -34,20 +45,25 @@ class ControlState(NamedTuple):
 
 @dataclass(frozen=True)
 class Control:
-    """CartPole-v1, Acrobot-v1 or MountainCar-v0, rewarded for how an episode terminates.
+    """Classic control, rewarded for how an episode terminates; Pendulum-v1 at each step.
+
+    CartPole-v1, Acrobot-v1 and MountainCar-v0 have numbered actions, MountainCarContinuous-v0 and
+    Pendulum-v1 continuous ones.
 
     `shaping` is the weight of the change of a potential (Ng et al. 1999), added to the reward: the
-    height of the tip (Acrobot), mechanical energy (MountainCar), 0 (CartPole). The potential counts
-    as 0 once an episode has ended, terminated or truncated: over an episode these terms sum to
-    -shaping times the potential of its start, for every policy. So it hastens learning from single
-    steps, and tells an outer loop that sees whole lifetimes nothing.
+    height of the tip (Acrobot), mechanical energy (both MountainCars), 0 (the others). The
+    potential counts as 0 once an episode has ended, terminated or truncated: over an episode these
+    terms sum to -shaping times the potential of its start, for every policy. So it hastens learning
+    from single steps, and tells an outer loop that sees whole lifetimes nothing.
 
     `progress` is the weight of the same change without that zero: a dense reward for getting closer
     to the goal. It is not potential-based and changes what is best: for training, not for tests.
     Raises SettingError for another name.
     """
 
-    name: Literal["CartPole-v1", "Acrobot-v1", "MountainCar-v0"] = "CartPole-v1"
+    name: Literal[
+        "CartPole-v1", "Acrobot-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1"
+    ] = "CartPole-v1"
     shaping: float = 0.0
     progress: float = 0.0
 
@@ -76,6 +92,8 @@ class Control:
         shaped = jnp.where(ended, 0.0, potential) - state.potential
         terminated = timestep.terminated.astype(jnp.float32)
         reward = TERMINAL_REWARDS[self.name] * terminated
+        if self.name == "Pendulum-v1":
+            reward = timestep.reward / PENDULUM_COST
         reward = reward + self.shaping * shaped + self.progress * gain
         return timestep._replace(
             state=ControlState(timestep.state, potential),
@@ -91,7 +109,7 @@ class Control:
         if self.name == "Acrobot-v1":
             cos_1, sin_1, cos_2, sin_2 = observation[:4]
             return (-cos_1 - (cos_1 * cos_2 - sin_1 * sin_2)) / 2.0
-        if self.name == "MountainCar-v0":
+        if self.name.startswith("MountainCar"):
             position, velocity = observation
             slope = 0.0025 / 3.0  # the potential of gravity is slope * sin(3 position)
             return (jnp.sin(3.0 * position) + 1.0) / 2.0 + velocity**2 / (4.0 * slope)
@@ -115,7 +133,7 @@ class Balance:
 
     @property
     def spec(self) -> Spec:
-        return Spec(5, 2, self.episode_length)
+        return Spec(5, Discrete(2), self.episode_length)
 
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from symla.core.errors import require
-from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, Timestep
+from symla.core.types import Action, Discrete, Observation, PRNGKey, Scalar, Spec, Timestep
 
 Cell = Int[Array, ""]  # row * size + column
 
@@ -45,7 +45,7 @@ class Hearts:
 
     @property
     def spec(self) -> Spec:
-        return Spec(3 * self.size**2, 4, self.episode_length)
+        return Spec(3 * self.size**2, Discrete(4), self.episode_length)
 
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()
@@ -104,7 +104,7 @@ class Target:
 
     @property
     def spec(self) -> Spec:
-        return Spec(3 * self.size**2, 4, self.episode_length)
+        return Spec(3 * self.size**2, Discrete(4), self.episode_length)
 
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()

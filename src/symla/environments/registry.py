@@ -11,6 +11,7 @@ from symla.core.settings import construct, with_settings
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment
+from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
@@ -28,6 +29,10 @@ ENVIRONMENTS: dict[str, Environment] = {
     "cartpole": Control("CartPole-v1"),
     "acrobot": Control("Acrobot-v1"),
     "mountain-car": Control("MountainCar-v0"),
+    "mountain-car-continuous": Control("MountainCarContinuous-v0"),
+    "pendulum": Control("Pendulum-v1"),
+    "point-navigation": PointNavigation(),
+    "linear-system": LinearSystem(),
     "balance": Balance(),
     "hearts": Hearts(),
     "hearts-2x2": Hearts(size=2, episode_length=10),
@@ -35,16 +40,21 @@ ENVIRONMENTS: dict[str, Environment] = {
 }
 
 
-def _arms(text: str) -> Environment:
+def _arms(text: str, **settings: Any) -> Environment:
     if not re.fullmatch(r"-?[0-9]{1,6}", text):
         raise SettingError(f"bandit-arms-K needs a whole number of at least 2 for K, got {text!r}")
-    return IndependentBandit(int(text))
+    return with_settings(IndependentBandit(int(text)), settings, f"bandit-arms-{text}")
 
 
-# By prefix: what follows it, an example of that, and a function from it to the environment.
-FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
+def _gymnax(text: str, **settings: Any) -> Environment:
+    return Gymnax(text, tuple(settings.items()))
+
+
+# By prefix: what follows it, an example of that, and a function from it, and settings, to the
+# environment.
+FAMILIES: dict[str, tuple[str, str, Callable[..., Environment]]] = {
     "bandit-arms-": ("K", "5", _arms),
-    "gymnax:": ("ID", "CartPole-v1", Gymnax),
+    "gymnax:": ("ID", "CartPole-v1", _gymnax),
 }
 
 
@@ -61,7 +71,7 @@ def make(name: str, /, **settings: Any) -> Environment:
         return with_settings(ENVIRONMENTS[base], settings, base)
     for prefix, (_, _, build) in FAMILIES.items():
         if base.startswith(prefix):
-            return with_settings(build(base.removeprefix(prefix)), settings, base)
+            return build(base.removeprefix(prefix), **settings)
     if base.startswith("gymnasium:"):
         raise SettingError(f"{name} is not in JAX: it is for `symla test` and agents, not training")
     if ":" in base:
@@ -105,7 +115,7 @@ def name_of(environment: Environment) -> str | None:
     if isinstance(environment, IndependentBandit):
         return f"bandit-arms-{environment.arms}"
     if isinstance(environment, Gymnax):
-        return f"gymnax:{environment.name}"
+        return spell(f"gymnax:{environment.name}", dict(environment.settings))
     if not is_dataclass(environment):
         return None
     kind = type(environment)
@@ -132,6 +142,6 @@ ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
         Associations, Balance, Control, DependentBandit, Gymnax, Hearts, IndependentBandit,
-        MoreActions, Permuted, Projected, Rewards, Target,
+        LinearSystem, MoreActions, Permuted, PointNavigation, Projected, Rewards, Target,
     )
 }  # fmt: skip

@@ -15,7 +15,18 @@ from jaxtyping import Array, Float, Int
 
 from symla.core.errors import require
 from symla.core.networks import dot
-from symla.core.types import Action, Observation, PRNGKey, Scalar, Spec, State, Task, Timestep
+from symla.core.types import (
+    Action,
+    Continuous,
+    Discrete,
+    Observation,
+    PRNGKey,
+    Scalar,
+    Spec,
+    State,
+    Task,
+    Timestep,
+)
 from symla.environments.base import Environment, KnowsRegret, nested_environments
 
 TRANSFORM = 0x7EA50000  # what a key is folded with for a transform
@@ -29,7 +40,8 @@ class TransformedTask(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Slot i shows observation observations[i]; slot j takes action actions[j]."""
+    """Slot i shows observation observations[i]; slot j takes action actions[j], or is that
+    component of a continuous one."""
 
     observations: Int[Array, " A"]
     actions: Int[Array, " B"]
@@ -70,9 +82,15 @@ class Permuted:
         return state, observation[task.transform.observations]
 
     def step(self, key: PRNGKey, task: TransformedTask, state: State, action: Action) -> Timestep:
-        inner_action = task.transform.actions[action]
+        inner_action = self._inner_action(task, action)
         timestep = self.environment.step(key, task.inner, state, inner_action)
         return timestep._replace(observation=timestep.observation[task.transform.observations])
+
+    def _inner_action(self, task: TransformedTask, action: Action) -> Action:
+        order = task.transform.actions
+        if isinstance(self.spec.action, Continuous):
+            return jnp.zeros_like(action).at[order].set(action)
+        return order[action]
 
     def regret(self, task: TransformedTask, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
         """As of the environment inside, which must have one."""
@@ -97,7 +115,7 @@ class Projected:
     @property
     def spec(self) -> Spec:
         inner = self.environment.spec
-        return Spec(self.size, inner.action_size, inner.episode_length)
+        return Spec(self.size, inner.action, inner.episode_length)
 
     def sample_task(self, key: PRNGKey) -> TransformedTask:
         A = self.environment.spec.observation_size
@@ -124,20 +142,25 @@ class MoreActions:
     """`size` actions instead of B: action a does what action a modulo B does inside.
 
     A learning algorithm with a fixed number of actions can so be tested where there are fewer.
-    Raises SettingError for a size below B.
+    Raises SettingError for a size below B, and for continuous actions.
     """
 
     environment: Environment
     size: int = 4
 
     def __post_init__(self):
-        least = self.environment.spec.action_size
+        actions = self.environment.spec.action
+        require(
+            isinstance(actions, Discrete),
+            f"MoreActions repeats numbered actions, and {self.environment!r} has {actions}",
+        )
+        least = actions.size
         require(self.size >= least, f"there are already {least} actions, got size {self.size}")
 
     @property
     def spec(self) -> Spec:
         inner = self.environment.spec
-        return Spec(inner.observation_size, self.size, inner.episode_length)
+        return Spec(inner.observation_size, Discrete(self.size), inner.episode_length)
 
     def sample_task(self, key: PRNGKey) -> Task:
         return self.environment.sample_task(key)

@@ -92,6 +92,7 @@ class Bandits:
 
     def manifest(self, training: Training, trained_on: str) -> dict[str, Any]:
         """What a checkpoint needs to become a rule again, and where it comes from."""
+        from symla.core.types import ACTION_SPACES
         from symla.experiments.recipes import CLASSES
         from symla.runtime.devices import describe as describe_devices
         from symla.store import describe
@@ -99,7 +100,7 @@ class Bandits:
         return {
             "algorithm": describe(training.algorithm, CLASSES),
             "outer": describe(training.outer, CLASSES),
-            "spec": asdict(training.environments[0].spec),
+            "spec": describe(training.environments[0].spec, ACTION_SPACES),
             "trained_on": trained_on,
             "training": {"experiment": "bandits", "seed": training.seed, **asdict(self)},
             "devices": describe_devices(),

@@ -6,14 +6,14 @@ A figure is data and three functions; `reproduce.py` runs any of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from symla.algorithms import ALGORITHMS, LearningAlgorithm
 from symla.core.errors import CheckpointError
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream
-from symla.core.types import Params
+from symla.core.types import ACTION_SPACES, Params
 from symla.environments import ENVIRONMENT_CLASSES, Environment, name_of
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.statistics import Estimate
@@ -60,7 +60,7 @@ class Recipe:
         """What a person must know about where the rule comes from."""
         return {
             "algorithm": describe(self.algorithm, CLASSES),
-            "spec": asdict(self.environments[0].spec),
+            "spec": describe(self.environments[0].spec, ACTION_SPACES),
             "trained_on": ", ".join(map(repr, self.environments)),
             "training": {
                 "outer": describe(self.outer, CLASSES),

@@ -6,7 +6,7 @@ and draws is what `lifetime` says.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,15 +16,23 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool
+from symla.core.distributions import are_actions
 from symla.core.errors import DivergenceError
 from symla.core.types import Params, Spec, State
-from symla.lifetimes.percepts import NO_ACTION, NOT_FINITE, act, lifetime_keys
+from symla.lifetimes.percepts import (
+    NOT_FINITE,
+    LastStep,
+    act,
+    first_step,
+    host_spec,
+    lifetime_keys,
+)
 
 
 class HostTransition(NamedTuple):
     """What happened in a step of all lifetimes: a `Transition`, in numpy."""
 
-    action: Int[np.ndarray, " batch"]
+    action: Int[np.ndarray, " batch"] | Float[np.ndarray, "batch B"]
     reward: Float[np.ndarray, " batch"]
     terminated: Bool[np.ndarray, " batch"]
     truncated: Bool[np.ndarray, " batch"]
@@ -47,38 +55,25 @@ def host_lifetimes(
     episode = np.zeros(len(keys), np.int32)
     seeds = np.asarray(_episode_seeds(lives.episode, episode))
     with Pool(environment, seeds.tolist(), first) as pool:
-        spec = Spec(pool.sizes.observation, pool.sizes.action)
+        spec = host_spec(*pool.sizes)
         state = _init_states(algorithm, spec, params, lives.learner)
-        last = _Last(
-            pool.reset(),
-            np.full(len(seeds), NO_ACTION, np.int32),
-            np.zeros(len(seeds), np.float32),
-            np.zeros(len(seeds), bool),
-        )
+        last = first_step(pool.reset(), spec.action)
         seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))  # should this one end
         for t in range(length):
             action, state = _act(algorithm, spec, params, state, last, np.int32(t), lives.action)
             action = np.asarray(action)
-            if (action < 0).any():
-                number = first + int(np.flatnonzero(action < 0)[0]) + 1
+            if not (valid := are_actions(action)).all():
+                number = first + int(np.flatnonzero(~valid)[0]) + 1
                 where = f" in lifetime {number}, at step {t + 1}"
                 raise DivergenceError(NOT_FINITE.format(where=where))
-            observation, reward, terminated, truncated, _ = pool.step(action, seeds)
-            done = terminated | truncated
+            now = pool.step(action, seeds)
+            done = now.terminated | now.truncated
             if done.any():
                 episode += done
                 seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))
-            last = _Last(observation, action, reward, done)
-            yield HostTransition(action, reward, terminated, truncated)
-
-
-class _Last(NamedTuple):
-    """What the last step left behind."""
-
-    observation: Float[np.ndarray, "batch A"]
-    action: Int[np.ndarray, " batch"]
-    reward: Float[np.ndarray, " batch"]
-    done: Bool[np.ndarray, " batch"]
+            ends = now.terminated, now.truncated
+            last = LastStep(now.observation, action, now.reward, *ends, now.final_observation)
+            yield HostTransition(action, now.reward, *ends)
 
 
 @jax.jit
@@ -103,13 +98,11 @@ def _act(
     spec: Spec,
     params: Params,
     state: State,
-    last: _Last,
+    last: LastStep,
     t: Int[Array, ""],
     keys: Key[Array, " batch"],
-) -> tuple[Int[Array, " batch"], State]:
-    # Any: a _Last of one lifetime, its arrays on the device.
-    def one(state: State, last: Any, key: Key[Array, ""]) -> tuple[Array, State]:
-        before = last.observation, last.action, last.reward, last.done
-        return act(algorithm, spec, params, state, *before, t, key)
+) -> tuple[Array, State]:
+    def one(state: State, last: LastStep, key: Key[Array, ""]) -> tuple[Array, State]:
+        return act(algorithm, spec, params, state, last, t, key)
 
     return jax.vmap(one)(state, last, keys)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm
+from symla.core.distributions import is_action
 from symla.core.random_numbers import fast_key
 from symla.core.types import Params, Percept, PRNGKey, State, Task, Transition
 from symla.environments.base import Environment
@@ -81,7 +82,7 @@ def lifetime(
             params, now.learner, now.percept, t, jax.random.fold_in(keys.action, t)
         )
         timestep = environment.step(jax.random.fold_in(keys.step, t), task, now.world, action)
-        reward = jnp.where(action < 0, jnp.nan, timestep.reward)
+        reward = jnp.where(is_action(action), timestep.reward, jnp.nan)
         done = timestep.terminated | timestep.truncated
         world, observation, episode = timestep.state, timestep.observation, now.episode
         if spec.episode_length is not None:
@@ -90,9 +91,11 @@ def lifetime(
             world, observation = jax.tree.map(
                 lambda new, old: jnp.where(done, new, old), fresh, (world, observation)
             )
-        percept = next_percept(observation, action, reward, done, spec)
+        terminated, truncated = timestep.terminated, timestep.truncated
+        seen = action, reward, terminated, truncated, timestep.observation
+        percept = next_percept(observation, *seen, spec)
         after = _Carry(world, learner, percept, now.total + reward, t + 1, episode)
-        transition = Transition(action, reward, timestep.terminated, timestep.truncated)
+        transition = Transition(action, reward, terminated, truncated)
         return after, record(transition, task, learner, timestep.state) if record else None
 
     if bins is None:

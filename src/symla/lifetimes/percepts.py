@@ -3,16 +3,27 @@
 The same whether the environment is in JAX, in a process of its own, or in a person's own loop.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from symla.algorithms.base import LearningAlgorithm
-from symla.core.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State
-
-NO_ACTION = -1  # before the first: its one-hot is all zeros, as in `new_percept`
+from symla.core.distributions import encode
+from symla.core.types import (
+    Action,
+    ActionSpace,
+    Continuous,
+    Discrete,
+    Params,
+    Percept,
+    PRNGKey,
+    Scalar,
+    Spec,
+    State,
+)
 
 NOT_FINITE = (
     "the rule's outputs are not finite numbers{where}: no action can be sampled. Its observations "
@@ -37,15 +48,57 @@ def lifetime_keys(key: PRNGKey) -> LifetimeKeys:
 
 def new_percept(observation: Float[Array, " A"], spec: Spec) -> Percept:
     """The first percept of a lifetime: nothing was done, earned or ended yet."""
-    return Percept(observation, jnp.zeros(spec.action_size), jnp.zeros(()), jnp.zeros(()))
+    no, nothing = jnp.zeros((), bool), jnp.zeros(())
+    return Percept(observation, jnp.zeros(spec.action_size), nothing, no, no, observation)
 
 
 def next_percept(
-    observation: Float[Array, " A"], action: Action, reward: Scalar, done: Array, spec: Spec
+    observation: Float[Array, " A"],
+    action: Action,
+    reward: Scalar,
+    terminated: Bool[Array, ""],
+    truncated: Bool[Array, ""],
+    final_observation: Float[Array, " A"],
+    spec: Spec,
 ) -> Percept:
-    """The percept after `action` earned `reward` and led to `observation`."""
-    one_hot = jnp.arange(spec.action_size) == action
-    return Percept(observation, one_hot.astype(jnp.float32), reward, done.astype(jnp.float32))
+    """The percept after `action` earned `reward` and led to `final_observation`.
+
+    `observation` is that, too, or if the action ended an episode the first one of the next.
+    """
+    encoded = encode(spec.action, action)
+    return Percept(observation, encoded, reward, terminated, truncated, final_observation)
+
+
+def host_spec(observation_size: int, action_size: int, continuous: bool) -> Spec:
+    """Of an environment on the host, whose episodes may end at any step."""
+    return Spec(observation_size, (Continuous if continuous else Discrete)(action_size))
+
+
+class LastStep(NamedTuple):
+    """What a step on the host left behind, before it is a `Percept`: arrays of numpy, of one
+    lifetime or with a leading axis of many."""
+
+    observation: Any  # the first one of the next episode, if this one ended
+    action: Any
+    reward: Any
+    terminated: Any
+    truncated: Any
+    final_observation: Any  # what the action led to; NaN where nobody said it
+
+
+def first_step(observation: Any, space: ActionSpace) -> LastStep:
+    """Before the first action: its percept is that of `new_percept`."""
+    batch = observation.shape[:-1]
+    continuous = isinstance(space, Continuous)
+    action: Any = np.zeros((*batch, space.size), np.float32)
+    return LastStep(
+        observation,
+        action if continuous else np.full(batch, -1, np.int32),  # whose one-hot is all zeros
+        np.zeros(batch, np.float32),
+        np.zeros(batch, bool),
+        np.zeros(batch, bool),
+        observation,
+    )
 
 
 def act(
@@ -53,13 +106,10 @@ def act(
     spec: Spec,
     params: Params,
     state: State,
-    observation: Float[Array, " A"],
-    action: Int[Array, ""],
-    reward: Float[Array, ""],
-    done: Bool[Array, ""],
-    t: Int[Array, ""],
+    last: LastStep,
+    t: Array,
     key: PRNGKey,
 ) -> tuple[Action, State]:
-    """Step `t` of a lifetime: action, reward and done are of the step before, if there was one."""
-    percept = next_percept(observation, action, reward, done, spec)
+    """Step `t` of a lifetime on the host."""
+    percept = next_percept(*last, spec)
     return algorithm.step(params, state, percept, t, jax.random.fold_in(key, t))

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.algorithms.base import Differentiable
-from symla.core.distributions import log_probability_and_entropy, sample_action
 from symla.core.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State, Task, Transition
 from symla.environments.base import Environment
 from symla.lifetimes.lifetime import lifetime
@@ -69,9 +68,9 @@ class _RecordsPolicy:
     ) -> tuple[Action, _Acted]:
         # Recomputed on the way back: what a step needs would fill the memory of long lifetimes.
         update = jax.checkpoint(self.algorithm.update)
-        logits, learner = update(params, self._cut(state.learner, t), percept)
-        action = sample_action(key, jax.lax.stop_gradient(logits))
-        return action, _Acted(learner, *log_probability_and_entropy(logits, action))
+        policy, learner = update(params, self._cut(state.learner, t), percept)
+        action = jax.lax.stop_gradient(policy).sample(key)
+        return action, _Acted(learner, policy.log_probability(action), policy.entropy())
 
     def _cut(self, learner: State, t: Array) -> State:
         """Where the gradient goes no further back."""

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
-from symla.core.types import Spec
+from symla.core.types import ACTION_SPACES, Discrete, Spec
 from symla.environments import DependentBandit, Environment
 from symla.rules.rule import Rule
 from symla.store import (
@@ -71,7 +71,7 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
     arrays, manifest, path = checkpoint
     if "algorithm" not in manifest:
         raise CheckpointError(f"the manifest of {path} lacks its algorithm: it is damaged")
-    spec = from_settings(Spec, manifest.get("spec"), path)
+    spec = from_settings(Spec, manifest.get("spec"), path, ACTION_SPACES)
     algorithm = rebuild(manifest["algorithm"], ALGORITHMS, path)
     params = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
     # A checkpoint of a training holds the state of its outer loop, the meta-parameters inside.
@@ -99,7 +99,7 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     if isinstance(algorithm, BayesOptimal):
         dependent = isinstance(environment, DependentBandit)
         algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
-    spec = environment.spec if environment else Spec(observation_size=1, action_size=2)
+    spec = environment.spec if environment else Spec(1, Discrete(2))
     params = algorithm.init_params(jax.random.key(0), spec)
     return Rule(algorithm, params, {"algorithm": {"class": name}})
 

@@ -20,18 +20,19 @@ class Rule:
     loop with `rule.agent(env)`, or step it by hand, in any program:
 
         import jax, symla
-        from symla.core.types import Spec
+        from symla.core.types import Discrete, Spec
         from symla.lifetimes.percepts import new_percept, next_percept
 
-        rule, spec = symla.load("bandits"), Spec(observation_size=1, action_size=3)
+        rule, spec = symla.load("bandits"), Spec(1, Discrete(3))
         key = jax.random.key(0)
         state = rule.init_state(key, spec)
         percept = new_percept(jax.numpy.ones(1), spec)
         for t in range(100):
             action, state = rule.step(state, percept, t, jax.random.fold_in(key, t))
             reward = ...  # what pulling arm `int(action)` earns, a float
-            percept = next_percept(jax.numpy.ones(1), action, jax.numpy.float32(reward),
-                                   jax.numpy.bool_(False), spec)
+            observation, never = jax.numpy.ones(1), jax.numpy.bool_(False)
+            percept = next_percept(observation, action, jax.numpy.float32(reward), never, never,
+                                   observation, spec)
 
     `card` says where the meta-parameters come from: command, seed, hardware, revision, results.
     """

@@ -13,14 +13,15 @@ from safetensors import SafetensorError, deserialize
 
 from symla.core.errors import CheckpointError, SchemaError
 from symla.store.files import read_json, write, write_json
-from symla.store.migrations import to_schema_3
+from symla.store.migrations import to_schema_3, to_schema_4
 
-SCHEMA = 3
+SCHEMA = 4
 
 # Schema -> what makes its manifests those of the next. A schema that no longer has one is refused.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: lambda manifest: manifest,  # 2 adds the manifest's own SHA-256, which 1 cannot have
     2: to_schema_3,
+    3: to_schema_4,
 }
 
 Arrays = dict[str, np.ndarray]

@@ -21,6 +21,16 @@ def to_schema_3(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
+def to_schema_4(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Since schema 4 a spec says what its actions are; before, all were discrete."""
+    spec = manifest.get("spec")
+    if isinstance(spec, dict) and "action_size" in spec:
+        rest = {key: value for key, value in spec.items() if key != "action_size"}
+        action = {"class": "discrete", "size": spec["action_size"]}
+        manifest = {**manifest, "spec": {**rest, "action": action}}
+    return manifest
+
+
 def _with_class(description: dict[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in description.items() if key != "name"}
     return {"class": description.get("name"), **rest}

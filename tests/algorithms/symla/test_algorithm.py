@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from symla.algorithms import MetaRNN, SymLA
 from symla.algorithms.symla.algorithm import Layer
-from symla.core.distributions import sample_action
+from symla.core.distributions import Categorical
 from symla.core.errors import SettingError
 from symla.core.networks import LSTM, linear, lstm
-from symla.core.types import Percept, Spec
+from symla.core.types import Discrete, Percept, Spec
 from symla.environments import Permuted
 from symla.lifetimes.lifetime import lifetime
 from tests.probes.environments import Contextual
@@ -24,27 +24,30 @@ WIDTHS = ((), (3,), (4, 2))  # K = 1, 2, 3
 
 def large_params(algorithm, seed, spec=None):
     """Meta-parameters large enough that messages and logits are far from zero."""
-    params = algorithm.init_params(jax.random.key(seed), spec or Spec(1, 1))
+    params = algorithm.init_params(jax.random.key(seed), spec or Spec(1, Discrete(1)))
     return jax.tree.map(lambda x: 3.0 * x, params)
 
 
 def random_percepts(seed, steps, A, B):
     keys = jax.random.split(jax.random.key(seed), 4)
+    observation = jax.random.normal(keys[0], (steps, A))
     return Percept(
-        observation=jax.random.normal(keys[0], (steps, A)),
+        observation=observation,
         action=jax.nn.one_hot(jax.random.randint(keys[1], (steps,), 0, B), B),
         reward=jax.random.normal(keys[2], (steps,)),
-        done=jax.random.bernoulli(keys[3], 0.3, (steps,)).astype(jnp.float32),
+        terminated=jax.random.bernoulli(keys[3], 0.3, (steps,)),
+        truncated=jnp.zeros(steps, bool),
+        final_observation=observation,
     )
 
 
 def logits_over(algorithm, params, percepts, A, B):
     """The logits of every step, [steps, B]."""
-    state = algorithm.init_state(params, jax.random.key(0), Spec(A, B))
+    state = algorithm.init_state(params, jax.random.key(0), Spec(A, Discrete(B)))
 
     def step(state, percept):
-        logits, state = algorithm.update(params, state, percept)
-        return state, logits
+        policy, state = algorithm.update(params, state, percept)
+        return state, policy.logits
 
     return np.asarray(jax.lax.scan(step, state, percepts)[1])
 
@@ -72,7 +75,7 @@ def test_permuting_observations_and_actions_permutes_logits(A, B, widths, seed, 
 
 def test_the_permutation_test_can_fail():
     """MetaRNN does not pass it."""
-    algorithm, spec = MetaRNN(hidden_size=5), Spec(3, 3)
+    algorithm, spec = MetaRNN(hidden_size=5), Spec(3, Discrete(3))
     params, percepts = large_params(algorithm, 0, spec), random_percepts(0, 6, 3, 3)
     order = jnp.array([2, 0, 1])
     shuffled = percepts._replace(
@@ -97,9 +100,10 @@ class _Matched:
         return self.algorithm.init_state(params, key, spec)
 
     def step(self, params, state, percept, t, key):
-        logits, state = self.algorithm.update(params, state, percept)
+        policy, state = self.algorithm.update(params, state, percept)
         index_of = jnp.argsort(jnp.array(self.actions))
-        return index_of[sample_action(key, logits[index_of])].astype(jnp.int32), state
+        plain = Categorical(policy.logits[index_of])
+        return index_of[plain.sample(key)].astype(jnp.int32), state
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
@@ -128,7 +132,7 @@ def test_whole_lifetimes_are_the_same_in_any_order(widths, observations, actions
 )
 def test_the_same_meta_parameters_run_on_any_size(A, B, widths):
     small, large = SymLA(hidden_size=4), SymLA(hidden_size=4, widths=widths)
-    params = large_params(small, 0, Spec(1, 2))
+    params = large_params(small, 0, Spec(1, Discrete(2)))
     logits = logits_over(large, params, random_percepts(0, 3, A, B), A, B)
     assert logits.shape == (3, B)
     assert np.isfinite(logits).all()
@@ -136,7 +140,7 @@ def test_the_same_meta_parameters_run_on_any_size(A, B, widths):
 
 @pytest.mark.parametrize(("hidden_size", "count"), [(16, 2_640), (64, 22_800)])
 def test_number_of_meta_parameters(hidden_size, count, key):
-    params = SymLA(hidden_size=hidden_size).init_params(key, Spec(1, 2))
+    params = SymLA(hidden_size=hidden_size).init_params(key, Spec(1, Discrete(2)))
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
 
 
@@ -180,22 +184,23 @@ def test_factored_equals_concatenated(A, B, ticks, aggregation):
     )
     params = jax.tree.map(lambda x: x / 2, large_params(algorithm, 3))
     params = params._replace(forward=params.forward._replace(bias=jnp.arange(3.0)))
-    (layer,) = algorithm.init_state(params, jax.random.key(1), Spec(A, B))
+    state = algorithm.init_state(params, jax.random.key(1), Spec(A, Discrete(B)))
+    layer = state.layers[0]
     percepts = random_percepts(5, 3, A, B)
-    factored = layer
     for i in range(3):
         percept = jax.tree.map(lambda x, i=i: x[i], percepts)
-        logits, (factored,) = algorithm.update(params, (factored,), percept)
+        policy, state = algorithm.update(params, state, percept)
+        factored = state.layers[0]
         layer = concatenated_update(algorithm, params, layer, percept)
         jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5), factored, layer)
-        np.testing.assert_allclose(logits, layer.forward[:, 0], atol=1e-5)
+        np.testing.assert_allclose(policy.logits, layer.forward[:, 0], atol=1e-5)
 
 
 def test_initial_state_is_zero_or_independent_normal(key):
-    params = SymLA().init_params(key, Spec(1, 1))
-    zero = SymLA().init_state(params, key, Spec(2, 3))
+    params = SymLA().init_params(key, Spec(1, Discrete(1)))
+    zero = SymLA().init_state(params, key, Spec(2, Discrete(3)))
     assert all(not jnp.any(leaf) for leaf in jax.tree.leaves(zero))
-    (layer,) = SymLA(initial_std=0.5).init_state(params, key, Spec(20, 30))
+    layer = SymLA(initial_std=0.5).init_state(params, key, Spec(20, Discrete(30))).layers[0]
     for state in (layer.hidden, layer.cell):
         np.testing.assert_allclose(jnp.std(state), 0.5, rtol=0.05)
     assert not jnp.any(layer.forward)
@@ -209,7 +214,7 @@ def test_deeper_layers_depend_on_the_observation_and_the_reward(key):
     for changed in (
         percepts._replace(observation=percepts.observation + 1.0),
         percepts._replace(reward=percepts.reward + 1.0),
-        percepts._replace(done=1.0 - percepts.done),
+        percepts._replace(terminated=~percepts.terminated),
         percepts._replace(action=1.0 - percepts.action),
     ):
         assert np.abs(logits_over(algorithm, params, changed, 2, 2) - base).max() > 1e-4
@@ -229,16 +234,3 @@ def test_deeper_layers_depend_on_the_observation_and_the_reward(key):
 def test_settings_outside_their_range_are_refused(wrong):
     with pytest.raises((SettingError, TypeError), match=next(iter(wrong))):
         SymLA(**wrong)
-
-
-def test_sampling_follows_the_softmax(key):
-    logits = jnp.log(jnp.array([0.1, 0.6, 0.3]))
-    actions = jax.vmap(sample_action, (0, None))(jax.random.split(key, 20_000), logits)
-    frequency = np.bincount(actions, minlength=3) / 20_000
-    np.testing.assert_allclose(frequency, [0.1, 0.6, 0.3], atol=0.015)
-
-
-def test_sampling_never_leaves_the_actions(key):
-    extreme = jnp.array([-1e9, 0.0, -1e9])
-    actions = jax.vmap(sample_action, (0, None))(jax.random.split(key, 1000), extreme)
-    assert set(actions.tolist()) == {1}

@@ -14,10 +14,10 @@ from symla.algorithms import SymLA
 from symla.algorithms.symla import fused, plain
 from symla.algorithms.symla.layer import Layer
 from symla.core import compiler
-from symla.core.distributions import sample_action
-from symla.core.types import Percept, Spec, Timestep
+from symla.core.types import Discrete, Spec, Timestep
 from symla.environments import make
 from symla.lifetimes.lifetime import lifetime
+from symla.lifetimes.percepts import new_percept
 from symla.outer.evolution_strategies import EvolutionStrategies
 from tests.core.compiling import run_python
 
@@ -32,7 +32,9 @@ TOLERANCE = 2e-6  # a tick
 def draw(shape, A, B, N, M, *, size=1.0) -> tuple:
     """The arguments of one update, with leading axes `shape`; from NumPy, not compiled."""
     random = np.random.default_rng(0)
-    weights = jax.eval_shape(lambda: SymLA(N, M).init_params(jax.random.key(0), Spec(A, B)))
+    weights = jax.eval_shape(
+        lambda: SymLA(N, M).init_params(jax.random.key(0), Spec(A, Discrete(B)))
+    )
     others = [(A, B, N), (A, B, N), (B, M), (A, M), (A, M + 1), (B, M + 1), (2,)]
 
     def normal(*sizes):
@@ -203,16 +205,17 @@ def test_its_derivative_is_that_of_plain_jax():
 
 def test_actions_are_the_same_until_one_is_within_rounding(key):
     """500 steps, each implementation with its own actions as inputs."""
-    spec = Spec(1, 2)
+    spec = Spec(1, Discrete(2))
     weights = jax.tree.map(lambda x: 2.0 * x, SymLA().init_params(key, spec))
 
     def run(algorithm):
         def step(carry, key):
             state, action, reward = carry
-            percept = Percept(jnp.ones(1), action, reward, jnp.zeros(()))
-            logits, state = algorithm.update(weights, state, percept)
-            choice = sample_action(key, logits)
-            margin = jnp.abs(jax.nn.softmax(logits)[0] - jax.random.uniform(key))
+            first = new_percept(jnp.ones(1), spec)
+            percept = first._replace(action=action, reward=reward)
+            policy, state = algorithm.update(weights, state, percept)
+            choice = policy.sample(key)
+            margin = jnp.abs(jax.nn.softmax(policy.logits)[0] - jax.random.uniform(key))
             reward = (jax.random.uniform(jax.random.fold_in(key, 1)) < 0.7) == (choice == 1)
             action = (jnp.arange(2) == choice).astype(jnp.float32)
             return (state, action, reward.astype(jnp.float32)), (choice, margin)
@@ -234,7 +237,7 @@ def algorithms():
 class Signs:
     """A task of 4 x 2: which of two actions is right shows in the sign of one observation."""
 
-    spec = Spec(4, 2)
+    spec = Spec(4, Discrete(2))
 
     def sample_task(self, key):
         return jax.random.randint(key, (), 0, 4)

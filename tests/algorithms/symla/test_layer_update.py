@@ -7,7 +7,7 @@ from symla.algorithms import SymLA
 from symla.algorithms.symla.layer_update import kernel_report
 from symla.core import backends
 from symla.core.errors import SettingError
-from symla.core.types import Spec
+from symla.core.types import Discrete, Spec
 from symla.lifetimes.percepts import new_percept
 from tests.core.compiling import run_python
 
@@ -16,13 +16,13 @@ TWO_AGENTS = """
     from symla.algorithms import SymLA
     from symla.lifetimes.percepts import new_percept
     from symla.algorithms.symla.layer_update import kernel_report
-    from symla.core.types import Spec
+    from symla.core.types import Discrete, Spec
 
     @jax.jit
-    def logits(key, observation, spec=Spec(1, 2), algorithm=SymLA()):
+    def logits(key, observation, spec=Spec(1, Discrete(2)), algorithm=SymLA()):
         params = algorithm.init_params(key, spec)
         state = algorithm.init_state(params, key, spec)
-        return algorithm.update(params, state, new_percept(observation, spec))[0]
+        return algorithm.update(params, state, new_percept(observation, spec))[0].logits
 
     for observation in (jax.numpy.zeros((2, 1)), jax.numpy.ones((3, 1))):
         jax.vmap(logits, (None, 0))(jax.random.key(0), observation).block_until_ready()
@@ -66,7 +66,7 @@ def test_an_unknown_name_is_refused(monkeypatch):
 
 
 def update(algorithm):
-    spec, key = Spec(1, 2), jax.random.key(0)
+    spec, key = Spec(1, Discrete(2)), jax.random.key(0)
     params = algorithm.init_params(key, spec)
     state = algorithm.init_state(params, key, spec)
     return jax.jit(algorithm.update)(params, state, new_percept(jax.numpy.ones(1), spec))

@@ -3,21 +3,25 @@
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from symla.algorithms.symla.layer import Aggregation, Layer, Weights
 from symla.algorithms.symla.layer_update import Backend, update_layer
-from symla.core.distributions import sample_action
-from symla.core.errors import require
+from symla.core.distributions import Distribution, distribution_of
+from symla.core.errors import SizeError, require
 from symla.core.networks import init_gate_bias, init_linear, init_weight
-from symla.core.types import Action, Percept, PRNGKey, Spec
+from symla.core.types import Action, ActionSpace, Continuous, Percept, PRNGKey, Spec
 
-SymLAState = tuple[Layer, ...]
-"""The state of each layer, from the observations to the actions."""
+
+class SymLAState(NamedTuple):
+    """The state of each layer, from the observations to the actions; and what an action is."""
+
+    layers: tuple[Layer, ...]
+    action: ActionSpace
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,19 @@ class SymLA:
         )
 
     def init_state(self, params: Weights, key: PRNGKey, spec: Spec) -> SymLAState:
-        """Messages of zeros, and LSTM states that are zero or i.i.d. normal with `initial_std`."""
+        """Messages of zeros, and LSTM states that are zero or i.i.d. normal with `initial_std`.
+
+        Raises SizeError if actions are continuous and messages have less than two numbers.
+        """
+        if isinstance(spec.action, Continuous) and self.message_size < 2:
+            raise SizeError(
+                "continuous actions need a message_size of at least 2, for mean and deviation; "
+                f"this rule has {self.message_size}"
+            )
         sizes = (spec.observation_size, *self.widths, spec.action_size)
         keys = jax.random.split(key, len(sizes) - 1)
-        return tuple(self._init_layer(k, A, B) for k, (A, B) in zip(keys, pairwise(sizes)))
+        layers = (self._init_layer(k, A, B) for k, (A, B) in zip(keys, pairwise(sizes)))
+        return SymLAState(tuple(layers), spec.action)
 
     def _init_layer(self, key: PRNGKey, A: int, B: int) -> Layer:
         shape = (2, A, B, self.hidden_size)
@@ -95,9 +108,9 @@ class SymLA:
     def step(
         self, params: Weights, state: SymLAState, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, SymLAState]:
-        """Learn from the percept, then sample an action from the softmax of the logits."""
-        logits, state = self.update(params, state, percept)
-        return sample_action(key, logits), state
+        """Learn from the percept, then sample an action."""
+        policy, state = self.update(params, state, percept)
+        return policy.sample(key), state
 
     def differentiable(self) -> "SymLA":
         """In plain JAX. A derivative of the fused kernel computes that form in addition."""
@@ -105,8 +118,11 @@ class SymLA:
 
     def update(
         self, params: Weights, state: SymLAState, percept: Percept
-    ) -> tuple[Float[Array, " B"], SymLAState]:
-        """All layers from the first to the last, Eqs. 6 to 9. Returns the logits and the new state.
+    ) -> tuple[Distribution, SymLAState]:
+        """All layers from the first to the last, Eqs. 6 to 9. Returns the policy and the new state.
+
+        The forward messages of the last layer are the policy: their component 0 are the logits of
+        discrete actions; components 0 and 1 are mean and log deviation of continuous ones.
 
         The inputs of a layer are the new forward messages of the layer below and the previous
         backward messages of the layer above. The first layer has no layer below: its inputs are its
@@ -115,12 +131,12 @@ class SymLA:
         is both, which is the paper's recurrent form.
         """
         shared = jnp.stack([percept.reward, percept.done])
-        last = len(state) - 1
+        last = len(state.layers) - 1
         layers: list[Layer] = []
-        for k, layer in enumerate(state):
+        for k, layer in enumerate(state.layers):
             A, B, _ = layer.hidden.shape
             message_below = layers[k - 1].forward if k > 0 else layer.backward
-            message_above = state[k + 1].backward if k < last else layer.forward
+            message_above = state.layers[k + 1].backward if k < last else layer.forward
             external_below = percept.observation if k == 0 else jnp.zeros(A)
             external_above = percept.action if k == last else jnp.zeros(B)
             layers.append(
@@ -135,4 +151,5 @@ class SymLA:
                     self.backend,
                 )
             )
-        return layers[-1].forward[:, 0], tuple(layers)
+        policy = distribution_of(state.action, layers[-1].forward)
+        return policy, SymLAState(tuple(layers), state.action)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from symla.algorithms import Differentiable, LearningAlgorithm, MetaRNN, SymLA
-from symla.core.distributions import sample_action
+from symla.core.distributions import Categorical
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 from symla.environments import Control, Environment, Permuted
 from symla.evaluation.statistics import Estimate
@@ -192,7 +192,9 @@ class SampledInOrder:
     def step(
         self, params: Params, state: State, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, State]:
-        logits, state = self.algorithm.update(params, state, percept)
+        policy, state = self.algorithm.update(params, state, percept)
+        assert isinstance(policy, Categorical)
+        logits = policy.logits
         order = jnp.asarray(self.order)
-        plain = sample_action(key, jnp.zeros_like(logits).at[order].set(logits))
+        plain = Categorical(jnp.zeros_like(logits).at[order].set(logits)).sample(key)
         return jnp.where(plain < 0, plain, jnp.argmax(order == plain)).astype(jnp.int32), state

@@ -1,0 +1,126 @@
+"""Small worlds with continuous actions whose task is drawn once a lifetime, and never shown."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from symla.core.errors import require
+from symla.core.networks import dot
+from symla.core.types import Action, Continuous, Observation, PRNGKey, Spec, Timestep
+
+NEVER = False  # episodes end by their length alone
+
+
+class PointState(NamedTuple):
+    """Position, and the number of steps taken in the episode."""
+
+    position: Float[Array, " size"]
+    step: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class PointNavigation:
+    """A point moves to a goal that it does not see (2D navigation of Finn et al. 2017).
+
+    Each episode starts at the origin. An action moves the point by at most 0.1 in each direction;
+    the reward is minus its distance to the goal, which is drawn once a lifetime, uniformly from
+    [-0.5, 0.5]^size. The observation is the position. Raises SettingError outside ranges.
+    """
+
+    size: int = 2
+    episode_length: int = 100
+
+    def __post_init__(self):
+        require(self.size >= 1, f"size must be at least 1, got {self.size}")
+        require(self.episode_length >= 1, f"episode_length must be at least 1: {self}")
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self.size, Continuous(self.size), self.episode_length)
+
+    def sample_task(self, key: PRNGKey) -> Float[Array, " size"]:
+        return jax.random.uniform(key, (self.size,), minval=-0.5, maxval=0.5)
+
+    def reset(self, key: PRNGKey, task: Float[Array, " size"]) -> tuple[PointState, Observation]:
+        origin = jnp.zeros(self.size)
+        return PointState(origin, jnp.zeros((), jnp.int32)), origin
+
+    def step(
+        self, key: PRNGKey, task: Float[Array, " size"], state: PointState, action: Action
+    ) -> Timestep:
+        position, step = state.position + 0.1 * action, state.step + 1
+        reward = -jnp.sqrt(jnp.sum((position - task) ** 2) + 1e-12)
+        return Timestep(
+            PointState(position, step),
+            position,
+            reward,
+            terminated=jnp.asarray(NEVER),
+            truncated=step >= self.episode_length,
+        )
+
+
+class Dynamics(NamedTuple):
+    """x' = clip(transition x + control u)."""
+
+    transition: Float[Array, "states states"]
+    control: Float[Array, "actions states"]
+
+
+class LinearState(NamedTuple):
+    """The state of the system, and the number of steps taken in the episode."""
+
+    x: Float[Array, " states"]
+    step: Int[Array, ""]
+
+
+LIMIT = 3.0  # of each number of a linear system's state
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """A random linear system, to be held near zero: the reward is -(mean x^2 + 0.1 mean u^2) / 2.
+
+    The transition is 1.05 times a random orthogonal matrix, so that x grows by 5% a step if nothing
+    is done; the control is normal, of variance 1 / `actions`, times 0.5. Both are drawn once a
+    lifetime. Episodes start from normal x; x stays within [-3, 3] and is the observation. Raises
+    SettingError outside ranges.
+    """
+
+    states: int = 2
+    actions: int = 1
+    episode_length: int = 20
+
+    def __post_init__(self):
+        for name in ("states", "actions", "episode_length"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} must be at least 1, got {value}")
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self.states, Continuous(self.actions), self.episode_length)
+
+    def sample_task(self, key: PRNGKey) -> Dynamics:
+        transition_key, control_key = jax.random.split(key)
+        turn = jax.random.orthogonal(transition_key, self.states)
+        scale = 0.5 / jnp.sqrt(float(self.actions))
+        control = scale * jax.random.normal(control_key, (self.actions, self.states))
+        return Dynamics(1.05 * turn, control)
+
+    def reset(self, key: PRNGKey, task: Dynamics) -> tuple[LinearState, Observation]:
+        x = jnp.clip(jax.random.normal(key, (self.states,)), -LIMIT, LIMIT)
+        return LinearState(x, jnp.zeros((), jnp.int32)), x
+
+    def step(self, key: PRNGKey, task: Dynamics, state: LinearState, action: Action) -> Timestep:
+        moved = dot(state.x, task.transition) + dot(action, task.control)
+        x, step = jnp.clip(moved, -LIMIT, LIMIT), state.step + 1
+        reward = -(jnp.mean(x**2) + 0.1 * jnp.mean(action**2)) / 2.0
+        return Timestep(
+            LinearState(x, step),
+            x,
+            reward,
+            terminated=jnp.asarray(NEVER),
+            truncated=step >= self.episode_length,
+        )
