@@ -30,7 +30,7 @@ ALLOWED = {
     "store": CORE,
     "runtime": CORE,
     "report": CORE | {"store"},
-    "lifetimes": CORE | {"environments", "algorithms", "bridge"},
+    "lifetimes": CORE | {"environments", "algorithms", "bridge", "runtime"},
     "outer": CORE | {"environments", "algorithms", "runtime", "lifetimes"},
     "rules": INNER | {"lifetimes", "outer"},
     "training": INNER | {"lifetimes", "outer", "rules"},

@@ -47,6 +47,8 @@ class GymnasiumEnvironment:
             0 < self.time_limit < math.inf,
             f"the time limit of a step must be a positive number of seconds, got {self.time_limit}",
         )
+        pairs = tuple((key, text) for key, text in self.settings)  # JSON has lists
+        object.__setattr__(self, "settings", pairs)
 
     @staticmethod
     def named(

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from multiprocessing import Pipe
 from typing import Any
 
@@ -118,6 +119,45 @@ class Pool:
             )
         error.add_note(fault.traceback)  # --debug shows it
         return error
+
+
+_kept: ContextVar[dict[Any, Pool] | None] = ContextVar("pools", default=None)
+
+
+@contextmanager
+def keep_pools() -> Iterator[None]:
+    """Within this context a pool that `open_pool` made is kept, to be opened again."""
+    pools: dict[Any, Pool] = {}
+    token = _kept.set(pools)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        for pool in pools.values():
+            pool.close()
+
+
+@contextmanager
+def open_pool(
+    environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0
+) -> Iterator[Pool]:
+    """A `Pool` that is new, or was kept and waits for its reset. One that failed is not kept."""
+    kept = _kept.get()
+    if kept is None:
+        with Pool(environment, seeds, first) as pool:
+            yield pool
+        return
+    key = environment, len(seeds)
+    if key not in kept:
+        kept[key] = Pool(environment, seeds, first)
+    pool = kept[key]
+    pool.seeds, pool.first = list(seeds), first
+    try:
+        yield pool
+    except BaseException:
+        del kept[key]
+        pool.close(now=True)
+        raise
 
 
 class _WorkerProcess:

@@ -55,6 +55,7 @@ class Sizes(NamedTuple):
     observation: int
     action: int  # otherwise how many actions there are
     continuous: bool
+    episode_length: int | None  # after how many steps an episode is truncated
 
 
 class Stepped(NamedTuple):
@@ -111,8 +112,11 @@ class Environments:
 
     @property
     def sizes(self) -> Sizes:
-        """Of an observation and an action."""
-        return Sizes(self.observations.size, self.actions.size, self.actions.continuous)
+        """Of an observation, an action and an episode."""
+        limit = None
+        with suppress(Exception):  # Gymnasium copies a spec, which some settings do not survive
+            limit = getattr(self.envs[0].spec, "max_episode_steps", None)
+        return Sizes(self.observations.size, self.actions.size, self.actions.continuous, limit)
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
         """First observations [copies, A], each environment with its own seed."""

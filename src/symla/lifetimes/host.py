@@ -4,9 +4,9 @@ All lifetimes act in one compiled call a step, then all environments step. What 
 and draws is what `lifetime` says.
 """
 
-from collections.abc import Iterator
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.bridge.pool import Pool
+from symla.bridge.pool import open_pool
 from symla.core.distributions import are_actions
 from symla.core.errors import DivergenceError
 from symla.core.types import Params, Spec, State
@@ -27,6 +27,7 @@ from symla.lifetimes.percepts import (
     host_spec,
     lifetime_keys,
 )
+from symla.runtime.devices import spread
 
 
 class HostTransition(NamedTuple):
@@ -45,35 +46,47 @@ def host_lifetimes(
     keys: Key[Array, " batch"],
     length: int,
     first: int = 0,
+    candidates: int = 0,
 ) -> Iterator[HostTransition]:
     """Live one lifetime per key, of `length` steps. Yields, at each step, what happened in all.
 
     Lifetime i is number `first` + i in messages. Raises FaultyEnvironmentError in the middle, and
     DivergenceError if no action could be sampled: what was yielded before stands.
+
+    With `candidates` the meta-parameters have a leading axis of so many, and each candidate lives
+    an equal share of the keys, in their order; an action that could not be sampled then earns NaN,
+    as in `lifetime`, and that lifetime goes on with some other action.
     """
     lives = jax.vmap(lifetime_keys)(keys)
     episode = np.zeros(len(keys), np.int32)
     seeds = np.asarray(_episode_seeds(lives.episode, episode))
-    with Pool(environment, seeds.tolist(), first) as pool:
+    with open_pool(environment, seeds.tolist(), first) as pool:
         spec = host_spec(*pool.sizes)
-        state = _init_states(algorithm, spec, params, lives.learner)
+        state = _init_states(algorithm, spec, params, lives.learner, candidates)
         last = first_step(pool.reset(), spec.action)
         seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))  # should this one end
         for t in range(length):
-            action, state = _act(algorithm, spec, params, state, last, np.int32(t), lives.action)
+            now = np.int32(t)
+            action, state = _act(
+                algorithm, spec, params, state, last, now, lives.action, candidates
+            )
             action = np.asarray(action)
-            if not (valid := are_actions(action)).all():
+            valid = are_actions(action)
+            if candidates:
+                action = np.where(_like(valid, action), action, np.zeros_like(action))
+            elif not valid.all():
                 number = first + int(np.flatnonzero(~valid)[0]) + 1
                 where = f" in lifetime {number}, at step {t + 1}"
                 raise DivergenceError(NOT_FINITE.format(where=where))
-            now = pool.step(action, seeds)
-            done = now.terminated | now.truncated
+            step = pool.step(action, seeds)
+            reward = np.where(valid, step.reward, np.float32(np.nan))
+            ends = step.terminated, step.truncated
+            done = step.terminated | step.truncated
             if done.any():
                 episode += done
                 seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))
-            ends = now.terminated, now.truncated
-            last = LastStep(now.observation, action, now.reward, *ends, now.final_observation)
-            yield HostTransition(action, now.reward, *ends)
+            last = LastStep(step.observation, action, reward, *ends, step.final_observation)
+            yield HostTransition(action, reward, *ends)
 
 
 @jax.jit
@@ -85,14 +98,55 @@ def _episode_seeds(
     return (bits(keys, episode) >> jnp.uint32(1)).astype(jnp.int32)
 
 
-@partial(jax.jit, static_argnames=("algorithm", "spec"))
+def is_on_host(environment: Any) -> bool:
+    """Whether its lifetimes are lived here, and not in JAX."""
+    return isinstance(environment, GymnasiumEnvironment)
+
+
+def spec_of(environment: Any) -> Spec:
+    """Of an environment in JAX, or on the host, where one must be made to know its sizes."""
+    return _host_spec(environment) if is_on_host(environment) else environment.spec
+
+
+@cache
+def _host_spec(environment: GymnasiumEnvironment) -> Spec:
+    with open_pool(environment, [0]) as pool:
+        return host_spec(*pool.sizes)
+
+
+def _like(mask: Bool[np.ndarray, " batch"], x: np.ndarray) -> np.ndarray:
+    """The mask with as many axes as `x`."""
+    return mask.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def _over_lifetimes(function: Callable[..., Any], params: Params, candidates: int, *each: Any):
+    """`function(params, *each)` of all lifetimes; `params` are those of each candidate, if any."""
+    if not candidates:
+        return jax.vmap(partial(function, params))(*each)
+
+    def of_candidate(one: Any) -> Any:
+        return jax.vmap(partial(function, one[0]))(*one[1])
+
+    shares = jax.tree.map(lambda x: x.reshape(candidates, -1, *x.shape[1:]), each)
+    found = spread(jax.vmap(of_candidate))((params, shares))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+
+
+@partial(jax.jit, static_argnames=("algorithm", "spec", "candidates"))
 def _init_states(
-    algorithm: LearningAlgorithm, spec: Spec, params: Params, keys: Key[Array, " batch"]
+    algorithm: LearningAlgorithm,
+    spec: Spec,
+    params: Params,
+    keys: Key[Array, " batch"],
+    candidates: int,
 ) -> State:
-    return jax.vmap(lambda key: algorithm.init_state(params, key, spec))(keys)
+    def one(params: Params, key: Key[Array, ""]) -> State:
+        return algorithm.init_state(params, key, spec)
+
+    return _over_lifetimes(one, params, candidates, keys)
 
 
-@partial(jax.jit, static_argnames=("algorithm", "spec"), donate_argnames="state")
+@partial(jax.jit, static_argnames=("algorithm", "spec", "candidates"), donate_argnames="state")
 def _act(
     algorithm: LearningAlgorithm,
     spec: Spec,
@@ -101,8 +155,11 @@ def _act(
     last: LastStep,
     t: Int[Array, ""],
     keys: Key[Array, " batch"],
+    candidates: int,
 ) -> tuple[Array, State]:
-    def one(state: State, last: LastStep, key: Key[Array, ""]) -> tuple[Array, State]:
+    def one(
+        params: Params, state: State, last: LastStep, key: Key[Array, ""]
+    ) -> tuple[Array, State]:
         return act(algorithm, spec, params, state, last, t, key)
 
-    return jax.vmap(one)(state, last, keys)
+    return _over_lifetimes(one, params, candidates, state, last, keys)

@@ -69,9 +69,12 @@ def next_percept(
     return Percept(observation, encoded, reward, terminated, truncated, final_observation)
 
 
-def host_spec(observation_size: int, action_size: int, continuous: bool) -> Spec:
-    """Of an environment on the host, whose episodes may end at any step."""
-    return Spec(observation_size, (Continuous if continuous else Discrete)(action_size))
+def host_spec(
+    observation_size: int, action_size: int, continuous: bool, episode_length: int | None = None
+) -> Spec:
+    """Of an environment on the host. None: its episodes may end at any step, or never."""
+    action = Continuous(action_size) if continuous else Discrete(action_size)
+    return Spec(observation_size, action, episode_length)
 
 
 class LastStep(NamedTuple):

@@ -55,6 +55,11 @@ class Setting(Protocol):
         """Steps of a lifetime."""
         ...
 
+    @property
+    def outer(self) -> "OuterLoop":
+        """The outer loop itself."""
+        ...
+
 
 @runtime_checkable
 class OuterLoop(Protocol):

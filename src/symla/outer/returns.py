@@ -1,17 +1,19 @@
 """Returns of whole lifetimes: the evidence of outer loops that need no gradient."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from symla.core.types import Params, PRNGKey
 from symla.environments.base import Environment
+from symla.lifetimes.host import host_lifetimes, is_on_host
 from symla.lifetimes.lifetime import lifetime
 from symla.outer.base import Candidates, Setting
-from symla.runtime.devices import spread
+from symla.runtime.devices import gather_shares, local, share, spread, use_devices
 
 
 class Returns(NamedTuple):
@@ -26,8 +28,11 @@ def population_returns(
     """The mean return of each candidate over its lifetimes, spread over all devices.
 
     Lifetime e of group g follows from (key, g, e) alone, and the returns are gathered before
-    anything is summed: so the number of devices does not change a bit of the result.
+    anything is summed: so the number of devices does not change a bit of the result. Where the
+    environment is on the host, this function cannot be compiled.
     """
+    if is_on_host(environment):
+        return _host_returns(setting, environment, candidates, key)
     groups, population = candidates.group.size, jax.tree.leaves(candidates.params)[0].shape[0]
 
     def by_group(x):
@@ -67,3 +72,37 @@ def lifetime_keys_of_group(key: PRNGKey, group: Int[Array, ""], lifetimes: int) 
     return jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(key, group)))(
         jnp.arange(lifetimes)
     )
+
+
+HOST_COPIES = 256  # of an environment on the host, at most: more lifetimes wait for their turn
+
+
+def _host_returns(
+    setting: Setting, environment: Any, candidates: Candidates, key: PRNGKey
+) -> Float[Array, " P"]:
+    """As `population_returns`, in processes of their own; those of `--distributed` share it out."""
+    P, G, E = setting.outer.population, candidates.group.size, setting.lifetimes
+    every, group, key = local((candidates.params, candidates.group, key))
+    mine = share(P)
+    fits = (n for n in range(1, len(mine) + 1) if len(mine) % n == 0 and n * E <= HOST_COPIES)
+    at_once = max(fits, default=1)
+    returns = np.zeros(len(mine), np.float32)
+    for begin in range(0, len(mine), at_once):
+        numbers = np.arange(mine[begin], mine[begin] + at_once)
+        params = jax.tree.map(partial(np.take, indices=numbers, axis=0), every)
+        totals = np.zeros(at_once * E, np.float64)
+        with use_devices(jax.local_devices()):
+            keys = _host_keys(key, group[numbers % G], E)
+            for transition in host_lifetimes(
+                setting.algorithm, environment, params, keys, setting.length, begin * E, at_once
+            ):
+                totals += transition.reward
+        returns[begin : begin + at_once] = totals.reshape(at_once, E).mean(axis=1)
+    return jnp.asarray(gather_shares(returns, P))
+
+
+@partial(jax.jit, static_argnames="lifetimes")
+def _host_keys(
+    key: PRNGKey, groups: Int[Array, " n"], lifetimes: int
+) -> Key[Array, " n*lifetimes"]:
+    return jax.vmap(lambda g: lifetime_keys_of_group(key, g, lifetimes))(groups).reshape(-1)

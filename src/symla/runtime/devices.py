@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from symla.core.types import State
 
@@ -65,6 +65,35 @@ def gather(*values: int) -> Int[np.ndarray, "processes values"]:
     if jax.process_count() == 1:
         return np.array([values])
     return np.asarray(multihost_utils.process_allgather(np.array(values, np.int32)))
+
+
+def gather_shares(mine: Float[np.ndarray, " n"], of: int) -> Float[np.ndarray, " of"]:
+    """All numbers, of which each process has the share that `share` gave it."""
+    if jax.process_count() == 1:
+        return mine
+    padded = np.full(-(-of // jax.process_count()), np.nan, mine.dtype)
+    padded[: mine.size] = mine
+    rows = np.asarray(multihost_utils.process_allgather(padded))
+    parts = np.array_split(np.arange(of), jax.process_count())
+    return np.concatenate([row[: part.size] for row, part in zip(rows, parts)])
+
+
+def local(tree: State) -> State:
+    """A copy that this process alone has, of what all have: arrays of numpy, and keys."""
+
+    def copy(x):
+        if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            return np.asarray(x)
+        data = jnp.asarray(np.asarray(jax.random.key_data(x)))
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(x))
+
+    return jax.tree.map(copy, tree)
+
+
+def share(of: int) -> range:
+    """The numbers below `of` that this process does."""
+    part = np.array_split(np.arange(of), jax.process_count())[jax.process_index()]
+    return range(int(part[0]), int(part[-1]) + 1) if part.size else range(0)
 
 
 @contextmanager

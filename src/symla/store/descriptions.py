@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
@@ -13,13 +14,17 @@ from symla.core.settings import fits
 def describe(value: Any, classes: Mapping[str, type]) -> Any:
     """A frozen dataclass as JSON: its fields, and the name of its class where that has one.
 
-    Dataclasses and tuples inside are described likewise.
+    The class of a person's own is named "package.module:Class". Dataclasses and tuples inside are
+    described likewise.
     """
     if isinstance(value, tuple):
         return [describe(part, classes) for part in value]
     if not is_dataclass(value):
         return value
-    names = [name for name, kind in classes.items() if kind is type(value)]
+    kind = type(value)
+    names = [name for name, known in classes.items() if known is kind]
+    if not names and kind.__module__.partition(".")[0] != "symla":
+        names = [f"{kind.__module__}:{kind.__qualname__}"]
     own = {field.name: describe(getattr(value, field.name), classes) for field in fields(value)}
     return {"class": names[0], **own} if names else own
 
@@ -27,13 +32,35 @@ def describe(value: Any, classes: Mapping[str, type]) -> Any:
 def rebuild(description: Any, classes: Mapping[str, type], where: Path) -> Any:
     """The frozen dataclass that `describe` wrote. Raises CheckpointError if it cannot be."""
     name = description.get("class") if isinstance(description, dict) else None
-    if not isinstance(name, str) or name not in classes:
+    if isinstance(name, str) and name not in classes and ":" in name:
+        kind = _own_class(name, where)
+    elif not isinstance(name, str) or name not in classes:
         raise CheckpointError(
             f"{where} needs {name!r}, which this version of symla does not know: "
             f"known are {', '.join(classes)}"
         )
+    else:
+        kind = classes[name]
     settings = {key: value for key, value in description.items() if key != "class"}
-    return from_settings(classes[name], settings, where, classes)
+    return from_settings(kind, settings, where, classes)
+
+
+def _own_class(name: str, where: Path) -> type:
+    """The class that a person wrote, by "package.module:Class"."""
+    module, _, path = name.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        script = " (it was defined in a script: run that again)" if module == "__main__" else ""
+        raise CheckpointError(
+            f"{where} needs the class {name}, which cannot be imported here: {error}{script}. Run "
+            "where its module can be found, or set PYTHONPATH"
+        ) from error
+    if not (isinstance(found, type) and is_dataclass(found)):
+        raise CheckpointError(f"{where} needs the class {name}, which is no dataclass here")
+    return found
 
 
 def from_settings(

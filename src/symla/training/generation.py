@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,8 @@ from symla.core.streams import Stream, stream_key
 from symla.core.trees import all_finite, global_norm
 from symla.core.types import Params, PRNGKey, State
 from symla.environments.base import Environment
-from symla.outer.base import OuterLoop
+from symla.lifetimes.host import is_on_host, spec_of
+from symla.outer.base import Candidates, OuterLoop
 from symla.runtime.devices import everywhere
 
 
@@ -40,6 +41,11 @@ class Training:
         require(self.length >= 1, f"length must be at least 1 step, got {self.length}")
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
 
+    @property
+    def on_host(self) -> bool:
+        """Whether an environment is on the host, so that a generation cannot be compiled whole."""
+        return any(map(is_on_host, self.environments))
+
 
 class Metrics(NamedTuple):
     """Of one generation: what the candidates earned, and how far the meta-parameters went."""
@@ -55,7 +61,7 @@ def init(training: Training, start: Params | None = None) -> State:
     count = len(training.environments)
     if start is not None:
         return training.outer.init(start, count)
-    key, spec = stream_key(training.seed, Stream.INIT), training.environments[0].spec
+    key, spec = stream_key(training.seed, Stream.INIT), spec_of(training.environments[0])
     return training.outer.init(training.algorithm.init_params(key, spec), count)
 
 
@@ -67,9 +73,7 @@ def generation(
     The state stays as it was if what comes of it is not finite: `Metrics.finite` says so.
     """
     outer = training.outer
-    key = jax.random.fold_in(key, number)
-    noise_key, lifetimes_key = jax.random.split(key)
-    candidates = outer.ask(noise_key, state)
+    candidates, lifetimes_key = _ask(training, key, state, number)
     count = len(training.environments)
     evidence = jax.lax.switch(
         number % count,
@@ -77,6 +81,33 @@ def generation(
         candidates,
         lifetimes_key,
     )
+    return _learn(training, state, candidates, evidence)
+
+
+def host_generation(
+    training: Training, key: PRNGKey, state: State, number: int
+) -> tuple[State, Metrics]:
+    """The same where environments are on the host: its parts are compiled, each by itself."""
+    candidates, lifetimes_key = _asked(training, key, state, jnp.asarray(number, jnp.int32))
+    index = number % len(training.environments)
+    where = training, index, candidates, lifetimes_key
+    on_host = is_on_host(training.environments[index])
+    evidence = training.outer.evidence(*where) if on_host else _compiled_evidence(*where)
+    return _compiled_learn(training, state, candidates, evidence)
+
+
+def _ask(
+    training: Training, key: PRNGKey, state: State, number: Int[Array, ""]
+) -> tuple[Candidates, PRNGKey]:
+    """The candidates of a generation, and the key of their lifetimes."""
+    noise_key, lifetimes_key = jax.random.split(jax.random.fold_in(key, number))
+    return training.outer.ask(noise_key, state), lifetimes_key
+
+
+def _learn(
+    training: Training, state: State, candidates: Candidates, evidence: Any
+) -> tuple[State, Metrics]:
+    outer = training.outer
 
     def learn(state, candidates, evidence):
         after = outer.tell(state, candidates, evidence)
@@ -88,3 +119,12 @@ def generation(
         return kept, Metrics(evidence.returns, update, size, finite)
 
     return everywhere(learn)(state, candidates, evidence)
+
+
+_asked = partial(jax.jit, static_argnames="training")(_ask)
+_compiled_learn = partial(jax.jit, static_argnames="training")(_learn)
+
+
+@partial(jax.jit, static_argnames=("training", "index"))
+def _compiled_evidence(training: Training, index: int, candidates: Candidates, key: PRNGKey) -> Any:
+    return training.outer.evidence(training, index, candidates, key)

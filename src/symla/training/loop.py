@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from symla.bridge.pool import keep_pools
 from symla.core.errors import require
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State
@@ -23,7 +24,7 @@ from symla.rules.rule import Rule
 from symla.runtime.devices import gather, replicate
 from symla.runtime.signals import stop_signal
 from symla.store import RunFolder
-from symla.training.generation import Metrics, Training, generation, init
+from symla.training.generation import Metrics, Training, generation, host_generation, init
 from symla.training.metrics import divergence, rows_of
 from symla.training.saver import Saver, restore
 
@@ -67,6 +68,22 @@ def advance(
     return state, rows
 
 
+def advance_on_host(
+    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
+) -> tuple[State, Metrics | None]:
+    """The same where environments are on the host; None for the metrics of no generation."""
+    rows: list[Metrics] = []
+    for number in range(int(done), int(done) + int(count)):
+        state, metrics = host_generation(training, key, state, number)
+        rows.append(jax.device_get(metrics))
+        if not rows[-1].finite:
+            break
+    if not rows:
+        return state, None
+    missing = [rows[-1]] * (int(count) - len(rows))
+    return state, jax.tree.map(lambda *x: np.stack(x), *rows, *missing)
+
+
 def meta_train(
     training: Training,
     generations: int,
@@ -90,7 +107,7 @@ def meta_train(
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     hint = f"`{resume_with or f'symla resume {run.path}'}` continues from its newest checkpoint"
-    with run.locked(), stop_signal(hint) as stopped:
+    with run.locked(), keep_pools(), stop_signal(hint) as stopped:
         restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
         loop.done, loop.state = restored.done, replicate(restored.state)
@@ -123,7 +140,8 @@ class _Loop:
         # One compilation serves every seed.
         bits = replicate(jax.random.key_data(stream_key(training.seed, Stream.TRAINING)))
         key = jax.jit(jax.random.wrap_key_data)(bits)  # no key itself goes to other processes
-        self.advance = partial(advance, replace(training, seed=0), key)
+        step = advance_on_host if training.on_host else advance
+        self.advance = partial(step, replace(training, seed=0), key)
         self.probe, self.probe_every = probe, probe_every
         self.done, self.state = 0, None
         self.pace = math.inf  # seconds a generation; before the first, as if it took for ever
