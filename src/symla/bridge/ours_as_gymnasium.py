@@ -10,14 +10,14 @@ import gymnasium
 import jax
 import numpy as np
 from gymnasium.spaces import Box, Discrete
-from jaxtyping import Array, Int
+from jaxtyping import Array, Integer
 
 from symla.core.errors import require
 from symla.core.settings import with_settings
 from symla.core.types import Action, Continuous, Observation, State, Task, Timestep
 from symla.environments import Environment, make
 
-Seed = int | Int[Array | np.ndarray, ""]
+Number = Integer[Array, ""]
 FLOAT32_MAX = float(np.finfo(np.float32).max)  # of observations, whose bounds are not known
 
 
@@ -72,18 +72,18 @@ class AsGymnasium(gymnasium.Env):
 
 
 @partial(jax.jit, static_argnames="environment")
-def _sample_task(environment: Environment, seed: Seed) -> Task:
+def _sample_task(environment: Environment, seed: Number) -> Task:
     return environment.sample_task(jax.random.key(seed))
 
 
 @partial(jax.jit, static_argnames="environment")
-def _reset(environment: Environment, seed: Seed, task: Task) -> tuple[State, Observation]:
+def _reset(environment: Environment, seed: Number, task: Task) -> tuple[State, Observation]:
     return environment.reset(jax.random.key(seed), task)
 
 
 @partial(jax.jit, static_argnames="environment")
 def _step(
-    environment: Environment, seed: Seed, t: Seed, task: Task, state: State, action: Action
+    environment: Environment, seed: Number, t: Number, task: Task, state: State, action: Action
 ) -> Timestep:
     key = jax.random.fold_in(jax.random.key(seed), t)
     return environment.step(key, task, state, action)

@@ -5,8 +5,8 @@ by value: their code itself is in the pickle.
 """
 
 import pickle
-import pickletools
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import accumulate
@@ -17,18 +17,18 @@ from typing import Any, cast
 import cloudpickle
 from gymnasium.envs.registration import EnvCreator, EnvSpec, load_env_creator
 
-from symla.core.errors import FaultyEnvironmentError
+from symla.core.errors import FaultyEnvironmentError, is_own_file
 
 
 def portable(thing: Any, name: str) -> bytes:
     """`thing`, pickled. Raises FaultyEnvironmentError if it cannot be; `name` is for messages."""
+    thing = _with_creator(thing) if isinstance(thing, EnvSpec) else thing
     try:
-        thing = _with_creator(thing) if isinstance(thing, EnvSpec) else thing
-        pickled = cloudpickle.dumps(thing)
-        words = {word for _, word, _ in pickletools.genops(pickled) if isinstance(word, str)}
-        named = words & sys.modules.keys() - {"__main__"}  # which goes by value in any case
-        own = [sys.modules[module] for module in named if not can_import(module)]
-        return _by_value(thing, own) if own else pickled
+        with ExitStack() as after:
+            for module in _own_modules():
+                cloudpickle.register_pickle_by_value(module)
+                after.callback(cloudpickle.unregister_pickle_by_value, module)
+            return cloudpickle.dumps(thing)
     except (TypeError, AttributeError, ValueError, RuntimeError, pickle.PicklingError) as error:
         raise FaultyEnvironmentError(
             f"{name} cannot be pickled for another process ({error}): put it in a module that "
@@ -36,12 +36,12 @@ def portable(thing: Any, name: str) -> bytes:
         ) from error
 
 
-def _by_value(thing: Any, modules: list[ModuleType]) -> bytes:
-    with ExitStack() as after:
-        for module in modules:
-            cloudpickle.register_pickle_by_value(module)
-            after.callback(cloudpickle.unregister_pickle_by_value, module)
-        return cloudpickle.dumps(thing)
+def _own_modules() -> Iterator[ModuleType]:
+    """Those of a person that a new process could not import."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and is_own_file(file) and name != "__main__" and not can_import(name):
+            yield module  # __main__ goes by value in any case
 
 
 def can_import(module: str) -> bool:

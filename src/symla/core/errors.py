@@ -97,8 +97,13 @@ def line_of(error: BaseException) -> str | None:
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
     for file, line in reversed(places):
-        if not file.startswith((OURS, "<")) and not any(part in file for part in INSTALLED):
+        if is_own_file(file):
             path = Path(file)
             inside = path.is_relative_to(Path.cwd())
             return f"{path.relative_to(Path.cwd()) if inside else path}, line {line}"
     return None
+
+
+def is_own_file(file: str) -> bool:
+    """Whether a person wrote it: it is none of ours, of Python's and of what is installed."""
+    return not file.startswith((OURS, "<")) and not any(part in file for part in INSTALLED)

@@ -16,6 +16,8 @@ def fits(value: Any, hint: Any) -> bool:
     """Whether what JSON holds, or a person typed, is of that type; where that is a tuple a list is,
     where a float, a whole number. What cannot be told is taken to be."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
+    if kind is Any:
+        return True
     if kind is Literal:
         return value in parts
     if kind in (Union, UnionType):

@@ -120,8 +120,9 @@ def name_of(environment: Environment) -> str | None:
         return None
     kind = type(environment)
     bases: dict[str, Any] = {name: x for name, x in ENVIRONMENTS.items() if type(x) is kind}
-    if kind not in ENVIRONMENT_CLASSES.values() and kind.__module__ != "__main__":
-        bases = {f"{kind.__module__}:{kind.__qualname__}": kind}  # whose defaults it has
+    own = f"{kind.__module__}:{kind.__qualname__}"
+    if kind not in ENVIRONMENT_CLASSES.values() and not ("<" in own or "__main__" in own):
+        bases = {own: kind}  # whose defaults it has
     changes = {
         name: {
             field.name: getattr(environment, field.name)
