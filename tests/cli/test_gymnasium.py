@@ -111,7 +111,6 @@ REFUSED = {
     "MODULE:SequenceSpace-v0": ("space is Sequence", "supported are Box, Discrete"),
     "MODULE:Image-v0": ("100800 numbers, more than 4096", "ResizeObservation", ",wrappers="),
     "MODULE:Unbounded-v0": ("has no bounds for number 1", "TransformAction"),
-    "MODULE:WithMission-v0,siz=2": ("setting of", "did you mean 'size'"),
     "MODULE:Countin-v0": ("did you mean gymnasium:Counting-v0", "Gymnasium says"),
     "gymnasium:CartPol-v1": ("gymnasium:CartPole-v1", "Did you mean: `CartPole`?"),
     "gymnasium:ALE/Pong-v5": ("gymnasium[atari]", "Gymnasium says"),
