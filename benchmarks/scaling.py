@@ -13,14 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display needed
-import matplotlib.pyplot as plt
-
 from symla.bench.measure import formulations, lifetimes_timer, measure
 from symla.bench.shapes import TABLE, Shape
-from symla.report.run_figures import STYLE
+from symla.report.drawing import Figure, our_style
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import provenance
 from symla.store import write_json
@@ -64,8 +59,9 @@ def row(value: int, shape: Shape, repeats: int) -> dict[str, Any]:
 
 def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """A panel for each size, and one of the memory over the length of a lifetime."""
-    with plt.rc_context(STYLE):
-        figure, panels = plt.subplots(2, 3, figsize=(11, 6.2))
+    with our_style():
+        figure = Figure(figsize=(11, 6.2))
+        panels = figure.subplots(2, 3)
         for panel, (title, rows) in zip(panels.flat, axes.items()):
             for name in FORMULATIONS:
                 values = [r["value"] for r in rows]

@@ -34,8 +34,8 @@ ALLOWED = {
     "outer": CORE | {"environments", "algorithms", "runtime", "lifetimes"},
     "rules": INNER | {"lifetimes", "outer"},
     "training": INNER | {"lifetimes", "outer", "rules"},
-    "evaluation": INNER | {"lifetimes", "rules"},
-    "experiments": INNER | {"lifetimes", "outer", "rules", "training", "evaluation"},
+    "evaluation": INNER | {"lifetimes", "rules", "report"},
+    "experiments": INNER | {"lifetimes", "outer", "rules", "training", "evaluation", "report"},
     "bench": INNER | {"lifetimes", "outer", "training", "report"},
     "cli": INNER
     | {"lifetimes", "outer", "rules", "training", "evaluation", "experiments", "bench", "report"},

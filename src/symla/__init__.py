@@ -16,7 +16,9 @@ _register()
 
 _HOMES = {
     "load": "rules.loading",
+    "meta_train": "experiments.meta_train",
     "meta_test": "evaluation.evaluate",
+    "compare": "evaluation.comparison",
     "make": "lifetimes.resolve",
     "Rule": "rules.rule",
     "Agent": "rules.agent",
@@ -28,6 +30,7 @@ _HOMES = {
     "Optimiser": "core.optimisers",
     "Training": "training.generation",
     "Evaluation": "evaluation.evaluate",
+    "Comparison": "evaluation.comparison",
     "Estimate": "evaluation.statistics",
     "Spec": "core.types",
     "Percept": "core.types",

@@ -21,12 +21,12 @@ def first_observation(name):
 
 def test_settings_are_arguments_of_gymnasium_make():
     made = environments("gymnasium:FrozenLake-v1,is_slippery=false,map_name=8x8", 2)
-    assert made.sizes == (64, 4, False, 100)  # the largest number of steps stays that of the id
+    assert made.sizes == (64, 4, False, 100, True)  # the largest number of steps stays that of the id
     lake = made.envs[1].unwrapped
     assert lake.spec.kwargs == {"map_name": "8x8", "is_slippery": False}
     assert made.envs[0] is not made.envs[1]
     rows = environments("gymnasium:FrozenLake-v1", desc=["SF", "FG"], max_episode_steps=7)
-    assert rows.sizes == (4, 4, False, 7)
+    assert rows.sizes == (4, 4, False, 7, True)
 
 
 def test_a_class_of_ones_own_has_settings_too():
@@ -43,7 +43,7 @@ def test_wrappers_are_applied_in_their_order_then_observations_are_flattened():
     assert environments(name).observations.size == 2
     assert first_observation(f"{MINE}TupleSpace-v0,flatten=true") == [1] + [0] * 8 + [1, 0, 0, 0]
     blackjack = environments("gymnasium:Blackjack-v1,flatten=true")
-    assert blackjack.sizes == (45, 2, False, None)
+    assert blackjack.sizes == (45, 2, False, None, False)
     assert blackjack.reset([1])[0].sum() == 3  # a number of each of the three
 
 

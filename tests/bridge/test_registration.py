@@ -74,7 +74,7 @@ def test_wrong_calls():
 
 
 def test_an_agent_and_a_test_may_live_in_it():
-    assert environments("gymnasium:symla/hearts-v0,size=2").sizes == (12, 4, False, None)
+    assert environments("gymnasium:symla/hearts-v0,size=2").sizes == (12, 4, False, None, False)
 
 
 def test_gymnasium_finds_it_and_needs_no_jax_for_that():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from symla.cli.console import print_test
-from symla.evaluation.evaluate import Sums, evaluation
+from symla.evaluation.evaluate import evaluation
+from symla.evaluation.lifetime_sums import Sums
 from symla.evaluation.statistics import estimate
 from symla.lifetimes.lifetime import bin_edges
 

@@ -91,7 +91,8 @@ def test_every_failing_step_is_blamed(name):
         attempt(f"{MINE}{name}-v0")
     for words in (f"{MINE}{name}-v0: ", MISBEHAVES[name], FIRST_AT_7):
         assert words in str(caught.value)
-    assert caught.value.measured.reward_per_step == (1, 2, 3, 1, 2, 3)
+    reward = [each.mean for each in caught.value.measured.reward_per_step]
+    assert reward == [1, 2, 3, 1, 2, 3]
 
 
 def attempt(name):

@@ -13,27 +13,28 @@ from symla.core.types import Discrete, Spec
 from symla.lifetimes.percepts import new_percept, next_percept
 from symla.store import describe, flatten, rebuild, unflatten
 
-SPEC = Spec(3, Discrete(2))
+SPEC = Spec(3, Discrete(2), one_hot=True)
 STEPS = 20
 
 pytestmark = pytest.mark.parametrize("name", ALGORITHMS)
 
 
 def run_lifetime(algorithm, params, key, spec=SPEC):
-    """The actions of STEPS steps with random observations and rewards."""
+    """The actions of STEPS steps with random one-hot observations and rewards."""
     state = algorithm.init_state(params, key, spec)
 
     def step(carry, t):
         state, percept = carry
         k = jax.random.fold_in(key, t)
         action, state = algorithm.step(params, state, percept, t, k)
-        observation = jax.random.normal(k, (spec.observation_size,))
+        shown = jax.random.randint(k, (), 0, spec.observation_size)
+        observation = (jnp.arange(spec.observation_size) == shown).astype(jnp.float32)
         reward = jax.random.bernoulli(k).astype(jnp.float32)
         ended = jax.random.bernoulli(k)
         percept = next_percept(observation, action, reward, ended, ~ended, observation, spec)
         return (state, percept), action
 
-    start = state, new_percept(jnp.ones(spec.observation_size), spec)
+    start = state, new_percept(jnp.eye(spec.observation_size)[0], spec)
     return jax.lax.scan(step, start, jnp.arange(STEPS))[1]
 
 

@@ -66,6 +66,14 @@ def test_jit_and_vmap_keep_spec_shapes_and_types(environment, key):
     assert timesteps.terminated.dtype == timesteps.truncated.dtype == bool
 
 
+def test_observations_are_one_hot_where_it_says_so(environment, key):
+    first, timesteps = play(environment, key, 200)
+    seen = np.concatenate([first[None], timesteps.observation])
+    if environment.spec.one_hot:
+        assert set(np.unique(seen)) <= {0, 1}
+        assert (seen.sum(axis=1) == 1).all()
+
+
 def test_numbers_are_finite(environment, key):
     first, timesteps = play(environment, key, 500)
     assert jnp.isfinite(first).all()

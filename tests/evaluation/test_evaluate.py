@@ -10,18 +10,22 @@ import numpy as np
 import pytest
 
 import symla
-from symla.algorithms import Random
 from symla.core.errors import DivergenceError, SettingError, SizeError, UnknownNameError
 from symla.core.streams import Stream, stream_key
-from symla.environments import make
-from symla.evaluation import evaluate
-from symla.evaluation.evaluate import BINS, Sums, evaluation, live, meta_test
-from symla.lifetimes.host import HostTransition
+from symla.environments import Permuted, Projected, Rewards, make
+from symla.evaluation.evaluate import evaluation, meta_test
+from symla.evaluation.lifetime_sums import BINS, Sums, live
+from symla.evaluation.statistics import Estimate, estimate
 from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 from tests.probes.algorithms import Diverges, Logits
 from tests.probes.environments import Contextual, RandomStart
+
+
+def means(result):
+    """Of each stretch."""
+    return [each.mean for each in result.reward_per_step]
 
 
 def one_bin_a_step(length):
@@ -31,7 +35,7 @@ def one_bin_a_step(length):
 
 def test_return_regret_and_curves_agree():
     result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=3000, length=40)
-    assert result.return_.mean == pytest.approx(sum(result.reward_per_step), rel=1e-6)
+    assert result.return_.mean == pytest.approx(sum(means(result)), rel=1e-6)
     assert len(result.reward_per_step) == len(result.cumulative_regret) == 40
     assert result.cumulative_regret[-1] == result.regret
     assert result.regret.mean == pytest.approx(40 / 6, rel=0.05)  # E|p0 - p1| / 2 a pull
@@ -51,29 +55,6 @@ def test_json_holds_numbers_only():
     assert set(report["regret"]) == set(report["return"]) == {"mean", "ci95"}
 
 
-def test_streams_of_a_seed_have_tasks_of_their_own():
-    rule = hand_made("random")
-    chosen = live(rule, "bandit-easy", 20, 10, 0, Stream.CHOOSING)
-    reported = live(rule, "bandit-easy", 20, 10, 0)
-    assert not np.array_equal(chosen.reward, reported.reward)
-
-
-@pytest.mark.parametrize("length", [7, 250], ids=["a bin a step", "bins of 2 and 3 steps"])
-def test_sums_are_those_of_lifetimes_lived_alone(length):
-    """Lifetime i follows from (seed, stream, i)."""
-    rule, environment = hand_made("thompson"), make("bandit-arms-2")
-    sums = live(rule, environment, 3, length, 5)
-    edges = bin_edges(length, min(length, BINS))
-    alone = jax.jit(lambda key: lifetime(rule.algorithm, environment, (), key, length)[1:])
-    for i in range(3):
-        task, each = alone(jax.random.fold_in(stream_key(5, Stream.TESTING), i))
-        regret = environment.regret(task, each.action)
-        ends = np.zeros(length)
-        for found, steps in zip(sums, (each.reward, ends, regret)):
-            expected = np.add.reduceat(np.asarray(steps), edges[:-1])
-            np.testing.assert_allclose(found[i], expected, atol=1e-5)
-
-
 def test_curves_of_a_long_lifetime():
     length = 1037
     result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=4, length=length)
@@ -81,35 +62,9 @@ def test_curves_of_a_long_lifetime():
     assert result.steps[-1] == length
     widths = np.diff([0, *result.steps])
     assert set(widths) == {10, 11}
-    assert result.return_.mean == pytest.approx(np.dot(widths, result.reward_per_step))
+    assert result.return_.mean == pytest.approx(np.dot(widths, means(result)))
     assert len(result.cumulative_regret) == BINS
     assert result.cumulative_regret[-1] == result.regret
-
-
-@pytest.mark.parametrize(
-    ("lifetimes", "batch"), [(2, 2), (100, 100), (512, 512), (513, 257), (1000, 500), (1025, 342)]
-)
-def test_batches_are_few_and_equal(lifetimes, batch):
-    assert evaluate._batch_size(lifetimes) == batch
-
-
-def test_a_lifetime_does_not_depend_on_its_batch(monkeypatch):
-    rule, environment = hand_made("thompson"), make("bandit-easy")
-    together = live(rule, environment, 7, 20, 0)
-    monkeypatch.setattr(evaluate, "BATCH", 3)
-    apart = live(rule, environment, 7, 20, 0)  # three batches of three, two too many at the end
-    assert apart.reward.shape == (7, 20)
-    jax.tree.map(np.testing.assert_array_equal, together, apart)
-
-
-def test_memory_of_a_test_is_flat_in_length():
-    environment, key = make("bandit-arms-2"), jax.random.key(0)
-
-    def temporary_bytes(length):
-        lowered = evaluate._live.lower(Random(), environment, length, 8, (), key, 0)
-        return lowered.compile().memory_analysis().temp_size_in_bytes
-
-    assert temporary_bytes(1_000_000) <= temporary_bytes(1000) + 1_000
 
 
 def test_a_lifetime_of_a_million_steps():
@@ -117,8 +72,8 @@ def test_a_lifetime_of_a_million_steps():
     begun = time.monotonic()
     result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=2, length=1_000_000)
     assert result.steps == tuple(range(10_000, 1_000_001, 10_000))
-    assert result.return_.mean == pytest.approx(1e6 * np.mean(result.reward_per_step))
-    assert np.std(result.reward_per_step) < 0.02  # random pulls: the same throughout
+    assert result.return_.mean == pytest.approx(1e6 * np.mean(means(result)))
+    assert np.std(means(result)) < 0.02  # random pulls: the same throughout
     assert time.monotonic() - begun < 100
 
 
@@ -169,6 +124,79 @@ def test_improvement_is_paired():
     assert result.first.reward.ci95 > 100
 
 
+def result_of(first, last, seed=0):
+    """Of lifetimes of five steps that earn so much in the first and in the last, and 1 between."""
+    reward = np.ones((len(first), 5), np.float32)
+    reward[:, 0], reward[:, -1] = first, last
+    return evaluation(Sums(reward, np.zeros_like(reward)), one_bin_a_step(5), seed)
+
+
+LEARNS = {  # rewards in the first and last step, then those of random play, if any
+    "rises": ("yes", ([0, 1, 0], [3, 4, 4]), None),
+    "falls": ("no", ([3, 4, 4], [0, 1, 0]), None),
+    "stays": ("no", ([1, 2, 3], [1, 2, 3]), None),
+    "now up, now down": ("not shown", ([0, 1, 2], [1, 0, 2]), None),
+    "rises, random does not": ("yes", ([0, 1, 0], [3, 4, 4]), ([1, 2, 1], [1, 2, 1])),
+    "rises as random does": ("no", ([0, 1, 0], [3, 4, 4]), ([0, 1, 0], [3, 4, 4])),
+    "random rises more": ("no", ([0, 1, 0], [3, 4, 4]), ([0, 1, 0], [9, 9, 9])),
+    "perhaps as random does": ("not shown", ([0, 1, 0], [3, 4, 4]), ([0, 1, 0], [5, 5, 0])),
+}
+
+
+@pytest.mark.parametrize(("answer", "ours", "random"), LEARNS.values(), ids=LEARNS)
+def test_does_it_learn(answer, ours, random):
+    assert result_of(*ours).learns(result_of(*random) if random else None) == answer
+
+
+def test_differences_are_paired_by_lifetime():
+    """Tasks differ by 100, the two rules by 1 in each."""
+    ours, theirs = result_of([1, 101, 201], [0, 0, 0]), result_of([0, 100, 200], [0, 0, 0])
+    assert ours.difference(theirs) == Estimate(1.0, 0.0)
+    assert theirs.difference(ours) == Estimate(-1.0, 0.0)
+    for other in (result_of([0, 1], [0, 1]), result_of([0, 1, 2], [0, 1, 2], seed=1)):
+        with pytest.raises(SettingError, match="same lifetimes, length and seed"):
+            ours.difference(other)
+        with pytest.raises(SettingError, match="same lifetimes, length and seed"):
+            ours.learns(other)
+
+
+def test_intervals_along_the_lifetime():
+    result = result_of([0, 3], [5, 5])
+    assert result.reward_per_step[0] == estimate(np.array([0.0, 3.0]))
+    assert result.reward_per_step[-1] == Estimate(5.0, 0.0)
+    report = result.to_json()
+    assert report["reward_per_step"] == [1.5, 1, 1, 1, 5]
+    assert report["reward_per_step_ci95"][1:] == [0, 0, 0, 0]
+
+
+def test_intervals_of_a_stretch_are_of_its_mean():
+    """Two lifetimes of ten steps in five stretches."""
+    reward = np.array([[0, 2, 2, 2, 2], [4, 2, 2, 2, 2]], np.float32)
+    result = evaluation(Sums(reward, np.zeros_like(reward)), bin_edges(10, 5), 0)
+    assert result.reward_per_step[0] == estimate(np.array([0.0, 2.0]))
+
+
+def test_plot_draws_it_beside_others(tmp_path):
+    ours, theirs = result_of([0, 1], [3, 4]), result_of([0, 1], [1, 0])
+    figure = ours.plot(tmp_path / "it.svg", {"random": theirs}, name="mine", title="there")
+    assert [line.get_label() for line in figure.axes[0].lines] == ["mine", "random"]
+    assert b"there" in (tmp_path / "it.svg").read_bytes()
+    assert len(ours.plot().axes[0].lines) == 1
+    with pytest.raises(SettingError, match="must end in"):
+        ours.plot("it.pdf")
+
+
+def test_transforms_are_keywords():
+    """The same as wrapping it by hand, outermost the permutation."""
+    rule, numbers = hand_made("random"), {"lifetimes": 3, "length": 10}
+    found = meta_test(rule, "target", **numbers, permute=True, project=5, swap_rewards=True)
+    by_hand = Permuted(Projected(Rewards(make("target"), swap=1.0), 5))
+    assert found == meta_test(rule, by_hand, **numbers)
+    assert found.return_ != meta_test(rule, "target", **numbers).return_
+    with pytest.raises(SettingError, match=r"gymnasium:X .*gymnasium.wrappers"):
+        meta_test(rule, "gymnasium:X", project=5)
+
+
 @pytest.mark.parametrize("length", [1, 2, 4, 5, 9])
 def test_fifths_of_short_lifetimes(length):
     """A fifth is a step at least."""
@@ -212,17 +240,3 @@ def test_unknown_names_and_sizes():
         symla.meta_test(hand_made("bayes-optimal"), "bandit-arms-3")
     with pytest.raises(UnknownNameError, match="'thompson'"):
         symla.load("tompson")
-
-
-@pytest.mark.parametrize(("lived", "edges"), [(4, [0, 1, 3]), (1, [0, 1]), (5, [0, 1, 3, 5])])
-def test_what_was_lived_before_a_fault_keeps_its_stretches(monkeypatch, lived, edges):
-    """Of a lifetime of 5 steps in 3 stretches: only whole ones count, each with its own steps."""
-    monkeypatch.setattr(evaluate, "BINS", 3)
-    sums = evaluate._HostSums(2, 5)
-    for _ in range(lived):
-        one, no = np.ones(2, np.float32), np.zeros(2, bool)
-        sums.add(HostTransition(np.zeros(2, np.int32), one, no, no))
-    assert sums.reached.tolist() == edges
-    measured = evaluation(sums.so_far(), sums.reached, 0)
-    assert measured.steps == tuple(edges[1:])
-    assert measured.reward_per_step == (1.0,) * (len(edges) - 1)

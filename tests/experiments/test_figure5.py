@@ -8,7 +8,7 @@ import pytest
 
 from symla.algorithms import MetaRNN, SymLA
 from symla.environments import Permuted
-from symla.evaluation.evaluate import live
+from symla.evaluation.lifetime_sums import live
 from symla.experiments.symla.figure5 import (
     REVERSED,
     TASKS,

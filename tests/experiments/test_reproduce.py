@@ -11,6 +11,7 @@ import pytest
 from symla.algorithms import SymLA
 from symla.core.errors import SettingError
 from symla.environments import IndependentBandit
+from symla.experiments import reproduce as module
 from symla.experiments.recipes import Recipe
 from symla.experiments.reproduce import train, trained
 from symla.outer import EvolutionStrategies
@@ -77,9 +78,12 @@ class Patient(Interrupting):
     def progress(self, progress): ...
 
 
+OUTER = EvolutionStrategies(population=2)
+RECIPE = Recipe(SymLA(hidden_size=4), (IndependentBandit(2),), OUTER, 1, 4, 3, seed=0)
+
+
 def test_an_interrupted_rule_continues_and_refuses_another_recipe(tmp_path):
-    outer = EvolutionStrategies(population=2)
-    recipe = Recipe(SymLA(hidden_size=4), (IndependentBandit(2),), outer, 1, 4, 3, seed=0)
+    recipe = RECIPE
     folder, runs = tmp_path / "results", tmp_path / "runs"
     run = RunFolder(runs / "small")
 
@@ -96,3 +100,52 @@ def test_an_interrupted_rule_continues_and_refuses_another_recipe(tmp_path):
     continued = run.config()
     assert len(continued.pop("resumed")) == 1
     assert continued == begun
+
+
+HOLD = """
+import fcntl, json, os, sys
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+file.write(json.dumps({"host": os.uname().nodename, "process": os.getpid(), "since": "now"}))
+file.flush()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_another_process_trains_is_left_to_it_and_waited_for(tmp_path, monkeypatch):
+    """Two that were started together share the work: each rule is trained once."""
+    folder, runs = tmp_path / "results", tmp_path / "runs"
+    (runs / "first").mkdir(parents=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, runs / "first" / "lock"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert other.stdout.readline() == b"held\n"
+    said, order = [], []
+
+    def train_one(who, *_):
+        with RunFolder(runs / who).locked():
+            order.append(who)
+        return True
+
+    def let_go(seconds):
+        other.communicate()
+
+    watch = Patient()
+    watch.say = said.append
+    (runs / "second").mkdir()
+    monkeypatch.setattr(module, "train", train_one)
+    monkeypatch.setattr(module.time, "sleep", let_go)
+    recipes = {"first": RECIPE, "second": RECIPE}
+    assert module.train_all(("first", "second"), recipes, folder, runs, watch)
+    assert order == ["second", "first"]
+    assert [f"process {other.pid}" in text for text in said] == [True]
+
+
+def test_a_rule_that_was_trained_meanwhile_is_taken_as_it_is(tmp_path, monkeypatch):
+    folder, runs = tmp_path / "results", tmp_path / "runs"
+    answers = iter([False, True])  # before and after the lock was had
+    monkeypatch.setattr(module, "trained", lambda *_: next(answers))
+    assert train("small", RECIPE, {}, folder, runs, Patient())
+    assert not RunFolder(runs / "small").config_path.exists()

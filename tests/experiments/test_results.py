@@ -9,8 +9,8 @@ import pytest
 from symla.environments import Hearts, IndependentBandit, Permuted, Rewards
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.statistics import estimate
+from symla.experiments.figures import SEEDS
 from symla.experiments.measures import Curve, regret
-from symla.experiments.recipes import SEEDS
 from symla.experiments.reproduce import figures, trained
 from symla.experiments.symla.figure3 import BANDITS
 from symla.experiments.symla.figure5 import TASKS
@@ -149,7 +149,8 @@ def test_gridworld_learns_what_pays():
     rule = load("gridworld")
     for environment in (Hearts(2, 10), Rewards(Hearts(2, 10), swap=1.0)):
         result = meta_test(rule, environment, 128, 400)
-        reward, steps = np.array(result.reward_per_step), np.array(result.steps)
+        reward = np.array([each.mean for each in result.reward_per_step])
+        steps = np.array(result.steps)
         assert set(np.diff(steps)) == {4}  # of stretches of as many steps
         assert reward[steps <= 20].mean() < 0.3
         assert reward[steps > 300].mean() > 0.5

@@ -8,7 +8,8 @@ import pytest
 from symla.core.streams import Stream
 from symla.core.types import Discrete, Spec, Timestep
 from symla.environments import IndependentBandit, knows_regret, make
-from symla.evaluation.evaluate import live, meta_test
+from symla.evaluation.evaluate import meta_test
+from symla.evaluation.lifetime_sums import live
 from symla.experiments import shipped
 from symla.experiments.shipped import SHIPPED, choose
 from symla.rules.loading import hand_made, load, pretrained

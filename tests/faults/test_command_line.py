@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
+from symla.experiments import Bandits
 from symla.store import RunFolder
+from tests.cli.in_process import run
 from tests.cli.test_main import command, symla
 from tests.faults.test_damage import GOLDEN
 from tests.faults.trainer import WORDS, contents
@@ -51,6 +53,26 @@ def test_a_golden_run_resumes(golden):
     config = RunFolder(golden).config()
     assert config["settings"]["search"]["generations"] == 6
     assert config["resumed"][0]["changes"] == ["search.generations: 4 -> 6"]
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(golden, monkeypatch):
+    """Until more generations are asked for, or other tests; what is refused is refused as ever."""
+    before = contents(golden)
+    for words in ((), ("--generations", 4), ("--generations", 2), ("--checkpoint-seconds", 5)):
+        code, out, _ = run(monkeypatch, "resume", golden, *words)
+        assert code == 0
+        assert "is finished" in out
+        assert "--generations N" in out
+        assert contents(golden) == before
+    code, _, said = run(monkeypatch, "resume", golden, "--sigma", "0.1")
+    assert code == 2
+    assert "--allow-changes" in said
+    assert contents(golden) == before
+    begun = []
+    monkeypatch.setattr(Bandits, "run", lambda self, *_: begun.append(self))
+    for words in (("--generations", 6), ("--test-lifetimes", 3), ("--test-arms", 3, 4)):
+        run(monkeypatch, "resume", golden, *words)
+    assert len(begun) == 3
 
 
 def test_an_old_run_is_not_resumed_and_is_told_why(old):

@@ -16,7 +16,8 @@ from symla.core.errors import DivergenceError, FaultyEnvironmentError
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Continuous, Spec
 from symla.environments import PointNavigation
-from symla.evaluation.evaluate import HOST_BATCH, meta_test
+from symla.evaluation.evaluate import meta_test
+from symla.evaluation.lifetime_sums import HOST_BATCH
 from symla.lifetimes.host import _episode_seeds, host_lifetimes, spec_of
 from symla.lifetimes.lifetime import lifetime
 from symla.lifetimes.percepts import lifetime_keys
@@ -212,7 +213,7 @@ def test_a_policy_that_is_not_finite_ends_the_test(value):
 
 def test_a_result_counts_steps_and_episodes():
     result = meta_test(hand_made("random"), f"gymnasium:{MINE}Counting-v0", 4, 30)
-    assert result.reward_per_step == (1, 2, 3) * 10
+    assert [each.mean for each in result.reward_per_step] == [1, 2, 3] * 10
     assert result.return_.mean == 60
     for part in (result.first, result.last):  # six steps: two episodes
         assert part.reward.mean == 2
@@ -263,7 +264,12 @@ def test_an_environment_of_the_persons_own_script_needs_no_module():
 
     gymnasium.register("Local-v0", lambda: Counting(), max_episode_steps=2)
     result = meta_test(hand_made("random"), "gymnasium:Local-v0", 2, 4)
-    assert result.reward_per_step == (1, 2, 1, 2)  # truncated after two steps
+    assert [each.mean for each in result.reward_per_step] == [
+        1,
+        2,
+        1,
+        2,
+    ]  # truncated after two steps
 
 
 def test_an_environment_that_no_other_process_can_make():

@@ -58,7 +58,7 @@ class Corridor:
 
     @property
     def spec(self):
-        return Spec(self.cells, Discrete(2), 1000)
+        return Spec(self.cells, Discrete(2), 1000, one_hot=True)
 
     def sample_task(self, key):
         return ()

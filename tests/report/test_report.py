@@ -1,6 +1,7 @@
 """Figures and tables from what is stored alone: of runs with results, without, and half-way."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -69,8 +70,9 @@ def curve(length, seeds=3):
     return {"length": length, "mean": mean, "ci95": [0.05] * points, "seeds": [mean] * seeds}
 
 
-def test_a_figure_with_more_lines_than_styles(tmp_path):
-    """Of one learner, all told apart as far as there are styles; a long lifetime stands below."""
+@pytest.fixture
+def figure9(tmp_path):
+    """The stored results of a figure, with more lines of one learner than there are styles."""
     folder = tmp_path / "figure9"
     folder.mkdir()
     lines = {f"symla, {number}": curve(20) for number in range(len(LINES) + 2)}
@@ -86,10 +88,58 @@ def test_a_figure_with_more_lines_than_styles(tmp_path):
         "recordings": [{"size": 2, "early": [step] * 2, "late": [[3, 0, 1, -1.0]] * 2}] * 2,
     }
     (folder / "results.json").write_text(json.dumps(results))
-    assert draw_figure(folder).stat().st_size > 10_000
-    paths = draw_recordings(folder)
+    return folder
+
+
+def test_a_figure_with_more_lines_than_styles(figure9):
+    """All told apart as far as there are styles; a long lifetime stands below."""
+    assert draw_figure(figure9).stat().st_size > 10_000
+    paths = draw_recordings(figure9)
     assert [path.name for path in paths] == ["lifetime-0.gif", "lifetime-1.gif"]
     assert all(path.read_bytes().startswith(b"GIF") for path in paths)
+
+
+HOSTILE = {
+    "text.usetex": "True",
+    "font.size": "30",
+    "figure.figsize": "1, 1",
+    "savefig.format": "pdf",
+    "savefig.bbox": "tight",
+    "animation.writer": "html",
+    "backend": "module://no_such_module",
+}
+DRAW = "import sys; from tests.report.test_report import drawn; drawn(*sys.argv[1:])"
+
+
+def drawn(folder, target):
+    """The bytes of every figure there is, drawn into `target`."""
+    run = shutil.copytree(GOLDEN / "schema-3", Path(target) / "run")
+    figure = shutil.copytree(folder, Path(target) / "figure9")
+    paths = [*draw(RunFolder(run)), draw_figure(figure), *draw_recordings(figure)]
+    return [path.read_bytes() for path in paths]
+
+
+def test_figures_are_the_same_whatever_the_surroundings_of_matplotlib(figure9, tmp_path):
+    """A notebook's backend, a backend that is none, a matplotlibrc of one's own; and all of these
+    stay as they are, the figures of the program around too."""
+    settings = tmp_path / "matplotlibrc"
+    settings.write_text("".join(f"{name}: {value}\n" for name, value in HOSTILE.items()))
+    plain = drawn(figure9, tmp_path / "plain")
+    backend, target = "module://matplotlib_inline.backend_inline", tmp_path / "hostile"
+    surroundings = {"MPLBACKEND": backend, "MATPLOTLIBRC": str(settings)}
+    code = f"{DRAW}; import os; assert os.environ['MPLBACKEND'] == {backend!r}"
+    subprocess.run(
+        [sys.executable, "-c", code, figure9, target],
+        check=True, timeout=60, env=os.environ | surroundings, cwd=GOLDEN.parents[1],
+    )  # fmt: skip
+    shown = sorted(path for path in target.rglob("*") if path.suffix in (".png", ".gif"))
+    assert sorted(path.read_bytes() for path in shown) == sorted(plain)
+    import matplotlib  # only now: in the process above it would be imported before ours
+
+    with matplotlib.rc_context({"font.size": 30}):
+        before = dict(matplotlib.rcParams)
+        assert drawn(figure9, tmp_path / "within") == plain
+        assert dict(matplotlib.rcParams) == before
 
 
 def test_reading_needs_no_jax():

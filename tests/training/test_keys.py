@@ -14,7 +14,7 @@ from jaxtyping import Array
 from symla.algorithms import ALGORITHMS, BayesOptimal, MetaRNN, SymLA
 from symla.core.streams import Stream, stream_key
 from symla.environments import Associations, Hearts, MoreActions, Permuted, Projected, Rewards, make
-from symla.evaluation.evaluate import live
+from symla.evaluation.lifetime_sums import live
 from symla.lifetimes.lifetime import lifetime
 from symla.outer import Candidates, EvolutionStrategies, PolicyGradient
 from symla.rules.rule import Rule

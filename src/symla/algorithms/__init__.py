@@ -3,20 +3,26 @@
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm
 from symla.algorithms.meta_rnn import MetaRNN
+from symla.algorithms.q_learning import QLearning
 from symla.algorithms.random import Random
 from symla.algorithms.symla import SymLA
+from symla.core.precision import methods_in_float32
 
 ALGORITHMS: dict[str, type[LearningAlgorithm]] = {
     "symla": SymLA,
     "meta-rnn": MetaRNN,
     "random": Random,
+    "q-learning": QLearning,
     "ucb1": UCB1,
     "thompson": Thompson,
     "bayes-optimal": BayesOptimal,
 }
 
 # These have no meta-parameters to learn: a person can meta-test them at once.
-HAND_MADE = ("random", "ucb1", "thompson", "bayes-optimal")
+HAND_MADE = ("random", "q-learning", "ucb1", "thompson", "bayes-optimal")
+
+for kind in ALGORITHMS.values():  # also for those who call one by hand
+    methods_in_float32(kind, "init_params", "init_state", "step", "update")
 
 __all__ = [
     "ALGORITHMS",
@@ -26,6 +32,7 @@ __all__ = [
     "Differentiable",
     "LearningAlgorithm",
     "MetaRNN",
+    "QLearning",
     "Random",
     "SymLA",
     "Thompson",

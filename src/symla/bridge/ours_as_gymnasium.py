@@ -13,6 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from jaxtyping import Array, Integer
 
 from symla.core.errors import require
+from symla.core.precision import in_float32
 from symla.core.settings import with_settings
 from symla.core.types import Action, Continuous, Observation, State, Task, Timestep
 from symla.environments import Environment, make
@@ -47,6 +48,7 @@ class AsGymnasium(gymnasium.Env):
             self.action_space = Box(-1.0, 1.0, (spec.action.size,), np.float32)
         self._t = -1  # steps in the episode; there was none yet
 
+    @in_float32
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
@@ -58,6 +60,7 @@ class AsGymnasium(gymnasium.Env):
         self._t = 0
         return np.array(observation, np.float32), {}
 
+    @in_float32
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         if self._t < 0:
             raise gymnasium.error.ResetNeeded("call env.reset() before env.step(action)")

@@ -23,6 +23,7 @@ class Observations(NamedTuple):
 
     size: int
     encode: Callable[[Any], np.ndarray]  # to float32 [size]; raises FaultyEnvironmentError
+    one_hot: bool  # whether every vector is: of a Discrete space
 
 
 def observations(space: Any, name: str | None = None) -> Observations:
@@ -41,7 +42,7 @@ def observations(space: Any, name: str | None = None) -> Observations:
     else:
         raise SettingError(unsupported(space, name))
     _check_size(space, size, name)
-    return Observations(size, encoder(space))
+    return Observations(size, encoder(space), isinstance(space, Discrete))
 
 
 def flag(which: str, value: Any) -> bool:

@@ -56,6 +56,7 @@ class Sizes(NamedTuple):
     action: int  # otherwise how many actions there are
     continuous: bool
     episode_length: int | None  # after how many steps an episode is truncated
+    one_hot: bool  # whether every observation is
 
 
 class Stepped(NamedTuple):
@@ -116,7 +117,8 @@ class Environments:
         limit = None
         with suppress(Exception):  # Gymnasium copies a spec, which some settings do not survive
             limit = getattr(self.envs[0].spec, "max_episode_steps", None)
-        return Sizes(self.observations.size, self.actions.size, self.actions.continuous, limit)
+        seen, acts = self.observations, self.actions
+        return Sizes(seen.size, acts.size, acts.continuous, limit, seen.one_hot)
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
         """First observations [copies, A], each environment with its own seed."""

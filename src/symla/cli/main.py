@@ -6,10 +6,10 @@ jax is imported late: `--help` and a misspelt word answer at once.
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
 
-from symla.cli.console import TrainingView, complain, print_test
+from symla.cli.compare import compare
+from symla.cli.console import complain
 from symla.cli.faults import advice
 from symla.cli.options import (
     DoctorOptions,
@@ -17,99 +17,20 @@ from symla.cli.options import (
     ListOptions,
     ReproduceOptions,
     RunOptions,
-    TestOptions,
     parse,
 )
+from symla.cli.test import test
 from symla.cli.train import resume, train
-from symla.core.errors import (
-    FaultyEnvironmentError,
-    SettingError,
-    SymlaError,
-    UnknownNameError,
-    require,
-)
+from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.core.output import print_anything
 from symla.report.terminal import console, print_table
+from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.runtime.signals import STOPPED
-from symla.store import RunFolder, write_json
+from symla.store import RunFolder, check_writable, write_json
 
 EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
-
-if TYPE_CHECKING:
-    from symla.evaluation.evaluate import Evaluation
-
-
-def test(arguments: Sequence[str]) -> int:
-    """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
-    options = parse(TestOptions, arguments, "test", TestOptions.__doc__)
-    prepare_jax()
-    from symla.algorithms import HAND_MADE
-    from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-    from symla.evaluation.evaluate import meta_test
-    from symla.lifetimes.resolve import make
-    from symla.rules.loading import hand_made, load
-
-    known = options.algorithm in HAND_MADE
-    rule = None if known else load(options.algorithm)
-    name = options.environment or (_trained_on(rule.card) if rule else None)
-    if name is None:
-        raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
-    environment = _transformed(make(name, options.time_limit), options)
-    where = ", ".join(filter(None, (name, *_changes(options))))
-    in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
-    rule = rule or hand_made(options.algorithm, in_jax, options.length)
-    try:
-        result = meta_test(rule, environment, options.lifetimes, options.length, options.seed)
-    except FaultyEnvironmentError as fault:
-        if fault.measured:
-            _tell_test(options, where, fault.measured, incomplete=True, reason=str(fault))
-        raise
-    _tell_test(options, where, result)
-    return 0
-
-
-def _trained_on(card: Mapping[str, Any]) -> str | None:
-    """The environment that the card names, if it is one that a person could name."""
-    from symla.lifetimes.resolve import make
-
-    try:
-        make(card["trained_on"])
-    except (KeyError, TypeError, AttributeError, SymlaError):
-        return None
-    return card["trained_on"]
-
-
-def _transformed(environment: Any, options: TestOptions) -> Any:
-    """As --permute, --project and --swap-rewards want it, in that order from the outside in."""
-    from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-    from symla.environments import Permuted, Projected, Rewards
-
-    wanted = options.permute or options.project is not None or options.swap_rewards
-    require(
-        not (wanted and isinstance(environment, GymnasiumEnvironment)),
-        "--permute, --project and --swap-rewards are for environments in JAX: wrap one of "
-        "Gymnasium with gymnasium.wrappers instead",
-    )
-    if options.swap_rewards:
-        environment = Rewards(environment, swap=1.0)
-    if options.project is not None:
-        environment = Projected(environment, options.project)
-    return Permuted(environment) if options.permute else environment
-
-
-def _changes(options: TestOptions) -> list[str]:
-    """What `_transformed` did, in words."""
-    projected = f"projected to {options.project} numbers" if options.project is not None else ""
-    swapped = "rewards swapped" if options.swap_rewards else ""
-    return ["permuted" if options.permute else "", projected, swapped]
-
-
-def _tell_test(options: TestOptions, where: str, result: "Evaluation", **more: Any) -> None:
-    print_test(options.algorithm, where, result)
-    if options.json:
-        about = {"algorithm": options.algorithm, "environment": where}
-        write_json(options.json, {**about, **result.to_json(), **more})
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -198,8 +119,7 @@ def bench(arguments: Sequence[str]) -> int:
     options = parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
     shapes = options.build()
     if options.json:
-        folder = options.json.absolute().parent  # asked now, not after minutes of measuring
-        require(folder.is_dir(), f"cannot write {options.json}: {folder} is no folder")
+        check_writable(options.json)  # asked now, not after minutes of measuring
     prepare_jax(MachineOptions(options.devices))
     from symla.bench.side_by_side import bench
 
@@ -224,6 +144,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": train,
     "resume": resume,
     "test": test,
+    "compare": compare,
     "reproduce": reproduce,
     "report": report,
     "export": export,
@@ -240,6 +161,7 @@ def main() -> None:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Dispatch on the first word. Returns the exit code."""
+    print_anything()
     arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:

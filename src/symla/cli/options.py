@@ -6,7 +6,7 @@ No jax: `--help` must answer at once.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -46,7 +46,7 @@ class TestOptions:
 
     algorithm: tyro.conf.Positional[str]
     """A shipped rule, a run folder, a checkpoint (.safetensors), or random, ucb1, thompson,
-    bayes-optimal."""
+    bayes-optimal, q-learning."""
     environment: str | None = None
     """Where it is tested: `symla list` shows the names; gymnasium:ID is any environment of
     Gymnasium, gymnasium:MODULE:ID one of yours. Default: where it was trained."""
@@ -64,8 +64,35 @@ class TestOptions:
     """What was good is bad, and what was bad is good."""
     time_limit: float = 60.0
     """gymnasium: seconds that one call of the environment may take."""
+    alone: bool = False
+    """Without random play and the best known hand-made algorithm beside it."""
     json: Path | None = None
-    """Also write the result to this file."""
+    """Also write the results to this file."""
+    plot: Path | None = None
+    """Also draw reward over the lifetime to this file, .png or .svg."""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Compare rules in the same lifetimes: one table, and one figure with --plot."""
+
+    rules: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="RULE ...")]]
+    """As of `symla test`: shipped or hand-made rules, run folders, checkpoints. What differs is
+    told from the first one."""
+    environments: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENV ...")]
+    """Where: as --environment of `symla test`, one or several."""
+    lifetimes: int = 1000
+    """How many lifetimes each lives in each, with each seed. At least 2."""
+    length: int = 100
+    """Steps in each lifetime. At least 1."""
+    seeds: tuple[int, ...] = (0,)
+    """Of the tasks, one or several: the lifetimes of all of them count together."""
+    time_limit: float = 60.0
+    """gymnasium: seconds that one call of an environment may take."""
+    json: Path | None = None
+    """Also write the results to this file."""
+    plot: Path | None = None
+    """Also draw reward over the lifetime to this file, .png or .svg."""
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from typing import Any
 
 from rich.console import Console
 
-from symla.cli.console import TrainingView
 from symla.cli.options import ResumeOptions, TrainOptions, parse
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
-from symla.core.text import summary
+from symla.core.text import summary, typed
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.report.terminal import console, print_table
+from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
 from symla.runtime.signals import STOPPED, interruptible
-from symla.store import RECIPE, RunFolder, differences, from_settings
+from symla.store import RECIPE, RunFolder, differences, from_settings, new_folder
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -43,8 +43,6 @@ def train(arguments: Sequence[str]) -> int:
     prepare_jax(options.machine)
     experiment.training(options.seed)  # refuses wrong settings before anything is written
 
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = options.run_dir or Path("runs") / f"{name}-seed{options.seed}-{stamp}"
     from symla.core import streams
     from symla.runtime.provenance import provenance
 
@@ -55,8 +53,10 @@ def train(arguments: Sequence[str]) -> int:
         "streams": streams.VERSION,
     }
 
+    schedule = options.saving.build()
     same_everywhere(config)
-    run = RunFolder(path, is_writer(), options.saving.build())
+    path = options.run_dir or _new_folder(f"{name}-seed{options.seed}")
+    run = RunFolder(path, is_writer(), schedule)
 
     def begin() -> int:
         run.create({**config, **provenance()})
@@ -64,6 +64,11 @@ def train(arguments: Sequence[str]) -> int:
             return _run(experiment, options.seed, run)
 
     return _interruptible(begin, run)
+
+
+def _new_folder(name: str) -> Path:
+    path = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return new_folder(path) if is_writer() else path
 
 
 def resume(arguments: Sequence[str]) -> int:
@@ -96,6 +101,9 @@ def resume(arguments: Sequence[str]) -> int:
 
     streams.check_version(config.get("streams", 1), folder.path)
     run = RunFolder(folder.path, is_writer(), schedule)
+    if experiment.finished(run):
+        _changes(run, experiment, name, seed, options.allow_changes)  # refuses others, as ever
+        return _say_finished(run, f"`symla resume {typed(run.path)} --generations N` goes on")
 
     def go_on() -> int:
         with run.locked():
@@ -124,6 +132,8 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
     recipe = from_settings(Recipe, config["settings"], folder.config_path, CLASSES)
     same_everywhere({"experiment": RECIPE, "settings": config["settings"]})
     run = RunFolder(folder.path, is_writer(), schedule)
+    if recipe.finished(run):
+        return _say_finished(run, f"`symla test {typed(run.path)}` tests its rule")
 
     def go_on() -> int:
         with run.locked():
@@ -141,6 +151,14 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
             return 0
 
     return _interruptible(go_on, run)
+
+
+def _say_finished(run: RunFolder, advice: str) -> int:
+    _view(run).say(
+        f"{run.path} is finished, and nothing in it was touched: it has all its "
+        f"{run.generations_done()} generations. `symla report {typed(run.path)}` shows it; {advice}"
+    )
+    return 0
 
 
 def _changes(
@@ -197,7 +215,7 @@ def _interruptible(work: Callable[[], int], run: RunFolder) -> int:
 
 
 def _stopped(run: RunFolder, view: TrainingView) -> int:
-    view.say(f"continue with: symla resume {run.path}")
+    view.say(f"continue with: symla resume {typed(run.path)}")
     return STOPPED
 
 
@@ -233,13 +251,13 @@ def _run(experiment: Experiment, seed: int, run: RunFolder, changes: Sequence[st
 
 
 def _say_how_to_use(run: RunFolder, view: TrainingView, where: str, measure: str = "") -> None:
-    path = str(run.path)
-    path = path if os.sep in path else os.path.join(".", path)  # a path, whatever ships by name
+    named = str(run.path)
+    named = named if os.sep in named else os.path.join(".", named)  # whatever ships by name
     view.say(
         "\nnext, meta-test it:\n"
-        f"    symla test {path} --environment {where}\n"
+        f"    symla test {typed(run.path)} --environment {where}\n"
         "or use it in Python:\n"
         "    import symla\n"
-        f"    rule = symla.load({path!r})\n"
+        f"    rule = symla.load({named!r})\n"
         f'    print(symla.meta_test(rule, "{where}"){measure})'
     )

@@ -98,7 +98,9 @@ def _digest_path(entry: Path) -> Path:
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIME_LIMIT
+        )
     except subprocess.TimeoutExpired as error:
         raise CompilerError(f"{command[0]} took longer than {_TIME_LIMIT} s") from error
     if done.returncode != 0:
@@ -116,7 +118,7 @@ def _version(compiler: str) -> str:
 def processor() -> str:
     """Model and instruction sets. A library compiled for one processor may not run on another."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:
         lines = []
     wanted = ("model name", "flags", "CPU implementer", "CPU part", "Features")

@@ -68,12 +68,14 @@ class Spec:
     """The sizes of an environment, which are all that a learning algorithm knows of it.
 
     `episode_length` is the largest number of steps in an episode; None: episodes never end, and
-    the lifetime need not prepare a reset. Raises SettingError for what is no such size.
+    the lifetime need not prepare a reset. `one_hot` says that every observation is: it shows one of
+    so many states. Raises SettingError for what is no such size.
     """
 
     observation_size: int
     action: ActionSpace
     episode_length: int | None = None
+    one_hot: bool = False
 
     def __post_init__(self):
         require(

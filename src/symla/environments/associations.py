@@ -40,7 +40,9 @@ class Associations:
 
     @property
     def spec(self) -> Spec:
-        return Spec(self.contexts + self.distractors, Discrete(self.actions))
+        return Spec(
+            self.contexts + self.distractors, Discrete(self.actions), one_hot=not self.distractors
+        )
 
     def sample_task(self, key: PRNGKey) -> CorrectActions:
         if self.contexts <= self.actions:

@@ -85,7 +85,7 @@ class DependentBandit:
 
 def _spec(arms: int) -> Spec:
     """The observation is the constant 1, and there are no episodes."""
-    return Spec(1, Discrete(arms))
+    return Spec(1, Discrete(arms), one_hot=True)
 
 
 def _pull(key: PRNGKey, payouts: Payouts, action: Action) -> Timestep:

@@ -48,11 +48,13 @@ class Gymnax:
     def spec(self) -> Spec:
         environment, params = _load(*self._key)
         space = environment.observation_space(params)
-        size = getattr(space, "n", None) or _size(space)
+        states = getattr(space, "n", None)
         actions = environment.action_space(params)
         count = getattr(actions, "n", None)
         action = Continuous(_size(actions)) if count is None else Discrete(int(count))
-        return Spec(int(size), action, int(params.max_steps_in_episode))
+        size = _size(space) if states is None else int(states)
+        limit = int(params.max_steps_in_episode)
+        return Spec(size, action, limit, one_hot=states is not None)
 
     def sample_task(self, key: PRNGKey) -> tuple[()]:
         return ()

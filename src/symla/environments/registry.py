@@ -7,6 +7,7 @@ from typing import Any
 
 from symla.core.errors import SettingError, UnknownNameError
 from symla.core.naming import find_object, parse, spell
+from symla.core.precision import methods_in_float32
 from symla.core.settings import construct, with_settings
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
@@ -146,3 +147,6 @@ ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
         LinearSystem, MoreActions, Permuted, PointNavigation, Projected, Rewards, Target,
     )
 }  # fmt: skip
+
+for kind in ENVIRONMENT_CLASSES.values():  # also for those who step one by hand
+    methods_in_float32(kind, "sample_task", "reset", "step", "regret")

@@ -6,7 +6,7 @@ as one in the plain environment. Transforms compose: `Projected(Permuted(e))`.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -159,8 +159,7 @@ class MoreActions:
 
     @property
     def spec(self) -> Spec:
-        inner = self.environment.spec
-        return Spec(inner.observation_size, Discrete(self.size), inner.episode_length)
+        return replace(self.environment.spec, action=Discrete(self.size))
 
     def sample_task(self, key: PRNGKey) -> Task:
         return self.environment.sample_task(key)

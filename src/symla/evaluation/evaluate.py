@@ -1,43 +1,27 @@
-"""Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics.
+"""Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics."""
 
-Nothing is kept of a single step: rewards, regrets and ends of episodes are summed in at most BINS
-stretches of each lifetime while it is lived, and every measure follows from these sums.
-"""
+from dataclasses import asdict, dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any, NamedTuple
-
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.core.errors import DivergenceError, FaultyEnvironmentError, SymlaError, require
-from symla.core.streams import Stream, stream_key
-from symla.core.types import Params, PRNGKey, State, Task, Transition
-from symla.environments import Environment, knows_regret, registry
+from symla.core.errors import FaultyEnvironmentError, SettingError, require
+from symla.core.precision import in_float32
+from symla.core.streams import Stream
+from symla.environments import Environment, Permuted, Projected, Rewards
+from symla.evaluation.lifetime_sums import Lived, Sums, lived
 from symla.evaluation.statistics import Estimate, estimate
-from symla.lifetimes.host import HostTransition, host_lifetimes
-from symla.lifetimes.lifetime import bin_edges, lifetime
-from symla.lifetimes.percepts import NOT_FINITE
 from symla.lifetimes.resolve import make
 from symla.rules.rule import Rule
-from symla.runtime.devices import spread
 
-BATCH = 512  # lifetimes lived at once, at most: bounds memory
-HOST_BATCH = 128  # the same, where each has an environment of its own on the host
-BINS = 100  # stretches of a lifetime of which sums are kept; a multiple of 5
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-
-class Sums(NamedTuple):
-    """What is kept of each lifetime: sums over each stretch of it."""
-
-    reward: Float[np.ndarray, "lifetimes bins"]
-    ends: Float[np.ndarray, "lifetimes bins"]  # of episodes
-    regret: Float[np.ndarray, "lifetimes bins"] | None = None  # None: not known there
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -65,32 +49,82 @@ class Evaluation:
 
     lifetimes: int
     length: int
-    seed: int
+    seed: int | tuple[int, ...]  # several: the lifetimes of all of them
     return_: Estimate
     regret: Estimate | None  # None: the environment does not know its regret
     steps: tuple[int, ...]
-    reward_per_step: tuple[float, ...]  # mean over lifetimes and the steps of each stretch
+    reward_per_step: tuple[Estimate, ...]  # over lifetimes, of the mean over each stretch
     cumulative_regret: tuple[Estimate, ...]  # up to and including each of `steps`
     first: Part
     last: Part
     improvement: Estimate  # reward a step of the last fifth minus that of the first, paired
+    # Of each lifetime, for differences to others that lived the same tasks.
+    returns: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
+    improvements: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
+
+    def difference(self, other: "Evaluation") -> Estimate:
+        """Its return minus that of another rule in the same environment, paired by lifetime.
+
+        Raises SettingError if the two have other lifetimes.
+        """
+        _require_same_lifetimes(self, other)
+        return estimate(self.returns - other.returns)
+
+    def learns(self, random: "Evaluation | None" = None) -> Literal["yes", "no", "not shown"]:
+        """Whether it earns more a step in the last fifth of a lifetime than in the first.
+
+        "yes": the interval of `improvement` is above 0 and, given random play in the same
+        lifetimes, so is that of the difference between their improvements, because rewards may
+        rise by themselves. "no": it is not above 0 anywhere. Else it is "not shown".
+        """
+        gains = [self.improvement]
+        if random is not None:
+            _require_same_lifetimes(self, random)
+            gains.append(estimate(self.improvements - random.improvements))
+        if all(gain.low > 0 for gain in gains):
+            return "yes"
+        return "no" if any(gain.high <= 0 for gain in gains) else "not shown"
+
+    def plot(
+        self,
+        path: str | PathLike[str] | None = None,
+        beside: "Mapping[str, Evaluation] | None" = None,
+        *,
+        name: str = "this rule",
+        title: str = "",
+    ) -> "Figure":
+        """Reward a step over the lifetime with its 95% interval, and that of others `beside` it.
+
+        Returns the figure of matplotlib. With a `path` it is also written there, as .png or .svg;
+        raises SettingError for any other suffix, and for a folder that is not there.
+        """
+        from symla.report.figure_files import save
+        from symla.report.lifetime_figures import draw_lifetimes
+
+        results = {name: self, **(beside or {})}
+        figure = draw_lifetimes({title: {who: each.to_json() for who, each in results.items()}})
+        if path is not None:
+            save(figure, Path(path))
+        return figure
 
     def to_json(self) -> dict[str, Any]:
         """Numbers only."""
         return {
             "lifetimes": self.lifetimes,
             "length": self.length,
-            "seed": self.seed,
+            "seed": self.seed if isinstance(self.seed, int) else list(self.seed),
             "return": asdict(self.return_),
             "regret": asdict(self.regret) if self.regret else None,
             "steps": list(self.steps),
-            "reward_per_step": list(self.reward_per_step),
+            "reward_per_step": [each.mean for each in self.reward_per_step],
+            "reward_per_step_ci95": [each.ci95 for each in self.reward_per_step],
             "first_fifth": asdict(self.first),
             "last_fifth": asdict(self.last),
             "improvement": asdict(self.improvement),
         }
 
 
+@in_float32
 def meta_test(
     rule: Rule,
     environment: Any,
@@ -98,42 +132,76 @@ def meta_test(
     length: int = 100,
     seed: int = 0,
     stream: Stream = Stream.TESTING,
+    *,
+    permute: bool = False,
+    project: int | None = None,
+    swap_rewards: bool = False,
 ) -> Evaluation:
     """Let `rule` live `lifetimes` lifetimes of `length` steps each, its meta-parameters frozen.
 
-    `environment` is whatever `symla.make` takes: a name, or an object of symla or Gymnasium. The
-    same seed gives the same tasks to every rule; those of `Stream.CHOOSING` are for choosing among
-    rules, and never reported. Raises SettingError for fewer than 2 lifetimes or a
-    length below 1, UnknownNameError for an unknown name, SizeError if the rule cannot take the
-    environment's sizes, DivergenceError if the rule's outputs are not finite,
-    FaultyEnvironmentError, with what was `measured` before, if an environment of Gymnasium fails.
+    `environment` is whatever `symla.make` takes, a name or an object of symla or of Gymnasium; the
+    three keywords change it as `transformed` says. The same seed gives the same tasks to every
+    rule; those of `Stream.CHOOSING` are for choosing among rules, and never reported. Raises
+    SettingError for fewer than 2 lifetimes or a length below 1, UnknownNameError for an unknown
+    name, SizeError if the rule cannot take the environment's sizes, DivergenceError if the rule's
+    outputs are not finite, FaultyEnvironmentError, with what was `measured` before, if an
+    environment of Gymnasium fails.
     """
-    environment = make(environment)
+    environment = transformed(make(environment), permute, project, swap_rewards)
+    try:
+        return evaluation(*lived(rule, environment, lifetimes, length, seed, stream), seed)
+    except FaultyEnvironmentError as fault:
+        if isinstance(fault.measured, Lived):
+            fault.measured = evaluation(*fault.measured, seed)
+        raise
+
+
+def transformed(
+    environment: Environment | GymnasiumEnvironment,
+    permute: bool = False,
+    project: int | None = None,
+    swap_rewards: bool = False,
+) -> Environment | GymnasiumEnvironment:
+    """`permute`: observations and actions in another order; `project`: observations through a
+    random linear map to that many numbers; both are drawn once a lifetime. `swap_rewards`: what was
+    good is bad. Raises SettingError for an environment of Gymnasium."""
+    if not (permute or swap_rewards or project is not None):
+        return environment
     if isinstance(environment, GymnasiumEnvironment):
-        return _test_on_host(rule, environment, lifetimes, length, seed, stream)
-    sums = live(rule, environment, lifetimes, length, seed, stream)
-    return evaluation(sums, bin_edges(length, min(BINS, length)), seed)
+        raise SettingError(
+            f"{environment.name} cannot be permuted, projected or have its rewards swapped, which "
+            "is for environments in JAX: wrap it with gymnasium.wrappers instead"
+        )
+    if swap_rewards:
+        environment = Rewards(environment, swap=1.0)
+    if project is not None:
+        environment = Projected(environment, project)
+    return Permuted(environment) if permute else environment
 
 
-def evaluation(sums: Sums, edges: Int[np.ndarray, " edges"], seed: int) -> Evaluation:
+def evaluation(
+    sums: Sums, edges: Int[np.ndarray, " edges"], seed: int | tuple[int, ...]
+) -> Evaluation:
     """The measures that follow from the sums."""
-    steps = np.diff(edges)
-    first, last = (fifth(sums, edges, which) for which in (0, -1))
+    (first, at_first), (last, at_last) = (fifth(sums, edges, which) for which in (0, -1))
     curve: tuple[Estimate, ...] = ()
     if sums.regret is not None:
         curve = tuple(map(estimate, np.cumsum(sums.regret, axis=1, dtype=np.float64).T))
+    returns = sums.reward.sum(axis=1, dtype=np.float64)
     return Evaluation(
         lifetimes=sums.reward.shape[0],
         length=int(edges[-1]),
         seed=seed,
-        return_=estimate(sums.reward.sum(axis=1, dtype=np.float64)),
+        return_=estimate(returns),
         regret=curve[-1] if curve else None,
         steps=tuple(edges[1:].tolist()),
-        reward_per_step=tuple((sums.reward.mean(axis=0, dtype=np.float64) / steps).tolist()),
+        reward_per_step=tuple(map(estimate, (sums.reward / np.float64(np.diff(edges))).T)),
         cumulative_regret=curve,
-        first=first[0],
-        last=last[0],
-        improvement=estimate(last[1] - first[1]),
+        first=first,
+        last=last,
+        improvement=estimate(at_last - at_first),
+        returns=returns,
+        improvements=at_last - at_first,
     )
 
 
@@ -155,138 +223,10 @@ def fifth(
     ), reward / steps
 
 
-def live(
-    rule: Rule,
-    environment: Environment | str,
-    lifetimes: int,
-    length: int,
-    seed: int,
-    stream: Stream = Stream.TESTING,
-) -> Sums:
-    """The sums of every lifetime. Raises what `meta_test` does."""
-    key = _test_key(lifetimes, length, seed, stream)
-    environment = registry.make(environment) if isinstance(environment, str) else environment
-    batch = _batch_size(lifetimes)
-    batches = [
-        jax.device_get(_live(rule.algorithm, environment, length, batch, rule.params, key, first))
-        for first in range(0, lifetimes, batch)
-    ]
-    reward, ends, *regret = (np.concatenate(part)[:lifetimes] for part in zip(*batches))
-    sums = Sums(reward, ends, *regret)
-    wrong = np.flatnonzero(~np.isfinite(sums.reward).all(axis=1))
-    if wrong.size:
-        where = f" in {wrong.size} of {lifetimes} lifetimes, or the environment's rewards are not"
-        raise DivergenceError(NOT_FINITE.format(where=where))
-    return sums
-
-
-def _batch_size(lifetimes: int) -> int:
-    """As few batches as can be, of one size, so that hardly a lifetime is lived for nothing."""
-    batches = -(-lifetimes // BATCH)
-    return -(-lifetimes // batches)
-
-
-def _test_key(lifetimes: int, length: int, seed: int, stream: Stream) -> PRNGKey:
-    """What all lifetimes of a test follow from. Raises SettingError outside ranges."""
-    require(lifetimes >= 2, f"lifetimes must be at least 2, for an interval; got {lifetimes}")
-    require(length >= 1, f"length must be at least 1 step, got {length}")
-    require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
-    return stream_key(seed, stream)
-
-
-@partial(jax.jit, static_argnames=("algorithm", "environment", "length", "batch"))
-def _live(
-    algorithm: LearningAlgorithm,
-    environment: Environment,
-    length: int,
-    batch: int,
-    params: Params,
-    key: PRNGKey,
-    first: int | Int[Array, ""],
-) -> tuple[Float[Array, "batch bins"], ...]:
-    """The sums of `batch` lifetimes from number `first`, over all devices: what `Sums` has, without
-    the regret where it is not known.
-
-    Lifetime i follows from (key, i) alone.
-    """
-
-    def record(
-        transition: Transition, task: Task, learner: State, world: State
-    ) -> tuple[Float[Array, ""], ...]:
-        ended = (transition.terminated | transition.truncated).astype(jnp.float32)
-        seen = transition.reward, ended
-        if not knows_regret(environment):
-            return seen
-        return *seen, environment.regret(task, transition.action)
-
-    def one(number, params, key):
-        own_key = jax.random.fold_in(key, number)
-        arguments = algorithm, environment, params, own_key, length
-        return lifetime(*arguments, record=record, bins=min(BINS, length))[2]
-
-    return spread(jax.vmap(one, (0, None, None)))(
-        jnp.arange(batch) + jnp.asarray(first, jnp.int32), params, key
+def _require_same_lifetimes(one: Evaluation, other: Evaluation) -> None:
+    ours, theirs = ((each.lifetimes, each.length, each.seed) for each in (one, other))
+    require(
+        ours == theirs,
+        "only results of the same lifetimes, length and seed can be compared, lifetime by "
+        f"lifetime: these have {ours} and {theirs}",
     )
-
-
-def _test_on_host(
-    rule: Rule,
-    environment: GymnasiumEnvironment,
-    lifetimes: int,
-    length: int,
-    seed: int,
-    stream: Stream,
-) -> Evaluation:
-    """A failing environment ends the test, and takes with it what was measured before."""
-    key = _test_key(lifetimes, length, seed, stream)
-    finished: list[Sums] = []
-    for first in range(0, lifetimes, HOST_BATCH):
-        numbers = jnp.arange(first, min(first + HOST_BATCH, lifetimes))
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
-        sums = _HostSums(len(keys), length)
-        try:
-            for transition in host_lifetimes(
-                rule.algorithm, environment, rule.params, keys, length, first
-            ):
-                sums.add(transition)
-        except SymlaError as fault:
-            if isinstance(fault, FaultyEnvironmentError) and (finished or sums.steps):
-                whole = bin_edges(length, min(BINS, length))
-                measured, edges = (finished, whole) if finished else ([sums.so_far()], sums.reached)
-                fault.measured = evaluation(_joined(measured), edges, seed)
-            raise
-        finished.append(sums.so_far())
-    return evaluation(_joined(finished), sums.reached, seed)
-
-
-class _HostSums:
-    """Sums over stretches of lifetimes that are lived step by step."""
-
-    def __init__(self, lifetimes: int, length: int):
-        self.edges = bin_edges(length, min(BINS, length))
-        self.reward = np.zeros((lifetimes, self.edges.size - 1), np.float32)
-        self.ends = np.zeros_like(self.reward)
-        self.steps = self.bin = 0
-
-    def add(self, transition: HostTransition) -> None:
-        """Add one step of all lifetimes."""
-        self.reward[:, self.bin] += transition.reward
-        self.ends[:, self.bin] += transition.terminated | transition.truncated
-        self.steps += 1
-        self.bin += self.steps == self.edges[self.bin + 1]
-
-    @property
-    def reached(self) -> Int[np.ndarray, " edges"]:
-        """The edges of all whole stretches; of the one under way only if none is whole."""
-        if self.bin:
-            return self.edges[: self.bin + 1]
-        return np.array([0, self.steps], self.edges.dtype)
-
-    def so_far(self) -> Sums:
-        """The sums of the stretches that `reached` has."""
-        bins = self.reached.size - 1
-        return Sums(self.reward[:, :bins], self.ends[:, :bins])
-
-
-def _joined(parts: list[Sums]) -> Sums:
-    return Sums(*(np.concatenate(column) for column in zip(*(part[:2] for part in parts))))

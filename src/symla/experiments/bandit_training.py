@@ -58,6 +58,22 @@ class Bandits:
             seed=seed,
         )
 
+    def finished(self, run: RunFolder) -> bool:
+        """Whether all generations are there, and the tests that follow them."""
+        if not (any(run.checkpoints()) and run.results_path.exists()):
+            return False
+        done, results = run.generations_done(), run.results()
+        # Results of earlier versions do not say after how many generations they were measured.
+        tested_after = results.get("generations", None if run.config().get("resumed") else done)
+        tested = tested_after, results.get("lifetimes"), set(results["regret"])
+        wanted = done, self.test_lifetimes, {f"bandit-arms-{arms}" for arms in self._tested_arms()}
+        return done >= self.search.generations and tested == wanted
+
+    def _tested_arms(self) -> tuple[int, ...]:
+        """Those trained on first. A MetaRNN has a fixed size: it goes nowhere else."""
+        other_arms = self.test_arms if self.learner.algorithm == "symla" else ()
+        return tuple(dict.fromkeys((self.arms, *other_arms)))
+
     def run(self, seed: int, run: RunFolder, view: View) -> bool:
         """Train (from the newest checkpoint, if `run` has one), test, store the results.
 
@@ -65,7 +81,7 @@ class Bandits:
         """
         from symla.environments import make
         from symla.rules.loading import reference_rules
-        from symla.training.loop import meta_train
+        from symla.training.loop import train_rule
 
         training = self.training(seed)
         trained_on = f"bandit-arms-{self.arms}"
@@ -75,7 +91,7 @@ class Bandits:
             for name, rule in reference_rules(make(trained_on), self.length).items()
         }
         view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
-        rule, done = meta_train(
+        rule, done = train_rule(
             training,
             self.search.generations,
             run,
@@ -87,7 +103,7 @@ class Bandits:
         view.stop(done, interrupted)
         if interrupted:
             return False
-        run.write_results(self.results(rule, seed) | run.origin())
+        run.write_results(self.results(rule, seed) | {"generations": done} | run.origin())
         return True
 
     def manifest(self, training: Training, trained_on: str) -> dict[str, Any]:
@@ -122,9 +138,8 @@ class Bandits:
         from symla.rules.loading import reference_rules
 
         name = self.learner.algorithm
-        other_arms = self.test_arms if name == "symla" else ()  # a MetaRNN has a fixed size
         evaluations = {}
-        for arms in dict.fromkeys((self.arms, *other_arms)):
+        for arms in self._tested_arms():
             environment = f"bandit-arms-{arms}"
             rules = {name: rule} | reference_rules(make(environment), self.length)
             evaluations[environment] = {

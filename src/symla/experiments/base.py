@@ -42,6 +42,10 @@ class Experiment(Protocol):
         """What is trained. Raises SettingError for a setting outside its range."""
         ...
 
+    def finished(self, run: RunFolder) -> bool:
+        """Whether the folder has all that would be trained and tested."""
+        ...
+
     def run(self, seed: int, run: RunFolder, view: View) -> bool:
         """Train, test, store; continue where `run` left. False if a signal ended it early."""
         ...

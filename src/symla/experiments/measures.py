@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from symla.environments import Environment, make
-from symla.evaluation.evaluate import live
+from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import Estimate, Lifetimes, over_seeds, paired, unpaired
 from symla.lifetimes.lifetime import bin_edges
 from symla.rules.loading import reference_rules

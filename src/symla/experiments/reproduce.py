@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from symla.core import streams
-from symla.core.errors import CheckpointError, SettingError
+from symla.core.errors import CheckpointError, LockedError
 from symla.experiments.base import View
+from symla.experiments.figures import Figure
 from symla.experiments.measures import to_json
-from symla.experiments.recipes import CLASSES, Figure, Recipe
+from symla.experiments.recipes import Recipe, begin
 from symla.experiments.symla.figure3 import Figure3
 from symla.experiments.symla.figure4 import Figure4
 from symla.experiments.symla.figure5 import Figure5
@@ -25,9 +25,10 @@ from symla.experiments.symla.figure7 import Figure7
 from symla.rules.loading import export, load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import command, provenance
-from symla.store import RECIPE, RunFolder, describe, load_manifest, write_json
+from symla.store import RunFolder, load_manifest, write_json
 
 Scale = Literal["test", "full", "tiny"]
+WAIT_SECONDS = 2.0  # between two looks at a rule that another process trains
 TINY = 0.02  # of the length of test lifetimes, at `--scale tiny`
 KINDS = (Figure3, Figure4, Figure5, Figure6, Figure7)
 
@@ -51,9 +52,9 @@ def reproduce(
     if scale == "tiny":  # one seed stands for all
         recipes = {who: r.tiny() for who, r in recipes.items() if r.seed == 0}
     if scale != "test":
-        for who, recipe in recipes.items():
-            if only in who and not train(who, recipe, recipes, folder, runs / name, view):
-                return None
+        wanted = [who for who in recipes if only in who]
+        if not train_all(wanted, recipes, folder, runs / name, view):
+            return None
     if only:
         return {}
     rules = {who: stored_rule(who, folder) for who in recipes}
@@ -76,38 +77,57 @@ def reproduce(
     return report
 
 
+def train_all(
+    wanted: Sequence[str], recipes: Mapping[str, Recipe], folder: Path, runs: Path, view: View
+) -> bool:
+    """Train the rules of that name. False if interrupted.
+
+    Those that another process is training are left to it, and waited for: two that are started
+    together share the work.
+    """
+    told = False
+    while wanted:
+        busy = []
+        for who in wanted:
+            try:
+                if not train(who, recipes[who], recipes, folder, runs, view):
+                    return False
+            except LockedError as error:
+                busy.append(who)
+                last = error
+        if len(busy) == len(wanted):
+            if not told:
+                view.say(f"waiting: {last}")
+            told = True
+            time.sleep(WAIT_SECONDS)
+        wanted = busy
+    return True
+
+
 def train(
     who: str, recipe: Recipe, recipes: Mapping[str, Recipe], folder: Path, runs: Path, view: View
 ) -> bool:
     """Train one rule, unless it is there, and write it with its card. False if interrupted.
 
-    Raises SettingError if its run was begun by another recipe.
+    Raises SettingError if its run was begun by another recipe, LockedError if another process is
+    training it.
     """
     if trained(who, recipe, folder):
         return True
     if recipe.start and not train(recipe.start, recipes[recipe.start], recipes, folder, runs, view):
         return False
-    run, settings = RunFolder(runs / who), describe(recipe, CLASSES)
-    if not run.config_path.exists():
-        if recipe.start:  # first: whatever has a configuration can be continued
-            run.path.mkdir(parents=True, exist_ok=True)
-            export(stored_rule(recipe.start, folder), run.start_path, {})
-        config = {"experiment": RECIPE, "seed": recipe.seed, "settings": settings, "rule": who}
-        run.create({**config, "streams": streams.VERSION, **provenance()})
-    elif run.config()["settings"] == settings:
-        streams.check_version(run.config().get("streams", 1), run.path)
-        run.note_resume(provenance(), settings)
-    else:
-        raise SettingError(
-            f"{run.path} was begun by another recipe than {who} has now: delete it, or train "
-            "in another folder with --runs"
-        )
-    rule = recipe.run(run, view, who, resume_with=command())
-    if rule is None:
-        return False
-    seconds = run.metrics()[-1]["seconds"]
-    folder.mkdir(parents=True, exist_ok=True)
-    export(rule, folder / f"{who}.safetensors", {"seconds_of_training": seconds})
+    run = RunFolder(runs / who)
+    run.path.mkdir(parents=True, exist_ok=True)
+    with run.locked():
+        if trained(who, recipe, folder):  # by the process that held the lock until now
+            return True
+        begin(run, recipe, stored_rule(recipe.start, folder) if recipe.start else None, rule=who)
+        rule = recipe.run(run, view, who, resume_with=command())
+        if rule is None:
+            return False
+        seconds = run.metrics()[-1]["seconds"]
+        folder.mkdir(parents=True, exist_ok=True)
+        export(rule, folder / f"{who}.safetensors", {"seconds_of_training": seconds})
     return True
 
 

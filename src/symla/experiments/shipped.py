@@ -34,7 +34,7 @@ from symla.environments import (
     knows_regret,
     name_of,
 )
-from symla.evaluation.evaluate import live
+from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import estimate
 from symla.experiments.reproduce import figures
 from symla.rules.loading import PRETRAINED, export, hand_made, load

@@ -70,11 +70,15 @@ def next_percept(
 
 
 def host_spec(
-    observation_size: int, action_size: int, continuous: bool, episode_length: int | None = None
+    observation_size: int,
+    action_size: int,
+    continuous: bool,
+    episode_length: int | None = None,
+    one_hot: bool = False,
 ) -> Spec:
-    """Of an environment on the host. None: its episodes may end at any step, or never."""
+    """Of an environment on the host. A length of None: episodes may end at any step, or never."""
     action = Continuous(action_size) if continuous else Discrete(action_size)
-    return Spec(observation_size, action, episode_length)
+    return Spec(observation_size, action, episode_length, one_hot)
 
 
 class LastStep(NamedTuple):

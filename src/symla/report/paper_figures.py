@@ -3,15 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display needed
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.animation import FuncAnimation
 
+from symla.report.drawing import Figure, FuncAnimation, our_style
 from symla.report.names import COLOURS, NAMES
-from symla.report.run_figures import STYLE
 from symla.store import read_json
 
 FALLBACK = "#5c6770"
@@ -32,19 +27,18 @@ def draw_figure(folder: Path) -> Path:
     """Draw the figure of that results folder. Returns where it is."""
     results = read_json(folder / "results.json")
     path = folder / f"{folder.name}.png"
-    with plt.rc_context(STYLE):
+    with our_style():
         figure = _matrices(results) if results["kind"] == "matrix" else _curves(results)
         figure.suptitle(results["title"], x=0.01, ha="left", fontsize=11)
         figure.savefig(path)
-        plt.close(figure)
-    return path
+        return path
 
 
 def draw_recordings(folder: Path) -> list[Path]:
     """A GIF of each recorded lifetime: its first steps beside its last ones."""
     recordings = read_json(folder / "results.json").get("recordings", [])
     paths = [folder / f"lifetime-{i}.gif" for i in range(len(recordings))]
-    with plt.rc_context(STYLE):
+    with our_style():
         for recording, path in zip(recordings, paths):
             _animate(recording, path)
     return paths
@@ -56,7 +50,8 @@ def _animate(recording: dict[str, Any], path: Path) -> None:
         recording["size"],
         {"first steps": recording["early"], "last steps": recording["late"]},
     )
-    figure, axes = plt.subplots(1, 2, figsize=(5.2, 3.0))
+    figure = Figure(figsize=(5.2, 3.0))
+    axes = figure.subplots(1, 2)
     artists = []
     for axis, title in zip(axes, parts):
         axis.set(
@@ -79,10 +74,9 @@ def _animate(recording: dict[str, Any], path: Path) -> None:
 
     animation = FuncAnimation(figure, frame, frames=len(recording["early"]), interval=400)
     animation.save(path, writer="pillow", dpi=70)
-    plt.close(figure)
 
 
-def _matrices(results: dict[str, Any]) -> plt.Figure:
+def _matrices(results: dict[str, Any]) -> Figure:
     """Heat maps, trained x tested, one per learning algorithm; the paper's numbers in brackets.
 
     Rows of the hand-made algorithms stand apart below.
@@ -95,7 +89,8 @@ def _matrices(results: dict[str, Any]) -> plt.Figure:
         1.2 + (len(tested) + 1.4) * len(matrices),
         1.4 + 0.62 * (len(trained) + len(hand_made)),
     )
-    figure, axes = plt.subplots(1, len(matrices), squeeze=False, figsize=(wide, high))
+    figure = Figure(figsize=(wide, high))
+    axes = figure.subplots(1, len(matrices), squeeze=False)
     highest = max(c["mean"] for m in matrices.values() for row in m.values() for c in row.values())
     paper = results.get("paper", {})
     for axis, (learner, matrix) in zip(axes[0], matrices.items()):
@@ -130,14 +125,15 @@ def _hand_made(results: dict[str, Any], tested: list[str]) -> dict[str, dict[str
     return found
 
 
-def _curves(results: dict[str, Any]) -> plt.Figure:
+def _curves(results: dict[str, Any]) -> Figure:
     """Reward per step over the lifetime, one panel per task; long lifetimes below.
 
     Beside the mean over meta-training seeds (thick) each seed has a thin line: an interval of three
     seeds would cover all of them, and the verdicts have it. One rule has a band over lifetimes.
     """
     panels = results["panels"]
-    figure, axes = plt.subplots(2, len(panels), squeeze=False, figsize=(1 + 3.6 * len(panels), 6.4))
+    figure = Figure(figsize=(1 + 3.6 * len(panels), 6.4))
+    axes = figure.subplots(2, len(panels), squeeze=False)
     for column, (task, lines) in zip(axes.T, panels.items()):
         for who, line in lines.items():
             long = line["length"] > results["length"]

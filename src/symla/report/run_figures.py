@@ -3,35 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display needed
-import matplotlib.pyplot as plt
 import numpy as np
 
+from symla.report.drawing import Figure, our_style
 from symla.report.names import COLOURS, NAMES, environment_name
 from symla.store import RunFolder
-
-STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "savefig.dpi": 150,
-}
 
 
 def draw(run: RunFolder) -> list[Path]:
     """Draw every figure that the run's results allow. Returns where they are."""
     run.figures.mkdir(exist_ok=True)
     if not run.results_path.exists():
-        with plt.rc_context(STYLE):
+        with our_style():
             return [_return_over_training(run.metrics(), run.figures / "training.png")]
     results = run.results()
-    with plt.rc_context(STYLE):
+    with our_style():
         return [
             _regret_over_lifetime(results, run.figures / "regret.png"),
             _regret_over_training(results, run.metrics(), run.figures / "training.png"),
@@ -41,9 +27,8 @@ def draw(run: RunFolder) -> list[Path]:
 def _regret_over_lifetime(results: dict[str, Any], path: Path) -> Path:
     """Cumulative regret of the learned rule against the references, one panel per environment."""
     panels = results["cumulative_regret"]
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(4.2 * len(panels), 3.6), squeeze=False, sharex=True
-    )
+    figure = Figure(figsize=(4.2 * len(panels), 3.6))
+    axes = figure.subplots(1, len(panels), squeeze=False, sharex=True)
     for axis, (environment, curves) in zip(axes[0], panels.items()):
         for who, curve in curves.items():
             mean, ci95 = np.array(curve["mean"]), np.array(curve["ci95"])
@@ -60,13 +45,13 @@ def _regret_over_lifetime(results: dict[str, Any], path: Path) -> Path:
     axes[0][0].set_ylabel("expected cumulative regret")
     axes[0][0].legend(loc="upper left", fontsize=8)
     figure.savefig(path)
-    plt.close(figure)
     return path
 
 
 def _return_over_training(metrics: list[dict[str, Any]], path: Path) -> Path:
     """Mean return of the candidates of each generation, and of the rule where it was probed."""
-    figure, axis = plt.subplots(figsize=(6, 3.6))
+    figure = Figure(figsize=(6, 3.6))
+    axis = figure.subplots()
     columns = ([row["generation"] for row in metrics], [row["return_mean"] for row in metrics])
     axis.plot(*columns, color=COLOURS["random"], lw=1.0, label="mean of the candidates")
     probed = [row for row in metrics if "return" in row]
@@ -81,7 +66,6 @@ def _return_over_training(metrics: list[dict[str, Any]], path: Path) -> Path:
     axis.set(title="meta-training", xlabel="generation", ylabel="return of a lifetime")
     axis.legend(fontsize=8)
     figure.savefig(path)
-    plt.close(figure)
     return path
 
 
@@ -95,7 +79,8 @@ def _regret_over_training(
         for column in ("generation", "regret", "regret_ci95")
     )
     who, environment = results["algorithm"], results["trained_on"]
-    figure, axis = plt.subplots(figsize=(6, 3.6))
+    figure = Figure(figsize=(6, 3.6))
+    axis = figure.subplots()
     axis.plot(generation, mean, color=COLOURS[who], lw=2.6, label=NAMES[who])
     axis.fill_between(generation, mean - ci95, mean + ci95, color=COLOURS[who], alpha=0.2, lw=0)
     for other, regret in results["regret"][environment].items():
@@ -109,5 +94,4 @@ def _regret_over_training(
     )
     axis.legend(fontsize=8)
     figure.savefig(path)
-    plt.close(figure)
     return path

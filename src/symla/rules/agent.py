@@ -20,6 +20,7 @@ from symla.core.errors import (
     SymlaError,
     require,
 )
+from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params
 from symla.lifetimes.percepts import NOT_FINITE, act, first_step, host_spec, lifetime_keys
@@ -69,9 +70,15 @@ class Agent:
         except SettingError as error:
             raise SettingError(f"{self._environment}: {error}") from error
         self.rule = rule
-        self.spec = host_spec(self._observations.size, self._actions.size, self._actions.continuous)
+        self.spec = host_spec(
+            self._observations.size,
+            self._actions.size,
+            self._actions.continuous,
+            one_hot=self._observations.one_hot,
+        )
         self._begin(seed)
 
+    @in_float32
     def _begin(self, seed: int) -> None:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
         keys = lifetime_keys(stream_key(seed, Stream.AGENT))
@@ -82,6 +89,7 @@ class Agent:
         nothing = np.zeros(self.spec.observation_size, np.float32)
         self._last = first_step(nothing, self.spec.action)._replace(final_observation=None)
 
+    @in_float32
     def act(self, observation: Any) -> Any:
         """Learn from the last step and this observation, and choose an action.
 

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.core.precision import in_float32
+from symla.core.text import typed
 from symla.core.types import ACTION_SPACES, Discrete, Spec
 from symla.environments import DependentBandit, Environment
 from symla.rules.rule import Rule
@@ -49,7 +51,7 @@ def load(what: str | os.PathLike[str]) -> Rule:
     if is_name and RunFolder(Path(name)).config_path.exists():
         raise SettingError(
             f"{name!r} is a rule that ships with symla, and a run folder here: "
-            f"write {os.path.join('.', name)} for the folder"
+            f"write {typed(Path(name))} for the folder"
         )
     if is_name and name in pretrained():
         return rule_from(load_checkpoint(pretrained()[name]))
@@ -66,6 +68,7 @@ def load(what: str | os.PathLike[str]) -> Rule:
     raise UnknownNameError("rule", name, known, ", or the path of a run folder or a checkpoint")
 
 
+@in_float32
 def rule_from(checkpoint: Checkpoint) -> Rule:
     """Raises CheckpointError if the arrays are not the ones that the manifest's algorithm needs."""
     arrays, manifest, path = checkpoint
@@ -90,6 +93,7 @@ def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
     save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**origin, **card})
 
 
+@in_float32
 def hand_made(name: str, environment: Environment | None = None, length: int = 100) -> Rule:
     """A rule without learned meta-parameters, of the algorithm of that name.
 
@@ -107,5 +111,5 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
 def reference_rules(bandit: Environment, length: int) -> dict[str, Rule]:
     """The hand-made rules that can play this bandit for so many pulls, by name, worst first."""
     solvable = bandit.spec.action_size == 2 and length <= MAX_HORIZON
-    names = [name for name in HAND_MADE if solvable or name != "bayes-optimal"]
+    names = ["random", "ucb1", "thompson", *["bayes-optimal"] * solvable]
     return {name: hand_made(name, bandit, length) for name in names}

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from symla.algorithms.base import LearningAlgorithm
+from symla.core.precision import in_float32, narrowed
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 from symla.rules.agent import Agent
 
@@ -45,15 +46,18 @@ class Rule:
         """It, living one lifetime in a gymnasium.Env, or anything of its two spaces."""
         return Agent(self, environment, seed)
 
+    @in_float32
     def init_state(self, key: PRNGKey, spec: Spec) -> State:
         """What one lifetime starts from. Raises SizeError if the rule cannot take `spec`."""
         return self.algorithm.init_state(self.params, key, spec)
 
+    @in_float32
     def step(
         self, state: State, percept: Percept, t: Array | int, key: PRNGKey
     ) -> tuple[Action, State]:
         """Learn from the percept and act; compiled on first use, the same code for every step."""
-        return _step(self.algorithm, self.params, state, percept, jnp.asarray(t, jnp.int32), key)
+        arguments = self.params, *narrowed((state, percept)), jnp.asarray(t, jnp.int32), key
+        return _step(self.algorithm, *arguments)
 
 
 _step = jax.jit(

@@ -57,6 +57,7 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
     )
     import jax
 
+    jax.config.update("jax_enable_x64", False)  # whatever other programs are told: core.precision
     jax.config.update("jax_num_cpu_devices", devices or available_cores())
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))

@@ -24,7 +24,10 @@ def provenance() -> dict[str, Any]:
 
 def command() -> str:
     """The command line of this process, quoted for a shell."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    spec = getattr(sys.modules["__main__"], "__spec__", None)  # of `python -m`
+    module = ["-m", spec.name.removesuffix(".__main__")] if spec else []
+    program = Path(sys.executable if module else sys.argv[0]).name
+    return shlex.join([program, *module, *sys.argv[1:]])
 
 
 def revision() -> str:
@@ -35,7 +38,7 @@ def revision() -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", str(package), *arguments],
-            capture_output=True, check=True, text=True, timeout=5,
+            capture_output=True, check=True, encoding="utf-8", errors="replace", timeout=5,
         ).stdout.strip()  # fmt: skip
 
     try:
@@ -54,7 +57,7 @@ def hardware() -> str:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         return next(
             line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
         )

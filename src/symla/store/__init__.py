@@ -24,8 +24,8 @@ from symla.store.checkpoints import (
     unflatten,
 )
 from symla.store.descriptions import describe, differences, from_settings, rebuild
-from symla.store.files import read_json, read_object, write, write_json
-from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder
+from symla.store.files import check_writable, read_json, read_object, write, write_json
+from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder, new_folder
 
 __all__ = [
     "RECIPE",
@@ -34,12 +34,14 @@ __all__ = [
     "Checkpoint",
     "CheckpointSchedule",
     "RunFolder",
+    "check_writable",
     "describe",
     "differences",
     "flatten",
     "from_settings",
     "load_checkpoint",
     "load_manifest",
+    "new_folder",
     "read_json",
     "read_object",
     "rebuild",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from symla.core.errors import CheckpointError, StorageError
+from symla.core.errors import CheckpointError, StorageError, require
 from symla.core.settings import fits
 
 
@@ -65,6 +65,14 @@ def naming(path: Path, size: int) -> Iterator[None]:
             f"cannot write {path}: {error.strerror}{room}. What was there before is unchanged; "
             f"{what}, or use another folder, and run the command again",
         ) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises SettingError, before anything is measured, where `write` could write no such file."""
+    folder = path.absolute().parent
+    require(folder.is_dir(), f"cannot write {path}: {folder} is no folder")
+    require(os.access(folder, os.W_OK), f"cannot write {path}: {folder} is not writable")
+    require(not path.is_dir(), f"cannot write {path}: it is a folder")
 
 
 def remove_leftovers(folder: Path) -> None:

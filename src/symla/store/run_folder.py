@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from symla.core.errors import CheckpointError, SchemaError, SettingError, require
+from symla.core.settings import fits
+from symla.core.text import typed
 from symla.store.checkpoints import (
     SCHEMA,
     Arrays,
@@ -43,6 +45,27 @@ class CheckpointSchedule:
             self.generations is None or self.generations >= 1,
             f"checkpoint_generations must be at least 1, got {self.generations}",
         )
+
+
+def new_folder(path: Path) -> Path:
+    """Make the folder `path`, or where that is there already `path`-2, -3, ...: two processes that
+    ask at the same time get two. Raises SettingError if it cannot be made."""
+    candidate, number = path, 1
+    while True:
+        try:
+            candidate.mkdir(parents=True)
+            return candidate
+        except FileExistsError:
+            number += 1
+            candidate = path.with_name(f"{path.name}-{number}")
+        except OSError as error:
+            raise _cannot_be_made(path, error) from error
+
+
+def _cannot_be_made(path: Path, error: OSError) -> SettingError:
+    return SettingError(
+        f"cannot make the run folder {path}: {error.strerror}; choose another --run-dir"
+    )
 
 
 @dataclass(frozen=True)
@@ -101,10 +124,7 @@ class RunFolder:
             for folder in (self.path, self.path / "checkpoints", self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SettingError(
-                f"cannot make the run folder {self.path}: {error.strerror}; "
-                "choose another --run-dir"
-            ) from error
+            raise _cannot_be_made(self.path, error) from error
         with self.locked():
             self._refuse_another_run()  # one may have come in between
             write_json(self.config_path, {"schema": SCHEMA, **config})
@@ -113,7 +133,7 @@ class RunFolder:
         if self.config_path.exists():
             raise SettingError(
                 f"{self.path} already holds a run, and nothing in it was touched: "
-                f"continue it with `symla resume {self.path}`, or choose another --run-dir"
+                f"continue it with `symla resume {typed(self.path)}`, or choose another --run-dir"
             )
 
     def config(self) -> dict[str, Any]:
@@ -234,6 +254,14 @@ class RunFolder:
         manifests = (self.path / "checkpoints").glob(f"{kind}-*.json")
         found = (path.with_suffix(".safetensors") for path in manifests)
         return iter(sorted(found, key=_order, reverse=True))
+
+    def generations_done(self) -> int:
+        """Of the newest checkpoint that can be read. Raises CheckpointError if there is none."""
+        checkpoint = self.newest_checkpoint(warn=False)
+        done: Any = checkpoint.manifest.get("generation")
+        if not fits(done, int):
+            raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
+        return done
 
     def newest_checkpoint(self, warn: bool = True) -> Checkpoint:
         """The newest that can be read; a warning names those skipped.

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from symla.core.errors import DivergenceError
+from symla.core.text import typed
 from symla.training.generation import Metrics
 
 
@@ -40,5 +41,5 @@ def divergence(returns: Float[np.ndarray, " P"], number: int, path: Path) -> Div
         advice = "lower learning_rate or sigma"
     return DivergenceError(
         f"{what}: {advice}. {path} keeps the last finite state, of generation {number - 1}: "
-        f"`symla resume {path} --allow-changes` goes on from there with other options"
+        f"`symla resume {typed(path)} --allow-changes` goes on from there with other options"
     )

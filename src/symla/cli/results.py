@@ -1,0 +1,136 @@
+"""What a person sees of tests: tables of numbers, and reward over the lifetime as characters."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from symla.report.blocks import BLOCKS, line, shrink
+from symla.report.names import NAMES
+from symla.report.terminal import console, print_table
+
+if TYPE_CHECKING:
+    from symla.evaluation.comparison import Comparison
+    from symla.evaluation.evaluate import Evaluation
+    from symla.evaluation.statistics import Estimate
+
+Rows = tuple[list[str], list[list[str]]]  # a header, and rows of as many cells
+
+
+def print_test(name: str, where: str, results: "Mapping[str, Evaluation]") -> None:
+    """Print the result of a meta-test, the first of `results`, and what stands beside it.
+
+    `where` names the environment and its transforms.
+    """
+    result, random = next(iter(results.values())), results.get("random")
+    print(
+        f"{name} on {where}: {result.lifetimes} lifetimes of {result.length} steps "
+        "(mean ± 95% confidence interval)\n"
+    )
+    print_table(console, *_lifetime_rows(results))
+    print()
+    header, rows, scale = _step_rows(results)
+    print_table(console, header, rows)
+    print(f"\n{scale}")
+    if random is not result:
+        print(f"does it learn? {learning(result, random)}")
+    first, last = result.first, result.last
+    if first.episode_length and last.episode_length:
+        print(
+            f"an episode: return {first.episode_return:.2f} in the first fifth, "
+            f"{last.episode_return:.2f} in the last; length {first.episode_length:.1f}, then "
+            f"{last.episode_length:.1f} (what was earned and lived for each episode that ended)"
+        )
+    elif first.episode_length or last.episode_length:
+        print(f"episodes ended in the {'first' if first.episode_length else 'last'} fifth alone")
+
+
+def learning(result: "Evaluation", random: "Evaluation | None") -> str:
+    """The answer of `Evaluation.learns`, and why."""
+    answer, gain = result.learns(random), result.improvement
+    of_random = answer != result.learns()  # random play is why
+    why = {
+        "yes": f"its reward a step is {four_digits(gain)} higher in the last fifth of a lifetime "
+        "than in the first",
+        "no": "its reward a step is not higher in the last fifth of a lifetime than in the first",
+        "not shown": "the interval of last - first contains 0",
+    }
+    why_of_random = {
+        "no": "its reward a step rises no more than that of random play",
+        "not shown": "its reward a step may rise no more than that of random play",
+    }
+    return f"{answer}: {(why_of_random if of_random else why)[answer]}"
+
+
+def four_digits(x: "Estimate") -> str:
+    """As rewards a step are shown."""
+    return f"{x.mean:.4f} ± {x.ci95:.4f}"
+
+
+def _shown(name: str) -> str:
+    return NAMES.get(name, name)
+
+
+def _lifetime_rows(results: "Mapping[str, Evaluation]") -> Rows:
+    """Measures of whole lifetimes."""
+    random = results.get("random")
+    regret = any(each.regret for each in results.values())
+    against = random is not None and len(results) > 1
+    header = ["", "return", *["regret"] * regret, *["return - random's, paired"] * against]
+    rows = []
+    for who, each in results.items():
+        row = [_shown(who), str(each.return_)]
+        if regret:
+            row.append(str(each.regret or "-"))
+        if against:
+            row.append("" if each is random or random is None else str(each.difference(random)))
+        rows.append(row)
+    return header, rows
+
+
+def _step_rows(
+    results: "Mapping[str, Evaluation]",
+) -> tuple[list[str], list[list[str]], str]:
+    """Rewards a step, and the scale that all lines of characters have in common."""
+    lines = {
+        who: shrink([x.mean for x in each.reward_per_step], each.steps)
+        for who, each in results.items()
+    }
+    low, high = (end(x for values in lines.values() for x in values) for end in (min, max))
+    header = ["reward a step", "first fifth", "last fifth", "last - first", "over the lifetime"]
+    rows = [
+        [
+            _shown(who),
+            f"{each.first.reward.mean:.4f}",
+            f"{each.last.reward.mean:.4f}",
+            four_digits(each.improvement),
+            line(lines[who], low, high),
+        ]
+        for who, each in results.items()
+    ]
+    scale = f"over the lifetime: {BLOCKS[0]} is {low:.4f}, {BLOCKS[-1]} is {high:.4f}"
+    return header, rows, scale
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """Print the table of `symla compare`, and below it why some pairs could not be."""
+    seeds = comparison.seeds
+    of_seeds = f" with each of {len(seeds)} seeds" if len(seeds) > 1 else ""
+    print(
+        f"{comparison.lifetimes} lifetimes of {comparison.length} steps{of_seeds}, the same for "
+        "all (mean ± 95% confidence interval)\n"
+    )
+    first = _shown(comparison.pairs[0].rule)
+    header = ["environment", "rule", "return", f"return - {first}'s, paired",
+              "reward a step: last fifth", "last - first"]  # fmt: skip
+    rows = []
+    for pair in comparison.pairs:
+        row = [pair.environment, _shown(pair.rule)]
+        if pair.result:
+            result, difference = pair.result, str(pair.difference or "")
+            steps = four_digits(result.last.reward), four_digits(result.improvement)
+            rows.append([*row, str(result.return_), difference, *steps])
+        else:
+            rows.append([*row, "n/a", "", "", ""])
+    print_table(console, header, rows)
+    for pair in comparison.pairs:
+        if not pair.result:
+            print(f"n/a, {_shown(pair.rule)} in {pair.environment}: {pair.reason}")

@@ -1,0 +1,129 @@
+"""`symla test`: what a rule reaches, beside random play and the best known hand-made algorithm.
+
+jax is imported late: `--help` and a misspelt word answer at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symla.cli.console import complain
+from symla.cli.options import TestOptions, parse
+from symla.cli.results import print_test
+from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError
+from symla.runtime.machine import prepare_jax
+from symla.store import check_writable, write_json
+
+if TYPE_CHECKING:
+    from symla.evaluation.evaluate import Evaluation
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
+    options = parse(TestOptions, arguments, "test", TestOptions.__doc__)
+    check_outputs(options.json, options.plot)
+    prepare_jax()
+    from symla.algorithms import HAND_MADE
+    from symla.bridge.gymnasium_environment import GymnasiumEnvironment
+    from symla.evaluation.evaluate import meta_test, transformed
+    from symla.evaluation.references import references
+    from symla.lifetimes.resolve import make
+    from symla.rules.loading import hand_made, load
+
+    known = options.algorithm in HAND_MADE
+    rule = None if known else load(options.algorithm)
+    name = options.environment or (_trained_on(rule.card) if rule else None)
+    if name is None:
+        raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
+    changes = options.permute, options.project, options.swap_rewards
+    environment = transformed(make(name, options.time_limit), *changes)
+    in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
+    rule = rule or hand_made(options.algorithm, in_jax, options.length)
+    where = ", ".join((name, *changes_in_words(*changes)))
+    numbers = options.lifetimes, options.length, options.seed
+    try:
+        results = {short_name(options.algorithm): meta_test(rule, environment, *numbers)}
+    except FaultyEnvironmentError as fault:
+        if fault.measured:
+            measured = {short_name(options.algorithm): fault.measured}
+            _tell(options, where, measured, incomplete=True, reason=str(fault))
+        raise
+    problem = ""
+    try:
+        others = {} if options.alone else references(environment, options.length)
+        for who, other in others.items():
+            if other.algorithm != rule.algorithm:
+                results[who] = meta_test(other, environment, *numbers)
+    except SymlaError as fault:  # what was asked for is measured
+        problem = f"not all that stands beside it could be tested: {fault}"
+    _tell(options, where, results)
+    if problem:
+        complain(problem)
+    return 0
+
+
+def _tell(
+    options: TestOptions, where: str, results: "Mapping[str, Evaluation]", **more: Any
+) -> None:
+    """Print the results, the first of which is the rule's, and write the files that were asked for.
+    A file that cannot be written ends in an error when everything is printed."""
+    (name, result), *others = results.items()
+    print_test(options.algorithm, where, results)
+    if options.json:
+        random = results.get("random")
+        beside = {
+            who: {"difference_to_random": _minus_random(other, random), **other.to_json()}
+            for who, other in others
+        }
+        write_json(
+            options.json,
+            {
+                "algorithm": options.algorithm,
+                "environment": where,
+                **result.to_json(),
+                "learns": result.learns(random) if random is not result else None,
+                "difference_to_random": _minus_random(result, random),
+                "beside": beside,
+                **more,
+            },
+        )
+    if options.plot:
+        result.plot(options.plot, dict(others), name=name, title=where)
+
+
+def short_name(rule: str) -> str:
+    """Of a path its last part."""
+    return Path(rule).name or rule
+
+
+def _minus_random(result: "Evaluation", random: "Evaluation | None") -> dict[str, float] | None:
+    return asdict(result.difference(random)) if random and random is not result else None
+
+
+def check_outputs(json: Path | None, plot: Path | None) -> None:
+    """Raises SettingError, before anything is measured, for a file that could not be written."""
+    if json is not None:
+        check_writable(json)
+    if plot is not None:
+        from symla.report.figure_files import check_path
+
+        check_path(plot)
+
+
+def _trained_on(card: Mapping[str, Any]) -> str | None:
+    """The environment that the card names, if it is one that a person could name."""
+    from symla.lifetimes.resolve import make
+
+    try:
+        make(card["trained_on"])
+    except (KeyError, TypeError, AttributeError, SymlaError):
+        return None
+    return card["trained_on"]
+
+
+def changes_in_words(permute: bool, project: int | None, swap_rewards: bool) -> list[str]:
+    """What `transformed` did."""
+    projected = f"projected to {project} numbers" if project is not None else ""
+    words = "permuted" if permute else "", projected, "rewards swapped" if swap_rewards else ""
+    return [text for text in words if text]

@@ -1,0 +1,172 @@
+"""Several rules in several environments, in the same lifetimes: what each reaches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symla.algorithms import HAND_MADE
+from symla.bridge.gymnasium_environment import GymnasiumEnvironment
+from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.environments import Environment, name_of
+from symla.evaluation.evaluate import Evaluation, evaluation
+from symla.evaluation.lifetime_sums import check_ranges, joined, lived
+from symla.evaluation.statistics import Estimate
+from symla.lifetimes.resolve import make
+from symla.rules.loading import hand_made, load
+from symla.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+AnyRule = Rule | str | PathLike[str]  # a name or a path: what `symla.load` takes
+AnyEnvironment = Any  # what `symla.make` takes
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A rule in an environment: what it reached, or the reason why it cannot be there."""
+
+    environment: str
+    rule: str
+    result: Evaluation | None
+    difference: Estimate | None  # its return minus that of the first rule there, paired
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every rule in every environment, in the order in which they were given."""
+
+    pairs: tuple[Pair, ...]
+    lifetimes: int  # with each seed
+    length: int
+    seeds: tuple[int, ...]
+
+    def plot(self, path: str | PathLike[str] | None = None) -> "Figure":
+        """Reward a step over the lifetime with its 95% interval, a panel for each environment.
+
+        Returns the figure of matplotlib. With a `path` it is also written there, as .png or .svg.
+        Raises SettingError for any other suffix, for a folder that is not there, and if no rule
+        could be in any environment.
+        """
+        from symla.report.figure_files import save
+        from symla.report.lifetime_figures import draw_lifetimes
+
+        panels: dict[str, dict[str, Any]] = {}
+        for pair in self.pairs:
+            if pair.result:
+                panels.setdefault(pair.environment, {})[pair.rule] = pair.result.to_json()
+        require(bool(panels), "there is nothing to draw: none of the rules has a result")
+        figure = draw_lifetimes(panels)
+        if path is not None:
+            save(figure, Path(path))
+        return figure
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers, names and reasons."""
+        return {
+            "lifetimes": self.lifetimes,
+            "length": self.length,
+            "seeds": list(self.seeds),
+            "pairs": [_pair_to_json(pair) for pair in self.pairs],
+        }
+
+
+def compare(
+    rules: Sequence[AnyRule] | Mapping[str, AnyRule],
+    environments: Sequence[AnyEnvironment] | Mapping[str, AnyEnvironment],
+    *,
+    lifetimes: int = 1000,
+    length: int = 100,
+    seeds: Sequence[int] = (0,),
+) -> Comparison:
+    """Let every rule live the same `lifetimes` lifetimes of `length` steps in every environment.
+
+        symla.compare(["bandits", "thompson"], ["bandit-arms-5", "bandit-arms-20"]).plot("it.png")
+
+    `seeds` are of the tasks: the lifetimes of all of them count together. A mapping gives names of
+    one's own. A pair that cannot be, a rule of other sizes say, has the reason instead of a result.
+    Raises SettingError outside ranges or for nothing to compare, UnknownNameError, CheckpointError.
+    """
+    seeds = tuple(seeds)
+    check_ranges(lifetimes, length, *seeds)
+    require(
+        0 < len(seeds) == len(set(seeds)), f"seeds must be different numbers, got {list(seeds)}"
+    )
+    who = {name: _loaded(rule) for name, rule in _named(rules, "rule").items()}
+    if not isinstance(environments, Mapping):
+        environments = [each if isinstance(each, str) else make(each) for each in environments]
+    where = {name: make(each) for name, each in _named(environments, "environment").items()}
+    pairs: list[Pair] = []
+    for place, environment in where.items():
+        first: Evaluation | None = None
+        for name, rule in who.items():
+            try:
+                result = _test(rule, environment, lifetimes, length, seeds)
+            except UnknownNameError:
+                raise
+            except SymlaError as error:
+                pairs.append(Pair(place, name, None, None, str(error)))
+                continue
+            pairs.append(Pair(place, name, result, result.difference(first) if first else None))
+            if name == next(iter(who)):
+                first = result
+    return Comparison(tuple(pairs), lifetimes, length, seeds)
+
+
+def _loaded(rule: AnyRule) -> Rule | str:
+    """A hand-made one stays a name: what it is may depend on the environment."""
+    if isinstance(rule, Rule):
+        return rule
+    return fspath(rule) if rule in HAND_MADE else load(rule)
+
+
+def _named(things: Sequence[Any] | Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """By the name under which each is shown. Raises SettingError for nothing."""
+    require(len(things) > 0, f"there is nothing to compare: give at least one {kind}")
+    if isinstance(things, Mapping):
+        return dict(things)
+    named: dict[str, Any] = {}
+    for thing in things:
+        name, number = _name(thing), 2
+        one_thing = isinstance(thing, str | PathLike)  # of that name
+        while name in named and named[name] is not thing and not one_thing:
+            name, number = f"{_name(thing)} ({number})", number + 1
+        named[name] = thing
+    return named
+
+
+def _name(thing: Any) -> str:
+    if isinstance(thing, Rule):
+        return type(thing.algorithm).__name__
+    if isinstance(thing, str | PathLike):
+        return fspath(thing)
+    if isinstance(thing, GymnasiumEnvironment):
+        return thing.name
+    return name_of(thing) or repr(thing)
+
+
+def _test(
+    rule: Rule | str,
+    environment: Environment | GymnasiumEnvironment,
+    lifetimes: int,
+    length: int,
+    seeds: tuple[int, ...],
+) -> Evaluation:
+    """Of the lifetimes of all seeds together."""
+    if isinstance(rule, str):
+        in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
+        rule = hand_made(rule, in_jax, length)
+    parts = [lived(rule, environment, lifetimes, length, seed) for seed in seeds]
+    seed = seeds if len(seeds) > 1 else seeds[0]
+    return evaluation(joined([part.sums for part in parts]), parts[0].edges, seed)
+
+
+def _pair_to_json(pair: Pair) -> dict[str, Any]:
+    names = {"environment": pair.environment, "rule": pair.rule}
+    if pair.result is None:
+        return {**names, "reason": pair.reason}
+    difference = asdict(pair.difference) if pair.difference else None
+    return {**names, **pair.result.to_json(), "difference_to_first": difference}
