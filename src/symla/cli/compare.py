@@ -20,11 +20,11 @@ def compare(arguments: Sequence[str]) -> int:
     check_outputs(options.json, options.plot)
     prepare_jax()
     from symla.evaluation.comparison import compare as compare_rules
-    from symla.evaluation.evaluate import find
+    from symla.lifetimes.resolve import make
 
     comparison = compare_rules(
         dict(zip(_short_names(options.rules), options.rules)),
-        {name: find(name, options.time_limit) for name in options.environments},
+        {name: make(name, options.time_limit) for name in options.environments},
         lifetimes=options.lifetimes,
         length=options.length,
         seeds=options.seeds,

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from symla.core import streams
 from symla.core.errors import CheckpointError
-from symla.store import Arrays, Checkpoint, RunFolder, fits, flatten, load_checkpoint, unflatten
+from symla.core.settings import fits
+from symla.store import Arrays, Checkpoint, RunFolder, flatten, load_checkpoint, unflatten
 from symla.training.generation import TrainingState
 
 
