@@ -17,14 +17,14 @@ from symla.algorithms import SymLA
 from symla.environments import IndependentBandit
 from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import over_seeds
-from symla.experiments.recipes import evolution
+from symla.experiments.figures import evolution
 from symla.outer import EvolutionStrategies
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import provenance
 from symla.store import RunFolder, write_json
 from symla.training.generation import Training
-from symla.training.loop import meta_train
+from symla.training.loop import train_rule
 
 TRAINED: dict[str, tuple[int, ...]] = {"2 arms": (2,), "2 and 8 arms in turn": (2, 8)}
 
@@ -48,7 +48,7 @@ def measure(outer: EvolutionStrategies, arms: tuple[int, ...], seed: int, genera
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder, "run"))
         run.create({})
-        return meta_train(training, generations, run, {})[0]
+        return train_rule(training, generations, run, {})[0]
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ ALLOWED = {
     "rules": INNER | {"lifetimes", "outer"},
     "training": INNER | {"lifetimes", "outer", "rules"},
     "evaluation": INNER | {"lifetimes", "rules", "report"},
-    "experiments": INNER | {"lifetimes", "outer", "rules", "training", "evaluation"},
+    "experiments": INNER | {"lifetimes", "outer", "rules", "training", "evaluation", "report"},
     "bench": INNER | {"lifetimes", "outer", "training", "report"},
     "cli": INNER
     | {"lifetimes", "outer", "rules", "training", "evaluation", "experiments", "bench", "report"},

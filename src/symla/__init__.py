@@ -11,6 +11,7 @@ from typing import Any
 
 _HOMES = {
     "load": "rules.loading",
+    "meta_train": "experiments.meta_train",
     "meta_test": "evaluation.evaluate",
     "compare": "evaluation.comparison",
     "make": "environments",

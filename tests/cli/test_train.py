@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from symla.cli import train
-from symla.cli.console import TrainingView
 from symla.core.errors import SettingError
+from symla.report.training_view import TrainingView
 from symla.runtime import provenance
 from symla.store import RunFolder, new_folder
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from symla.cli.console import TrainingView
 from symla.core.output import PLAIN, print_anything
+from symla.report.training_view import TrainingView
 from tests.cli.in_process import run
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from symla.cli import main as cli
 from symla.core import streams
+from symla.experiments import probe as probe_module
 from symla.experiments import recipes as recipes_module
 from symla.experiments import reproduce
 from symla.experiments.symla.figure6 import Figure6
@@ -53,7 +54,7 @@ def small_steps():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "CHUNK_SECONDS", 0.0)
         patch.setattr(recipes_module, "PROBE_EVERY", 2)
-        patch.setattr(recipes_module, "PROBE_LIFETIMES", 8)
+        patch.setattr(probe_module, "PROBE_LIFETIMES", 8)
         for module in ("symla.cli.main", "symla.cli.train"):  # the devices are those of all tests
             patch.setattr(f"{module}.prepare_jax", lambda *_: None)
         yield
@@ -174,7 +175,7 @@ def test_an_interrupted_run_is_resumed_bit_for_bit(whole, begun, stop, capsys):
 def test_an_interrupted_resume_says_how_to_continue(whole, begun, capsys, monkeypatch):
     run = begun(View(1))
     stop = View(3).progress
-    monkeypatch.setattr("symla.cli.console.TrainingView.progress", lambda _, p: stop(p))
+    monkeypatch.setattr("symla.report.training_view.TrainingView.progress", lambda _, p: stop(p))
     assert symla("resume", run) == 130
     assert f"continue with: symla resume {run}" in capsys.readouterr().out
     assert RunFolder(run).newest_checkpoint().manifest["generation"] == 3

@@ -9,8 +9,8 @@ import pytest
 from symla.environments import Hearts, IndependentBandit, Permuted, Rewards
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.statistics import estimate
+from symla.experiments.figures import SEEDS
 from symla.experiments.measures import Curve, regret
-from symla.experiments.recipes import SEEDS
 from symla.experiments.reproduce import figures, trained
 from symla.experiments.symla.figure3 import BANDITS
 from symla.experiments.symla.figure5 import TASKS

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from symla.algorithms import MetaRNN
-from symla.cli.console import TrainingView
 from symla.core.errors import DivergenceError
 from symla.core.optimisers import Optimiser
 from symla.environments import IndependentBandit
 from symla.outer import EvolutionStrategies, PolicyGradient
 from symla.outer.policy_gradient import Gradients
 from symla.report.terminal import console
+from symla.report.training_view import TrainingView
 from symla.store import RunFolder
 from symla.training.generation import Training
-from symla.training.loop import Progress, meta_train
+from symla.training.loop import Progress, train_rule
 from tests.training.test_loop import MANIFEST, new_run
 
 
@@ -44,7 +44,7 @@ def training(**changes):
 def test_not_finite_returns_are_left_out_and_counted(tmp_path, value):
     """At over 20 places of each run."""
     run, seen = new_run(tmp_path / "run"), []
-    meta_train(training(value=value), 120, run, MANIFEST, watch=seen.append)
+    train_rule(training(value=value), 120, run, MANIFEST, watch=seen.append)
     counted = [row["not_finite"] for row in run.metrics()]
     assert sum(count > 0 for count in counted) >= 20
     assert seen[-1].not_finite == sum(counted)
@@ -95,7 +95,7 @@ def test_a_gradient_left_out_counts_as_if_it_had_not_been(where):
 def test_no_finite_return_at_all_stops_the_run_and_is_named(tmp_path):
     run = new_run(tmp_path / "run")
     with pytest.raises(DivergenceError, match="none of the 8 returns of generation 1"):
-        meta_train(training(share=2.0), 9, run, MANIFEST)
+        train_rule(training(share=2.0), 9, run, MANIFEST)
     assert run.newest_checkpoint().manifest["generation"] == 0
     assert run.metrics() == []
 
@@ -106,14 +106,14 @@ def test_the_last_finite_state_is_kept_whichever_generation_it_was(tmp_path):
     wild = Training(MetaRNN(4), outer=EvolutionStrategies(8, optimiser=Optimiser(1e18)), **settings)
     run = new_run(tmp_path / "run")
     with pytest.raises(DivergenceError, match=r"lower learning_rate.*--allow-changes") as stopped:
-        meta_train(wild, 500, run, MANIFEST)
+        train_rule(wild, 500, run, MANIFEST)
     newest = run.newest_checkpoint()
     last = newest.manifest["generation"]
     assert last > 0
     assert f"of generation {last}" in str(stopped.value)
     assert run.metrics()[-1]["generation"] == last
     again = new_run(tmp_path / "again")
-    meta_train(wild, last, again, MANIFEST)
+    train_rule(wild, last, again, MANIFEST)
     for name, array in again.newest_checkpoint().arrays.items():
         np.testing.assert_array_equal(array, newest.arrays[name])
 
@@ -133,7 +133,7 @@ def test_equal_returns_are_counted(tmp_path):
     settings = {"outer": EvolutionStrategies(population=4), "lifetimes": 1, "length": 2, "seed": 0}
     nothing = Training(MetaRNN(4), (Poisoned(2, value=0.0, share=2.0),), **settings)
     seen = []
-    rule, _ = meta_train(nothing, 3, new_run(tmp_path / "run"), MANIFEST, watch=seen.append)
+    rule, _ = train_rule(nothing, 3, new_run(tmp_path / "run"), MANIFEST, watch=seen.append)
     assert seen[-1].equal == 3
     assert jax.tree.all(jax.tree.map(lambda x: jnp.isfinite(x).all(), rule.params))
     assert RunFolder(tmp_path / "run").newest_checkpoint().manifest["generation"] == 3

@@ -30,7 +30,7 @@ def train_on(folder, generations, stop=None):
 
     bandits = experiment()
     training = bandits.training(0)
-    _, done = train.meta_train(
+    _, done = train.train_rule(
         training,
         generations,
         RunFolder(folder, schedule=CheckpointSchedule(60.0, 7)),
@@ -95,7 +95,7 @@ def test_what_is_raised_on_the_way_costs_nothing(tmp_path):
     run = RunFolder(create(tmp_path / "run"))
     manifest = bandits.manifest(training, "bandit-arms-2")
     with pytest.raises(ZeroDivisionError):
-        train.meta_train(training, 9, run, manifest, watch=broken)
+        train.train_rule(training, 9, run, manifest, watch=broken)
     assert run.newest_checkpoint().manifest["generation"] == 5
     assert len(run.metrics()) == 5
 

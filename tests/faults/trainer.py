@@ -58,7 +58,7 @@ def advance(folder, generations, die_at=None, seconds=60.0, every=1, watch=lambd
     os.fsync, os.replace = mortal.around(os.fsync), mortal.around(os.replace)
     bandits = experiment()
     training = bandits.training(0)
-    train.meta_train(
+    train.train_rule(
         training,
         generations,
         RunFolder(Path(folder), schedule=CheckpointSchedule(seconds, every)),

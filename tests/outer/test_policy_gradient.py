@@ -19,7 +19,7 @@ from symla.outer.returns import lifetime_keys_of_group
 from symla.outer.through_lifetime import Steps
 from symla.store import RunFolder
 from symla.training.generation import Training
-from symla.training.loop import meta_train
+from symla.training.loop import train_rule
 from tests.probes.algorithms import Logits
 from tests.probes.environments import Corridor
 
@@ -168,7 +168,7 @@ def test_symla_learns_to_tie_what_it_sees_to_what_it_does(tmp_path):
     training = Training(SymLA(), (Associations(2, 2),), outer, 8, 30, seed=0)
     run = RunFolder(tmp_path / "run")
     run.create({})
-    meta_train(training, 200, run, {}, probe_every=50)
+    train_rule(training, 200, run, {}, probe_every=50)
     rows = [row["return_mean"] for row in run.metrics()]
     assert np.mean(rows[:10]) < 3
     assert np.mean(rows[-10:]) > 15

@@ -22,7 +22,7 @@ from symla.store import RunFolder, flatten
 from symla.training import generation
 from symla.training import loop as train
 from symla.training.generation import Training
-from symla.training.loop import meta_train
+from symla.training.loop import train_rule
 from tests.probes.algorithms import Diverges, Logits
 from tests.probes.environments import Contextual
 
@@ -68,9 +68,9 @@ def probe(rule):
 @pytest.mark.parametrize("stop", [1, 7, 10, 13])
 def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path, stop):
     whole, parts = new_run(tmp_path / "whole"), new_run(tmp_path / "parts")
-    straight, _ = meta_train(tiny(), 15, whole, MANIFEST, probe=probe)
-    meta_train(tiny(), stop, parts, MANIFEST, probe=probe)
-    resumed, done = meta_train(tiny(), 15, parts, MANIFEST, probe=probe)
+    straight, _ = train_rule(tiny(), 15, whole, MANIFEST, probe=probe)
+    train_rule(tiny(), stop, parts, MANIFEST, probe=probe)
+    resumed, done = train_rule(tiny(), 15, parts, MANIFEST, probe=probe)
     assert done == 15
     jax.tree.map(np.testing.assert_array_equal, resumed.params, straight.params)
     kept = [row for row in rows_of(parts) if row["generation"] != stop]
@@ -81,7 +81,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path, stop):
 
 def test_a_run_folder_is_a_rule(tmp_path):
     run = new_run(tmp_path / "run")
-    rule, _ = meta_train(tiny(), 3, run, MANIFEST)
+    rule, _ = train_rule(tiny(), 3, run, MANIFEST)
     loaded = load(run.path)
     assert loaded.algorithm == rule.algorithm
     jax.tree.map(np.testing.assert_array_equal, loaded.params, rule.params)
@@ -91,14 +91,14 @@ def test_chunks_of_any_length_and_any_seed_share_one_compilation(tmp_path):
     before = train.advance._cache_size()
     for seed in (1, 2):
         training = tiny(seed, length=11)  # as no other test has it
-        meta_train(training, 14, new_run(tmp_path / str(seed)), MANIFEST, probe_every=3)
+        train_rule(training, 14, new_run(tmp_path / str(seed)), MANIFEST, probe_every=3)
     assert train.advance._cache_size() == before + 1
 
 
 def test_the_seed_decides_everything(tmp_path):
     runs = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        rule, _ = meta_train(tiny(seed), 4, new_run(tmp_path / name), MANIFEST)
+        rule, _ = train_rule(tiny(seed), 4, new_run(tmp_path / name), MANIFEST)
         runs[name] = flatten(rule.params, "params")
     for name in runs["a"]:
         np.testing.assert_array_equal(runs["a"][name], runs["b"][name])
@@ -157,7 +157,7 @@ def test_settings_outside_their_range_are_refused(tmp_path):
         with pytest.raises(SettingError, match=words):
             tiny(**wrong)
     with pytest.raises(SettingError, match="generations"):
-        meta_train(tiny(), 0, new_run(tmp_path / "run"), MANIFEST)
+        train_rule(tiny(), 0, new_run(tmp_path / "run"), MANIFEST)
 
 
 @pytest.mark.parametrize("algorithm", [SymLA(), MetaRNN(hidden_size=16)])
@@ -165,7 +165,7 @@ def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
     training = Training(
         algorithm, (make("bandit-easy"),), EvolutionStrategies(64, 0.1, Optimiser(0.05)), 16, 50, 0
     )
-    rule, _ = meta_train(training, 60, new_run(tmp_path / "run"), {})
+    rule, _ = train_rule(training, 60, new_run(tmp_path / "run"), {})
     regret = meta_test(rule, "bandit-easy", 1000, 50).regret
     ucb1 = meta_test(load("ucb1"), "bandit-easy", 1000, 50).regret
     assert regret.mean + regret.ci95 < ucb1.mean - ucb1.ci95
@@ -203,10 +203,10 @@ def test_the_number_of_devices_does_not_change_a_bit():
 
 def test_divergence_stops_at_the_last_finite_state(tmp_path):
     run = new_run(tmp_path / "run")
-    meta_train(tiny(), 3, run, MANIFEST)
+    train_rule(tiny(), 3, run, MANIFEST)
     wild = tiny(outer=EvolutionStrategies(population=4, optimiser=Optimiser(3e38)))
     with pytest.raises(DivergenceError, match="lower learning_rate"):
-        meta_train(wild, 30, run, MANIFEST)
+        train_rule(wild, 30, run, MANIFEST)
     assert run.newest_checkpoint().manifest["generation"] == 3
     assert all(np.isfinite(row["params_norm"]) for row in run.metrics())
 
@@ -217,7 +217,7 @@ def test_candidates_that_are_not_finite_are_counted_and_left_out(outer, tmp_path
     steps, and with one lifetime a candidate, some candidates."""
     settings = {"outer": outer, "environments": (Contextual(),), "lifetimes": 1, "length": 3}
     run = new_run(tmp_path / "run")
-    rule, _ = meta_train(tiny(algorithm=Diverges(), **settings), 20, run, {})
+    rule, _ = train_rule(tiny(algorithm=Diverges(), **settings), 20, run, {})
     rows = list(run.metrics())
     counts = [row["not_finite"] for row in rows]
     assert 10 < sum(counts) < 20 * 8 / 2  # 19% of lifetimes in expectation: 30
@@ -232,7 +232,7 @@ def test_candidates_that_are_not_finite_are_counted_and_left_out(outer, tmp_path
 def test_a_generation_without_any_finite_return_is_named(tmp_path):
     training = tiny(algorithm=Diverges(limit=-100.0), environments=(Contextual(),))
     with pytest.raises(DivergenceError, match="none of the 4 returns of generation 1 is a finite"):
-        meta_train(training, 5, new_run(tmp_path / "run"), {})
+        train_rule(training, 5, new_run(tmp_path / "run"), {})
 
 
 def test_the_best_rule_has_the_highest_score(tmp_path):
@@ -243,7 +243,7 @@ def test_the_best_rule_has_the_highest_score(tmp_path):
     def probe(rule):
         return {"regret": 0.0, "score": next(scores)}
 
-    meta_train(tiny(), 8, run, MANIFEST, probe=probe, probe_every=2)
+    train_rule(tiny(), 8, run, MANIFEST, probe=probe, probe_every=2)
     assert run.newest_checkpoint().manifest["best"] == {"generation": 4, "score": 3.0}
     assert [row["score"] for row in run.metrics() if "score" in row] == [1.0, 3.0, 2.0, 3.0]
 
@@ -253,10 +253,10 @@ def test_a_run_of_other_streams_does_not_go_on(tmp_path, monkeypatch):
     run = new_run(tmp_path / "run")
     with monkeypatch.context() as before:
         before.setattr("symla.core.streams.VERSION", 1)
-        meta_train(tiny(), 2, run, MANIFEST)
+        train_rule(tiny(), 2, run, MANIFEST)
     assert run.newest_checkpoint().manifest["streams"] == 1
     with pytest.raises(CheckpointError, match="other random numbers"):
-        meta_train(tiny(), 4, run, MANIFEST)
+        train_rule(tiny(), 4, run, MANIFEST)
     load(run.path)  # as a rule it still serves
 
 

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from symla.cli.compare import compare
-from symla.cli.console import TrainingView, complain
+from symla.cli.console import complain
 from symla.cli.faults import advice
 from symla.cli.options import (
     DoctorOptions,
@@ -24,6 +24,7 @@ from symla.cli.train import resume, train
 from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.output import print_anything
 from symla.report.terminal import console, print_table
+from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.runtime.signals import STOPPED

@@ -12,12 +12,12 @@ from typing import Any
 
 from rich.console import Console
 
-from symla.cli.console import TrainingView
 from symla.cli.options import ResumeOptions, TrainOptions, parse
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
 from symla.core.text import summary, typed
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.report.terminal import console, print_table
+from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
 from symla.runtime.signals import STOPPED, interruptible

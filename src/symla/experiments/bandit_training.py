@@ -81,7 +81,7 @@ class Bandits:
         """
         from symla.environments import make
         from symla.rules.loading import reference_rules
-        from symla.training.loop import meta_train
+        from symla.training.loop import train_rule
 
         training = self.training(seed)
         trained_on = f"bandit-arms-{self.arms}"
@@ -91,7 +91,7 @@ class Bandits:
             for name, rule in reference_rules(make(trained_on), self.length).items()
         }
         view.start(f"{self.learner.algorithm} on {trained_on}", "regret", references)
-        rule, done = meta_train(
+        rule, done = train_rule(
             training,
             self.search.generations,
             run,

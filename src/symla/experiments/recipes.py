@@ -1,49 +1,62 @@
-"""How the rules of a figure are meta-trained, measured and judged: what all figures share.
-
-A figure is data and three functions; `reproduce.py` runs any of them.
-"""
+"""Recipes: a meta-training as data, run in a folder, probed while it runs, tested at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any
 
 from symla.algorithms import ALGORITHMS, LearningAlgorithm
-from symla.core.errors import CheckpointError
-from symla.core.optimisers import Optimiser
-from symla.core.streams import Stream
+from symla.bridge.gymnasium_environment import GymnasiumEnvironment
+from symla.core import streams
+from symla.core.errors import CheckpointError, SettingError
 from symla.core.types import ACTION_SPACES, Params
-from symla.environments import ENVIRONMENT_CLASSES, Environment, name_of
+from symla.environments import ENVIRONMENT_CLASSES, name_of
 from symla.evaluation.evaluate import meta_test
-from symla.evaluation.statistics import Estimate
+from symla.evaluation.references import references
 from symla.experiments.base import View
-from symla.experiments.measures import show
-from symla.outer import OUTER_LOOPS, EvolutionStrategies, OuterLoop
-from symla.rules.loading import load
+from symla.experiments.probe import Probe
+from symla.lifetimes.host import is_on_host, spec_of
+from symla.outer import OUTER_LOOPS, OuterLoop
+from symla.rules.loading import export, load
 from symla.rules.rule import Rule
-from symla.store import RunFolder, describe, differences
+from symla.runtime.provenance import provenance
+from symla.store import RECIPE, RunFolder, describe, differences, from_settings
 from symla.training.generation import Training
-from symla.training.loop import meta_train
+from symla.training.loop import Progress, train_rule
 
-SEEDS = (0, 1, 2)
-LEARNERS = ("symla", "meta-rnn")
-CLASSES: dict[str, type] = ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES
-PROBE_LIFETIMES, PROBE_EVERY = 256, 50
+CLASSES: dict[str, type] = (
+    ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES | {"Gymnasium": GymnasiumEnvironment}
+)
+World = Any  # an Environment, or one on the host
+PROBE_EVERY = 50
+
+
+def named(world: World) -> str:
+    """What a person calls an environment: its name, or else how it is made in Python."""
+    return world.name if is_on_host(world) else name_of(world) or repr(world)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One meta-training. `start` names the recipe whose rule it begins with, if any."""
+    """One meta-training. `start` names the recipe or rule that it begins with, if any.
+
+    The best checkpoint is chosen in `probes`, or else where it is trained, on tasks of their own;
+    the rule is tested in `tests` and where it was trained, if there are `test_lifetimes`.
+    """
 
     algorithm: LearningAlgorithm
-    environments: tuple[Environment, ...]
+    environments: tuple[World, ...]
     outer: OuterLoop
     lifetimes: int
     length: int
     generations: int
     seed: int
     start: str = ""
+    probes: tuple[World, ...] = ()
+    tests: tuple[World, ...] = ()
+    test_lifetimes: int = 0
 
     def training(self) -> Training:
         """What is trained."""
@@ -60,7 +73,7 @@ class Recipe:
         """What a person must know about where the rule comes from."""
         return {
             "algorithm": describe(self.algorithm, CLASSES),
-            "spec": describe(self.environments[0].spec, ACTION_SPACES),
+            "spec": describe(spec_of(self.environments[0]), ACTION_SPACES),
             "trained_on": ", ".join(map(repr, self.environments)),
             "training": {
                 "outer": describe(self.outer, CLASSES),
@@ -77,21 +90,32 @@ class Recipe:
         """Whether `run` has all generations."""
         return any(run.checkpoints()) and run.generations_done() >= self.generations
 
-    def run(self, run: RunFolder, view: View, title: str, resume_with: str = "") -> Rule | None:
+    def run(
+        self,
+        run: RunFolder,
+        view: View,
+        title: str,
+        resume_with: str = "",
+        watch: Callable[[Mapping[str, float]], None] | None = None,
+        exits: bool = True,
+    ) -> Rule | None:
         """Train, from the newest checkpoint in `run` if it has one. None if a signal ended it.
 
         `run` holds the rule to begin with, where there is one. The rule is probed on tasks that
-        neither training nor a test sees. Raises CheckpointError if `run` was trained by another
-        recipe until now, or lacks that rule.
+        neither training nor a test sees; `watch` gets every row of metrics; `exits` as `train_rule`
+        has it. Raises CheckpointError if `run` was trained by another recipe until now, or lacks
+        that rule.
         """
+        probe = Probe(self.probes or self.environments, self.length, self.seed)
+        view.start(title, "return", probe.references())
 
-        def probe(rule: Rule) -> dict[str, float]:
-            arguments = self.environments[0], PROBE_LIFETIMES, self.length, self.seed
-            reached = meta_test(rule, *arguments, Stream.CHOOSING).return_
-            return {"score": reached.mean, "return": reached.mean, "return_ci95": reached.ci95}
+        def report(progress: Progress) -> None:
+            view.progress(progress)
+            if watch:
+                for row in progress.rows:
+                    watch(row)
 
-        view.start(title, "return", {})
-        rule, done = meta_train(
+        rule, done = train_rule(
             self.training(),
             self.generations,
             run,
@@ -99,12 +123,36 @@ class Recipe:
             start=self._start(run),
             probe=probe,
             probe_every=PROBE_EVERY,
-            watch=view.progress,
+            watch=report,
             resume_with=resume_with,
+            exits=exits,
         )
         interrupted = done < self.generations
         view.stop(done, interrupted)
-        return None if interrupted else rule
+        if interrupted:
+            return None
+        if self.test_lifetimes:
+            run.write_results(self.results(rule) | run.origin())
+        return rule
+
+    def results(self, rule: Rule) -> dict[str, Any]:
+        """The rule beside random play and what is best known, in each environment of its own."""
+        tested = {}
+        for world in dict.fromkeys((*self.environments, *self.tests)):
+            lifetimes = max(2, self.test_lifetimes // (8 if is_on_host(world) else 1))
+            rules = {"rule": rule, **references(world, self.length)}
+            tested[named(world)] = {
+                who: meta_test(each, world, lifetimes, self.length, self.seed).to_json()
+                for who, each in rules.items()
+            }
+        return {
+            "experiment": RECIPE,
+            "seed": self.seed,
+            "algorithm": describe(self.algorithm, CLASSES),
+            "trained_on": [named(world) for world in self.environments],
+            "length": self.length,
+            "tests": tested,
+        }
 
     def _start(self, run: RunFolder) -> Params | None:
         """The meta-parameters that `run` has for the beginning. None: fresh ones, or none needed
@@ -121,8 +169,8 @@ class Recipe:
         return load(run.start_path).params if self.start else None
 
     def where(self) -> str:
-        """The first environment, as a person names it; ENV, for any, where it has no name."""
-        return name_of(self.environments[0]) or "ENV"
+        """The first environment, as a person names it."""
+        return named(self.environments[0])
 
     def tiny(self) -> Recipe:
         """The same, so small that it shows only that everything runs."""
@@ -138,49 +186,31 @@ class Recipe:
         )
 
 
-def evolution(
-    population: int, sigma: float, learning_rate: float, decay_steps: int = 0
-) -> EvolutionStrategies:
-    """Evolution strategies whose sigma and learning rate fall together."""
-    optimiser = Optimiser(learning_rate, decay_steps=decay_steps)
-    return EvolutionStrategies(population, sigma, optimiser, sigma_decay_steps=decay_steps)
+def begin(run: RunFolder, recipe: Recipe, start: Rule | None = None, **more: Any) -> None:
+    """Make the run's folder, or check that it has this very recipe and note that it goes on.
+
+    `start` is the rule to begin with, `more` what else its configuration has. Raises SettingError
+    if another run lives there, CheckpointError if it drew other random numbers.
+    """
+    settings = describe(recipe, CLASSES)
+    if not run.config_path.exists():
+        if start is not None and run.writer:  # first: whatever has a configuration can go on
+            run.path.mkdir(parents=True, exist_ok=True)
+            export(start, run.start_path, {})
+        config = {"experiment": RECIPE, "seed": recipe.seed, "settings": settings, **more}
+        run.create({**config, "streams": streams.VERSION, **provenance()})
+        return
+    config = run.config()
+    streams.check_version(config.get("streams", 1), run.path)
+    changes = differences(_whole(config["settings"], run.config_path), settings)
+    if config["experiment"] != RECIPE or changes:
+        raise SettingError(
+            f"{run.path} was begun with other settings: delete it, or take another folder"
+            + "".join(f"\n  {change}" for change in changes)
+        )
+    run.note_resume(provenance(), settings)
 
 
-class Verdict(NamedTuple):
-    """A claim, what we measured, and whether it holds."""
-
-    claim: str
-    measured: str
-    holds: bool
-
-
-@runtime_checkable
-class Figure(Protocol):
-    """A figure of the paper: what is trained, what is tested, what must come out."""
-
-    @property
-    def title(self) -> str:
-        """Of the drawn figure."""
-        ...
-
-    def recipes(self) -> dict[str, Recipe]:
-        """By name; a name ends in the seed: "symla-easy-0"."""
-        ...
-
-    def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
-        """Test the rules. Lengths of lifetimes are multiplied by `scale`."""
-        ...
-
-    def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
-        """The claims of the paper, judged from what `measure` returned."""
-        ...
-
-
-def claim_below(claim: str, difference: Estimate, digits: int = 2) -> Verdict:
-    """Holds if the whole interval of the difference is below zero."""
-    return Verdict(claim, f"difference {show(difference, digits)}", difference.high < 0)
-
-
-def claim_above(claim: str, difference: Estimate, digits: int = 2) -> Verdict:
-    """Holds if the whole interval of the difference, or of the number itself, is above zero."""
-    return Verdict(claim, show(difference, digits), difference.low > 0)
+def _whole(settings: Mapping[str, Any], where: Path) -> dict[str, Any]:
+    """The settings of a recipe as this version describes them, new fields at their default."""
+    return describe(from_settings(Recipe, settings, where, CLASSES), CLASSES)

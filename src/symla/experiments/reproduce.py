@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from symla.core import streams
-from symla.core.errors import CheckpointError, LockedError, SettingError
+from symla.core.errors import CheckpointError, LockedError
 from symla.experiments.base import View
+from symla.experiments.figures import Figure
 from symla.experiments.measures import to_json
-from symla.experiments.recipes import CLASSES, Figure, Recipe
+from symla.experiments.recipes import Recipe, begin
 from symla.experiments.symla.figure3 import Figure3
 from symla.experiments.symla.figure4 import Figure4
 from symla.experiments.symla.figure5 import Figure5
@@ -25,7 +25,7 @@ from symla.experiments.symla.figure7 import Figure7
 from symla.rules.loading import export, load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import command, provenance
-from symla.store import RECIPE, RunFolder, describe, load_manifest, write_json
+from symla.store import RunFolder, load_manifest, write_json
 
 Scale = Literal["test", "full", "tiny"]
 WAIT_SECONDS = 2.0  # between two looks at a rule that another process trains
@@ -116,24 +116,12 @@ def train(
         return True
     if recipe.start and not train(recipe.start, recipes[recipe.start], recipes, folder, runs, view):
         return False
-    run, settings = RunFolder(runs / who), describe(recipe, CLASSES)
+    run = RunFolder(runs / who)
     run.path.mkdir(parents=True, exist_ok=True)
     with run.locked():
         if trained(who, recipe, folder):  # by the process that held the lock until now
             return True
-        if not run.config_path.exists():
-            if recipe.start:  # first: whatever has a configuration can be continued
-                export(stored_rule(recipe.start, folder), run.start_path, {})
-            config = {"experiment": RECIPE, "seed": recipe.seed, "settings": settings, "rule": who}
-            run.create({**config, "streams": streams.VERSION, **provenance()})
-        elif run.config()["settings"] == settings:
-            streams.check_version(run.config().get("streams", 1), run.path)
-            run.note_resume(provenance(), settings)
-        else:
-            raise SettingError(
-                f"{run.path} was begun by another recipe than {who} has now: delete it, or train "
-                "in another folder with --runs"
-            )
+        begin(run, recipe, stored_rule(recipe.start, folder) if recipe.start else None, rule=who)
         rule = recipe.run(run, view, who, resume_with=command())
         if rule is None:
             return False

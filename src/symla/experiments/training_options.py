@@ -3,10 +3,15 @@
 No jax here: `--help` must answer at once. Ranges are checked where the settings become objects.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from symla.core.errors import require
+
+if TYPE_CHECKING:
+    from symla.outer import OuterLoop
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,77 @@ class SearchSettings:
             self.shaping,
             self.annealing,
         )
+
+
+# Fields of `OuterSettings` that belong to one outer loop alone.
+OWN = {
+    "evolution-strategies": ("sigma", "shaping", "pairs_per_group"),
+    "policy-gradient": ("clip", "discount", "entropy", "horizon"),
+}
+
+
+@dataclass(frozen=True)
+class OuterSettings:
+    """The outer loop: what searches the meta-parameters."""
+
+    outer: Literal["evolution-strategies", "policy-gradient"] = "evolution-strategies"
+    """evolution-strategies (any environment) or policy-gradient (environments in JAX)."""
+    generations: int = 300
+    """Steps of meta-training. At least 1."""
+    population: int | None = None
+    """Candidates a generation. Default: 128, policy-gradient 8, in environments on the host 32."""
+    lifetimes: int | None = None
+    """Lifetimes each candidate lives in a generation. Default: 8, policy-gradient 16, host 4."""
+    learning_rate: float | None = None
+    """Adam's step, at first. Default: 0.05, policy-gradient 0.003."""
+    annealing: int | None = None
+    """Generations over which it, and sigma, fall to a quarter; 0: constant. Default: all."""
+    sigma: float | None = None
+    """evolution-strategies: standard deviation of the perturbations, at first. Default 0.2."""
+    shaping: Literal["ranks", "group-ranks", "raw"] | None = None
+    """evolution-strategies: what of a return counts. Default: its rank in the population."""
+    pairs_per_group: int | None = None
+    """evolution-strategies: pairs of candidates that live the same lifetimes. Default 1."""
+    clip: float | None = None
+    """policy-gradient: largest norm of a gradient. Default 1."""
+    discount: float | None = None
+    """policy-gradient: of later rewards. 0 to 1, default 0.95."""
+    entropy: float | None = None
+    """policy-gradient: weight of the policy's entropy. Default 0.003."""
+    horizon: int | None = None
+    """policy-gradient: steps that the gradient goes back; 0: all. Default 64."""
+
+    def build(self, on_host: bool) -> OuterLoop:
+        """The outer loop. Raises SettingError outside ranges, and for settings of the other one."""
+        from symla.core.optimisers import Optimiser
+        from symla.outer import EvolutionStrategies, PolicyGradient
+
+        for other, names in OWN.items():
+            given = [name for name in names if getattr(self, name) is not None]
+            require(
+                other == self.outer or not given,
+                f"{', '.join(given)} belongs to {other}: add --outer {other}, or leave it out",
+            )
+        annealing = self.generations if self.annealing is None else self.annealing
+        if self.outer == "policy-gradient":
+            return PolicyGradient(
+                self.population or 8,
+                Optimiser(
+                    _or(self.learning_rate, 3e-3), clip=_or(self.clip, 1.0), decay_steps=annealing
+                ),
+                _or(self.discount, 0.95),
+                _or(self.entropy, 0.003),
+                _or(self.horizon, 64),
+            )
+        return EvolutionStrategies(
+            self.population or (32 if on_host else 128),
+            _or(self.sigma, 0.2),
+            Optimiser(_or(self.learning_rate, 0.05), decay_steps=annealing),
+            self.shaping or "ranks",
+            annealing,
+            _or(self.pairs_per_group, 1),
+        )
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value

@@ -22,16 +22,21 @@ _interrupted = threading.Event()  # a signal came inside `interruptible`
 
 
 @contextmanager
-def stop_signal(hint: str = "") -> Iterator[threading.Event]:
+def stop_signal(hint: str = "", exits: bool = True) -> Iterator[threading.Event]:
     """An event that the first SIGINT or SIGTERM sets; a second one, or 25 s, ends the process.
 
-    `hint` is printed when the process ends so: the caller cannot print it then.
+    `hint` is printed when the process ends so: the caller cannot print it then. Without `exits` the
+    process is a person's own: a second signal raises KeyboardInterrupt, as soon as Python runs.
     """
     stopped = threading.Event()
     if _interrupted.is_set():
         stopped.set()
     if threading.current_thread() is not threading.main_thread():
         yield stopped  # only the main thread may handle signals
+        return
+    if not exits:
+        with _own_handlers(stopped):
+            yield stopped
         return
     sender, receiver = socket.socketpair()  # Python writes the number of each signal to `sender`
     sender.setblocking(False)
@@ -48,6 +53,23 @@ def stop_signal(hint: str = "") -> Iterator[threading.Event]:
         sender.close()  # ends the thread
         thread.join()
         receiver.close()
+
+
+@contextmanager
+def _own_handlers(stopped: threading.Event) -> Iterator[None]:
+    """The first signal sets `stopped`, the second raises KeyboardInterrupt."""
+
+    def handle(number: int, frame: Any) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before = {n: signal.signal(n, handle) for n in _NUMBERS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _watch(receiver: socket.socket, stopped: threading.Event, hint: str) -> None:

@@ -6,7 +6,7 @@ metrics, checkpoint, watch      between chunks, on the host
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -42,6 +42,7 @@ class Progress(NamedTuple):
     generations: int  # in all
     seconds: float  # since training began, compilation apart
     row: dict[str, float]  # metrics of the last generation, and of the probe where there is one
+    rows: Sequence[dict[str, float]]  # of all generations since the last report
     not_finite: int = 0  # returns that were, and did not count, since training began
     equal: int = 0  # generations whose returns were all the same
 
@@ -86,7 +87,7 @@ def advance_on_host(
     return state, jax.tree.map(lambda *x: np.stack(x), *rows, *missing)
 
 
-def meta_train(
+def train_rule(
     training: Training,
     generations: int,
     run: RunFolder,
@@ -97,6 +98,7 @@ def meta_train(
     probe_every: int = 10,
     watch: Callable[[Progress], None] = lambda progress: None,
     resume_with: str = "",
+    exits: bool = True,
 ) -> tuple[Rule, int]:
     """Train up to `generations`, from the newest checkpoint in `run` if there is one, else from
     `start`, else from fresh meta-parameters.
@@ -104,14 +106,20 @@ def meta_train(
     `probe` measures the rule every `probe_every` generations; what it returns joins the metrics
     row, and the best rule by its "score" (more is better) is kept. `manifest` is stored with every
     checkpoint. SIGINT and SIGTERM end the training early, with a checkpoint; so does whatever is
-    raised; `resume_with` is the command that continues, `symla resume RUN` unless given. Returns
-    the rule and the number of generations done.
+    raised; `resume_with` is the command that continues, `symla resume RUN` unless given. A second
+    signal ends the process; without `exits`, in a person's own program, it raises
+    KeyboardInterrupt. Returns the rule and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
     watch = in_todays_precision(watch)
     resume_with = resume_with or f"symla resume {typed(run.path)}"
     hint = f"`{resume_with}` continues from its newest checkpoint"
-    with jax.enable_x64(False), run.locked(), keep_pools(), stop_signal(hint) as stopped:
+    with (
+        jax.enable_x64(False),
+        run.locked(),
+        keep_pools(),
+        stop_signal(hint, exits) as stopped,
+    ):
         restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
         loop.done, loop.state = restored.done, replicate(restored.state)
@@ -180,7 +188,9 @@ class _Loop:
             self.saver.save(self.done, self.state)
             raise divergence(metrics.returns[made], self.done + 1, self.run.path)
         seconds = time.monotonic() - self.started
-        return Progress(self.done, generations, seconds, self.row, self.not_finite, self.equal)
+        return Progress(
+            self.done, generations, seconds, self.row, self.rows, self.not_finite, self.equal
+        )
 
     def _record(self, rows: list[dict[str, Any]], state: State, generations: int) -> None:
         done, row = rows[-1]["generation"], rows[-1]
@@ -191,7 +201,7 @@ class _Loop:
         row["seconds"] = round(self.before + time.monotonic() - self.started, 3)
         self.run.append_metrics(rows)
         # Rows and state go on together: whatever was raised until here, both are as before.
-        self.done, self.state, self.row = done, state, row
+        self.done, self.state, self.row, self.rows = done, state, row, rows
         self.not_finite += sum(row["not_finite"] for row in rows)
         self.equal += sum(row["return_best"] == row["return_worst"] for row in rows)
         if self.saver.due(done) or self.pace > LONG_SECONDS:

@@ -9,8 +9,9 @@ from typing import Any
 from symla.algorithms import SymLA
 from symla.environments import IndependentBandit
 from symla.evaluation.statistics import Estimate
+from symla.experiments.figures import SEEDS, Verdict, claim_below, evolution
 from symla.experiments.measures import hand_made_regrets, regret, show
-from symla.experiments.recipes import SEEDS, Recipe, Verdict, claim_below, evolution
+from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
 
 LENGTH = 100

@@ -13,8 +13,9 @@ from symla.algorithms import MetaRNN, SymLA
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream, stream_key
 from symla.environments import Associations, Environment, Hearts, Rewards
+from symla.experiments.figures import SEEDS, Verdict, claim_above
 from symla.experiments.measures import TEST_SEED, Curve, show
-from symla.experiments.recipes import SEEDS, Recipe, Verdict, claim_above
+from symla.experiments.recipes import Recipe
 from symla.lifetimes.lifetime import lifetime
 from symla.outer import PolicyGradient
 from symla.rules.loading import hand_made

@@ -18,8 +18,9 @@ from symla.environments import (
     Target,
 )
 from symla.evaluation.statistics import Estimate
+from symla.experiments.figures import SEEDS, Verdict, claim_above, evolution
 from symla.experiments.measures import Curve, show
-from symla.experiments.recipes import SEEDS, Recipe, Verdict, claim_above, evolution
+from symla.experiments.recipes import Recipe
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 

@@ -1,0 +1,143 @@
+"""`symla.meta_train`: meta-train a learning algorithm on any environments, from Python."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from symla.algorithms import LearningAlgorithm
+from symla.core.precision import in_float32
+from symla.evaluation.evaluate import find
+from symla.experiments.recipes import Recipe, begin
+from symla.experiments.training_options import OuterSettings
+from symla.lifetimes.host import is_on_host, spec_of
+from symla.outer import OuterLoop, PolicyGradient
+from symla.report.terminal import console
+from symla.report.training_view import TrainingView
+from symla.rules.loading import load
+from symla.rules.rule import Rule
+from symla.store import RunFolder
+
+LENGTHS = (100, 500)  # of a lifetime, if nobody says it
+EPISODES = 5  # in such a lifetime
+TEST_LIFETIMES = 512
+
+OuterName = Literal["evolution-strategies", "policy-gradient"]
+
+
+@in_float32
+def meta_train(
+    algorithm: LearningAlgorithm,
+    environments: Any,
+    *,
+    outer: OuterLoop | OuterName = "evolution-strategies",
+    generations: int = 300,
+    lifetimes: int | None = None,
+    length: int | None = None,
+    seed: int = 0,
+    start: Rule | str | None = None,
+    probes: Any = (),
+    run_dir: str | os.PathLike[str] | None = None,
+    watch: Callable[[Mapping[str, float]], None] | None = None,
+    quiet: bool = False,
+) -> Rule:
+    """Meta-train `algorithm` on one environment, or on several in turn, and return the rule.
+
+        rule = symla.meta_train(symla.SymLA(), [Corridor(9), Corridor(15)], generations=200)
+        rule.save("mine.safetensors")
+
+    Environments are objects or names, in JAX or of Gymnasium. `outer` is an outer loop, or the name
+    of one with its defaults. `start` is the rule to begin with. The best checkpoint, which stands
+    in the run folder, is chosen in `probes`, by default where it is trained, on tasks that neither
+    the training nor a test sees; what is returned is the last one.
+
+    The run lives in `run_dir`, by default runs/NAME-seedS-DATE-TIME. If the same training was begun
+    there, it goes on from its newest checkpoint. Ctrl-C keeps what was reached, and raises
+    KeyboardInterrupt. `watch` gets each row of metrics, a dictionary of numbers, as it comes.
+
+    Raises SettingError for settings outside their ranges and for another run in `run_dir`,
+    UnknownNameError for an unknown name, FaultyEnvironmentError for an environment that breaks its
+    contract.
+    """
+    worlds = _as_tuple(environments)
+    search = OuterSettings(outer, generations).build if isinstance(outer, str) else outer
+    rule = load(start) if isinstance(start, str) else start
+    recipe = recipe_of(
+        algorithm,
+        worlds,
+        search,
+        generations=generations,
+        lifetimes=lifetimes,
+        length=length,
+        seed=seed,
+        start=start if isinstance(start, str) else ("given" if start else ""),
+        probes=_as_tuple(probes),
+    )
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"{type(worlds[0]).__name__.lower()}-seed{seed}-{stamp}"
+    run = RunFolder(Path(run_dir) if run_dir else Path("runs") / name)
+    begin(run, recipe, rule)
+    view = TrainingView(Console(quiet=True) if quiet else console)
+    again = f"symla.meta_train(..., run_dir={str(run.path)!r})"
+    try:
+        trained = recipe.run(run, view, run.path.name, again, watch, exits=False)
+    finally:
+        view.close()
+    if trained is None:
+        raise KeyboardInterrupt(f"stopped; {again} goes on from there")
+    return trained
+
+
+def recipe_of(
+    algorithm: LearningAlgorithm,
+    worlds: tuple[Any, ...],
+    search: OuterLoop | Callable[[bool], OuterLoop],
+    *,
+    generations: int,
+    lifetimes: int | None,
+    length: int | None,
+    seed: int,
+    start: str = "",
+    probes: tuple[Any, ...] = (),
+    tests: tuple[Any, ...] = (),
+    test_lifetimes: int = 0,
+) -> Recipe:
+    """The recipe with what follows from the environments, where nobody said it.
+
+    `search` is an outer loop, or makes one and is told whether an environment is on the host.
+    """
+    on_host = any(map(is_on_host, worlds))
+    outer = search(on_host) if callable(search) else search
+    usual = 16 if isinstance(outer, PolicyGradient) else 4 if on_host else 8
+    recipe = Recipe(
+        algorithm,
+        worlds,
+        outer,
+        lifetimes or usual,
+        length or max(map(usual_length, worlds)),
+        generations,
+        seed,
+        start,
+        probes,
+        tests,
+        test_lifetimes,
+    )
+    recipe.training()  # raises SettingError outside ranges
+    return recipe
+
+
+def usual_length(world: Any) -> int:
+    """Steps of a lifetime in which there is something to learn: EPISODES, within LENGTHS."""
+    low, high = LENGTHS
+    episode = spec_of(world).episode_length
+    return low if episode is None else min(max(low, EPISODES * episode), high)
+
+
+def _as_tuple(environments: Any) -> tuple[Any, ...]:
+    several = environments if isinstance(environments, list | tuple) else (environments,)
+    return tuple(find(one) if isinstance(one, str) else one for one in several)

@@ -1,0 +1,49 @@
+"""How good a rule is while it is trained: what chooses the best checkpoint."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from symla.core.streams import Stream
+from symla.evaluation.lifetime_sums import lived
+from symla.evaluation.statistics import estimate
+from symla.lifetimes.host import is_on_host
+from symla.rules.loading import hand_made
+from symla.rules.rule import Rule
+
+PROBE_LIFETIMES = 256  # in JAX; an eighth of them on the host
+
+
+class Probe:
+    """Measures a rule during its training, on tasks of `Stream.CHOOSING`.
+
+    Its score is how far it is above random play, in standard deviations of random lifetimes, the
+    mean over environments: so none of several counts more because its rewards are larger.
+    """
+
+    def __init__(self, worlds: Sequence[Any], length: int, seed: int):
+        self.worlds, self.length, self.seed = worlds, length, seed
+        play = hand_made("random")
+        self.random = [self._returns(play, world) for world in self.worlds]
+
+    def references(self) -> dict[str, float]:
+        """What random play reaches in the first environment."""
+        return {"random": float(self.random[0].mean())}
+
+    def __call__(self, rule: Rule) -> dict[str, float]:
+        """The score, and the return in the first environment."""
+        returns = [self._returns(rule, world) for world in self.worlds]
+        above = [
+            (found.mean() - random.mean()) / max(random.std(), 1e-3 + 0.01 * abs(random.mean()))
+            for found, random in zip(returns, self.random)
+        ]
+        first = estimate(returns[0])
+        return {"score": float(np.mean(above)), "return": first.mean, "return_ci95": first.ci95}
+
+    def _returns(self, rule: Rule, world: Any) -> Float[np.ndarray, " lifetimes"]:
+        lifetimes = PROBE_LIFETIMES // (8 if is_on_host(world) else 1)
+        arguments = max(2, lifetimes), self.length, self.seed, Stream.CHOOSING
+        found = lived(rule, world, *arguments).sums
+        return found.reward.sum(axis=1, dtype=np.float64)
