@@ -1,8 +1,11 @@
 """Small functions on text."""
 
+import html
 import os
 import shlex
 import sys
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,32 @@ def first_line(text: str) -> str:
 def summary(thing: Any) -> str:
     """The first line of the docstring of `thing`."""
     return first_line(thing.__doc__ or "")
+
+
+def brief(settings: Any) -> str:
+    """A dataclass as it is made, without the fields that stand at their default."""
+    changed = [
+        f"{field.name}={getattr(settings, field.name)!r}"
+        for field in fields(settings)
+        if getattr(settings, field.name) != field.default
+    ]
+    return f"{type(settings).__name__}({', '.join(changed)})"
+
+
+def cut(text: str, length: int) -> str:
+    """At most so many characters of it."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def html_table(title: str, rows: Mapping[str, Any]) -> str:
+    """What a notebook shows of an object: a title, and a row for each thing that is known."""
+    body = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(cut(str(value), 300))}</td></tr>"
+        for name, value in rows.items()
+        if value not in (None, "")
+    )
+    return f"<table><caption>{html.escape(title)}</caption>{body}</table>"
 
 
 def typed(path: Path) -> str:

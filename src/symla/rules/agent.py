@@ -22,6 +22,7 @@ from symla.core.errors import (
 )
 from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
+from symla.core.text import brief, html_table
 from symla.core.types import Discrete, Spec
 from symla.lifetimes.percepts import NOT_FINITE, act, first_step, lifetime_keys
 from symla.rules.agent_memory import Learned, Memory, memory_of, save_agent, seed_of
@@ -153,6 +154,14 @@ class Agent:
         memory = memory_of(checkpoint, agent.spec, fresh, agent._environment)
         _, agent.steps, agent._acted, agent._state, agent._last = memory
         return agent
+
+    def __repr__(self) -> str:
+        algorithm = brief(self.rule.algorithm)
+        return f"Agent({algorithm} in {self._environment}, step {self.steps}, seed {self.seed})"
+
+    def _repr_html_(self) -> str:
+        known = {"rule": repr(self.rule), "environment": self._environment}
+        return html_table("Agent", {**known, "steps lived": self.steps, "seed": self.seed})
 
     def __getstate__(self) -> dict[str, Any]:
         own = {"_observations", "_actions"}  # functions, which follow from the spaces
