@@ -19,8 +19,9 @@ from symla.cli.options import (
     RunOptions,
     parse,
 )
+from symla.cli.resume import resume
 from symla.cli.test import test
-from symla.cli.train import resume, train
+from symla.cli.train import train
 from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.output import print_anything
 from symla.report.terminal import console, print_table
@@ -38,11 +39,13 @@ def report(arguments: Sequence[str]) -> int:
     description = "Draw the figures of a run again, finished or not, and show its table."
     run = RunFolder(parse(RunOptions, arguments, "report", description).run)
     from symla.report.run_figures import draw
-    from symla.report.tables import regret_table, training_table
+    from symla.report.tables import run_table, seeds_table
 
+    if run.is_group():
+        print_table(console, *seeds_table(list(run.runs())))
+        return 0
     run.config()  # names what is no run
-    tested = run.results_path.exists()
-    print_table(console, *(regret_table(run.results()) if tested else training_table(run)))
+    print_table(console, *run_table(run))
     for path in draw(run):
         print(path)
     return 0

@@ -29,11 +29,23 @@ class SavingOptions:
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    seed: int = 0
-    """Everything random follows from it. The same seed, machine and versions give the same rule."""
+class TrainRunOptions:
+    """The run."""
+
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=("--seed",))] = (0,)
+    """One training for each, also --seed; everything random follows from it."""
+    config: Path | None = None
+    """A TOML file with any of these options; what is typed beside it counts more."""
     run_dir: Path | None = None
-    """Where the run is kept. Default: runs/EXPERIMENT-seed0-DATE-TIME."""
+    """Where the run is kept. Default: runs/NAME-seed0-DATE-TIME."""
+    tensorboard: bool = False
+    """Also write the metrics for TensorBoard, in the run folder."""
+
+
+@dataclass(frozen=True)
+class TrainOptions(TrainRunOptions):
+    """The run, and what no result depends on."""
+
     saving: SavingOptions = field(default_factory=SavingOptions)
     machine: MachineOptions = field(default_factory=MachineOptions)
 

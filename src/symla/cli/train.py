@@ -1,69 +1,230 @@
-"""`symla train` and `symla resume`: from what a person types to a run folder with results.
+"""`symla train`: from what a person types to run folders with results.
 
 jax is imported late: `--help` and a misspelt word answer at once.
 """
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, field, make_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from symla.cli.options import ResumeOptions, TrainOptions, parse
-from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
-from symla.core.text import summary, typed
-from symla.experiments import EXPERIMENTS, Experiment
+from symla.cli import config_files
+from symla.cli.options import SavingOptions, TrainOptions, TrainRunOptions, parse
+from symla.cli.training_help import help_text
+from symla.cli.training_runs import (
+    Watch,
+    run_experiment,
+    run_recipe,
+    say_finished,
+    stoppable,
+)
+from symla.core.errors import UnknownNameError, require
+from symla.core.text import summary
+from symla.experiments import EXPERIMENTS, EnvironmentTraining
+from symla.experiments.environment_training import ChoiceSettings, WorldSettings
+from symla.experiments.training_options import LearnerSettings, OuterSettings
 from symla.report.terminal import console, print_table
-from symla.report.training_view import TrainingView
-from symla.runtime import processes
-from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
-from symla.runtime.signals import STOPPED, interruptible
-from symla.store import RECIPE, RunFolder, differences, from_settings, new_folder
+from symla.runtime.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
+from symla.store import RunFolder, new_folder
+
+USAGE = """usage: symla train ENV [ENV ...] [options]      on environments of your choice
+       symla train EXPERIMENT [options]         on what an experiment of ours says
+       symla train --config FILE [options]      as a TOML file says; every run folder has one
+
+ENV: a name of `symla list`, gymnax:ID, gymnasium:ID, package.module:CLASS; settings after commas:
+hearts,size=4. Experiments: {experiments}; `symla train EXPERIMENT --help`."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: its run folder, its seed, and what the command line says of it."""
+
+    path: Path
+    seed: int
+    parsed: Any  # options and settings
+    start: Path | None = None  # the run whose rule it begins with
 
 
 def train(arguments: Sequence[str]) -> int:
-    """Meta-train a learning algorithm: symla train EXPERIMENT [options]"""
-    experiments = [f"  {name:<12} {summary(e)}" for name, e in EXPERIMENTS.items()]
-    usage = "usage: symla train EXPERIMENT [options]\n\nexperiments:\n" + "\n".join(experiments)
-    usage += "\n\nsymla train EXPERIMENT --help shows the options of one."
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage)
-        return 0 if arguments else 2
-    name, *rest = arguments
-    if name not in EXPERIMENTS:
-        raise UnknownNameError("experiment", name, EXPERIMENTS)
-    Command = make_dataclass(
-        "Command", [("options", TrainOptions), ("settings", EXPERIMENTS[name])], frozen=True
+    """Meta-train a learning algorithm: symla train ENV [ENV ...] | EXPERIMENT [options]"""
+    if not arguments:
+        print(_usage())
+        return 2
+    arguments, stages = _with_config(list(arguments))
+    words = _leading_words(arguments)
+    experiment = words[0] if words and words[0] in EXPERIMENTS else None
+    if {"-h", "--help"} & set(arguments):
+        print(_help(experiment))
+        return 0
+    require(
+        experiment is None or len(words) == 1,
+        f"{experiment} is an experiment, which knows its environments: leave "
+        f"{' '.join(words[1:])} out",
     )
-    parsed = parse(Command, rest, f"train {name}", summary(EXPERIMENTS[name]))
-    options, experiment = parsed.options, parsed.settings
+    require(not (experiment and stages), "stages are for trainings on environments")
+    require(bool(words), "say what to train on: symla train ENV [ENV ...] (`symla list`)")
+    parsed = _parsed(experiment, arguments)
+    options = parsed.options
     prepare_jax(options.machine)
-    experiment.training(options.seed)  # refuses wrong settings before anything is written
+    if experiment is None:
+        _check_words(words)
+    seeds = options.seeds
+    require(len(set(seeds)) == len(seeds) >= 1, f"seeds must differ from each other, got {seeds}")
+    single = len(seeds) == 1 and not stages
+    name = experiment or parsed.settings.name
+    what: dict[str, Any] = {"experiment": experiment} if experiment else {}
+    written = what | config_files.options_of(parsed) | ({"stages": stages} if stages else {})
+    if single:
+        path = options.run_dir or _new_folder(f"{name}-seed{seeds[0]}")
+        return _train(Job(path, seeds[0], parsed), experiment, written, fresh=True)
+    group = RunFolder(options.run_dir or _new_folder(f"{name}-{len(seeds)}seeds"), is_writer())
+    group.write_options(config_files.toml(written, "symla train --config this file"))
+    jobs = list(_jobs(group.path, parsed, experiment, arguments, stages))
+    for job in jobs:
+        code = _train(job, experiment, written, fresh=False)
+        if code:
+            return code
+    if is_writer():
+        from symla.report.tables import seeds_table
 
+        print_table(console, *seeds_table([RunFolder(job.path) for job in jobs]))
+    return 0
+
+
+def _with_config(arguments: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The arguments with those of the file that --config names before them, and its stages."""
+    if "--config" not in arguments:
+        return arguments, []
+    at = arguments.index("--config")
+    require(at + 1 < len(arguments), "--config needs the path of a TOML file")
+    options = config_files.read(Path(arguments[at + 1]))
+    own = arguments[:at] + arguments[at + 2 :]
+    words = _leading_words(own)
+    if words:  # instead of what the file has
+        options = {k: v for k, v in options.items() if k not in config_files.FIRST}
+    given = config_files.arguments(options)
+    first = words or _leading_words(given)
+    rest = given[len(_leading_words(given)) :] + own[len(words) :]
+    return [*first, *rest], options.get("stages", [])
+
+
+def _leading_words(arguments: Sequence[str]) -> list[str]:
+    """What comes before the first option."""
+    options = [i for i, word in enumerate(arguments) if word.startswith("-")]
+    return list(arguments[: options[0]] if options else arguments)
+
+
+def _parsed(experiment: str | None, arguments: Sequence[str]) -> Any:
+    kind = EXPERIMENTS[experiment] if experiment else EnvironmentTraining
+    Command = make_dataclass(
+        "Command", [("options", TrainOptions), ("settings", kind)], frozen=True
+    )
+    rest = arguments[1:] if experiment else arguments
+    return parse(Command, rest, f"train {experiment or 'ENV'}", summary(kind))
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Raises UnknownNameError, with experiments among the nearest names."""
+    from symla.environments import ENVIRONMENTS, FAMILIES
+
+    for word in words:
+        name = word.partition(",")[0]
+        known = name in ENVIRONMENTS or ":" in name or name.startswith(tuple(FAMILIES))
+        if not known:
+            hint = ", or gymnasium:ID, gymnax:ID, package.module:CLASS"
+            raise UnknownNameError(
+                "experiment or environment", name, [*EXPERIMENTS, *ENVIRONMENTS], hint
+            )
+
+
+def _jobs(
+    path: Path,
+    parsed: Any,
+    experiment: str | None,
+    arguments: Sequence[str],
+    stages: Sequence[Mapping[str, Any]],
+) -> Iterator[Job]:
+    """A training for each seed, and for each stage of it."""
+    for seed in parsed.options.seeds:
+        own = path / f"seed-{seed}"
+        if not stages:
+            yield Job(own, seed, parsed)
+        start = None
+        for number, stage in enumerate(stages, 1):
+            words = [str(x) for x in stage.get("environments", [])]
+            given = [*(words or _leading_words(arguments))]
+            rest = {k: v for k, v in stage.items() if k != "environments"}
+            given += [*arguments[len(_leading_words(arguments)) :], *config_files.arguments(rest)]
+            job = Job(own / f"stage-{number}", seed, _parsed(experiment, given), start)
+            yield job
+            start = job.path
+
+
+def _train(job: Job, experiment: str | None, written: Mapping[str, Any], *, fresh: bool) -> int:
+    """One training, whole or what is left of it; a `fresh` one must find no run in its folder."""
+    options, settings = job.parsed.options, job.parsed.settings
+    run = RunFolder(job.path, is_writer(), options.saving.build())
+    same = {key: x for key, x in written.items() if key not in ("stages", "seeds")}
+    text = config_files.toml(same | {"seeds": [job.seed]}, "symla train --config this file")
+    if experiment:
+        return _train_experiment(experiment, settings, job.seed, run, text, fresh)
+    return _train_on_environments(job, run, text, fresh)
+
+
+def _train_experiment(
+    name: str, experiment: Any, seed: int, run: RunFolder, text: str, fresh: bool
+) -> int:
     from symla.core import streams
     from symla.runtime.provenance import provenance
 
-    config = {
-        "experiment": name,
-        "seed": options.seed,
-        "settings": asdict(experiment),
-        "streams": streams.VERSION,
-    }
-
-    schedule = options.saving.build()
+    experiment.training(seed)  # refuses wrong settings before anything is written
+    settings = asdict(experiment)
+    config = {"experiment": name, "seed": seed, "settings": settings, "streams": streams.VERSION}
     same_everywhere(config)
-    path = options.run_dir or _new_folder(f"{name}-seed{options.seed}")
-    run = RunFolder(path, is_writer(), schedule)
+    if not fresh and run.config_path.exists() and experiment.finished(run):
+        return say_finished(run, "the next one follows")
 
     def begin() -> int:
-        run.create({**config, **provenance()})
+        if fresh or not run.config_path.exists():
+            run.create({**config, **provenance()})
+            run.write_options(text)
         with run.locked():
-            return _run(experiment, options.seed, run)
+            return run_experiment(experiment, seed, run)
 
-    return _interruptible(begin, run)
+    return stoppable(begin, run)
+
+
+def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> int:
+    from symla.experiments.recipes import begin
+    from symla.rules.loading import load
+
+    settings = job.parsed.settings
+    if job.start is not None:
+        settings = replace(settings, choice=replace(settings.choice, start=str(job.start)))
+    recipe = settings.recipe(job.seed)
+    same_everywhere({"settings": repr(recipe)})
+    if not fresh and run.config_path.exists() and recipe.finished(run):
+        return say_finished(run, "the next one follows")
+    if fresh:
+        run.refuse_another_run()
+    start = load(recipe.start) if recipe.start and not run.config_path.exists() else None
+
+    def go_on() -> int:
+        begin(run, recipe, start)
+        run.write_options(text)
+        with run.locked():
+            return run_recipe(recipe, run, run.path.name, _watch(job.parsed.options, run))
+
+    return stoppable(go_on, run)
+
+
+def _watch(options: TrainOptions, run: RunFolder) -> Watch:
+    if not (options.tensorboard and run.writer):
+        return None
+    from symla.report.tensorboard import tensorboard
+
+    return tensorboard(run.path / "tensorboard")
 
 
 def _new_folder(name: str) -> Path:
@@ -71,193 +232,22 @@ def _new_folder(name: str) -> Path:
     return new_folder(path) if is_writer() else path
 
 
-def resume(arguments: Sequence[str]) -> int:
-    """Continue an interrupted run: symla resume RUN"""
-    if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
-        path = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__).run
-        rest = list(arguments)
-        rest.remove(next(x for x in rest if Path(x) == path))
-        arguments = [str(path), *rest]
-    folder = RunFolder(Path(arguments[0]))
-    config = folder.config()
-    name, seed = config["experiment"], config["seed"]
-    if name == RECIPE:
-        return _resume_recipe(folder, config, arguments)
-    if name not in EXPERIMENTS:
-        begun = f"; it was begun by `{config['command']}`" if "command" in config else ""
-        raise UnknownNameError("experiment", name, EXPERIMENTS, begun)
-    stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
-    settings_field = "settings", EXPERIMENTS[name], field(default=stored)
-    Command = make_dataclass("Command", [("options", ResumeOptions), settings_field], frozen=True)
-    parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
-    options, experiment = parsed.options, parsed.settings
-    schedule = options.saving.build()
-    prepare_jax(options.machine)
-    settings = asdict(experiment)
-    same_everywhere({"experiment": name, "seed": seed, "settings": settings})
-    experiment.training(seed)
-    from symla.core import streams
-    from symla.runtime.provenance import provenance
-
-    streams.check_version(config.get("streams", 1), folder.path)
-    run = RunFolder(folder.path, is_writer(), schedule)
-    if experiment.finished(run):
-        _changes(run, experiment, name, seed, options.allow_changes)  # refuses others, as ever
-        return _say_finished(run, f"`symla resume {typed(run.path)} --generations N` goes on")
-
-    def go_on() -> int:
-        with run.locked():
-            changes = _changes(run, experiment, name, seed, options.allow_changes)
-            run.note_resume(provenance() | ({"changes": changes} if changes else {}), settings)
-            return _run(experiment, seed, run, changes)
-
-    return _interruptible(go_on, run)
+def _usage() -> str:
+    names = ", ".join(f"{name} ({summary(kind)})" for name, kind in EXPERIMENTS.items())
+    return USAGE.format(experiments=names) + "\n\nsymla train --help shows all options."
 
 
-def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequence[str]) -> int:
-    """A run that `symla reproduce` began: its settings are a recipe's, and no option."""
-    options = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__)
-    require(
-        not options.allow_changes,
-        f"{folder.path} has the settings of a figure's recipe, none of which is an option: leave "
-        "--allow-changes out",
-    )
-    schedule = options.saving.build()
-    prepare_jax(options.machine)
-    from symla.core import streams
-    from symla.experiments.recipes import CLASSES, Recipe
-    from symla.runtime.provenance import provenance
-
-    streams.check_version(config.get("streams", 1), folder.path)
-    recipe = from_settings(Recipe, config["settings"], folder.config_path, CLASSES)
-    same_everywhere({"experiment": RECIPE, "settings": config["settings"]})
-    run = RunFolder(folder.path, is_writer(), schedule)
-    if recipe.finished(run):
-        return _say_finished(run, f"`symla test {typed(run.path)}` tests its rule")
-
-    def go_on() -> int:
-        with run.locked():
-            run.note_resume(provenance(), config["settings"])
-            view = _view(run)
-            view.say(f"run folder: {run.path}")
-            try:
-                rule = recipe.run(run, view, config.get("rule", run.path.name))
-            finally:
-                view.close()
-            if rule is None:
-                return _stopped(run, view)
-            if run.writer:
-                _say_how_to_use(run, view, recipe.where())
-            return 0
-
-    return _interruptible(go_on, run)
-
-
-def _say_finished(run: RunFolder, advice: str) -> int:
-    _view(run).say(
-        f"{run.path} is finished, and nothing in it was touched: it has all its "
-        f"{run.generations_done()} generations. `symla report {typed(run.path)}` shows it; {advice}"
-    )
-    return 0
-
-
-def _changes(
-    run: RunFolder, experiment: Experiment, name: str, seed: int, allowed: bool
-) -> list[str]:
-    """How the settings differ from those that the run was trained with until now.
-
-    Raises SettingError, with the differences, if other generations would come of it.
-    """
-    now = {"experiment": name, "seed": seed, **asdict(experiment)}
-    before = _trained_with(run) or now
-    changes = differences(before, now)
-    if not changes or allowed or _same_training(before, experiment, seed, run.path):
-        return changes
-    raise SettingError(
-        f"{run.path} was trained with other settings until now:\n  "
-        + "\n  ".join(changes)
-        + "\nNothing was touched. Leave them as they were, or add --allow-changes to go on with "
-        "the new ones: the run then equals none that began with either"
-    )
-
-
-def _trained_with(run: RunFolder) -> dict[str, Any] | None:
-    """Seed, experiment and settings: of the newest checkpoint, else of the configuration."""
-    if any(run.checkpoints()):
-        trained = run.newest_checkpoint(warn=False).manifest.get("training")
-        return trained if isinstance(trained, dict) and "seed" in trained else None
-    config = run.config()
-    return {"experiment": config["experiment"], "seed": config["seed"], **config["settings"]}
-
-
-def _same_training(
-    before: Mapping[str, Any], experiment: Experiment, seed: int, where: Path
-) -> bool:
-    """Whether a generation is the same, whatever else (their number, the tests) is not."""
-    settings = {key: value for key, value in before.items() if key not in ("experiment", "seed")}
-    try:
-        trained = from_settings(type(experiment), settings, where).training(before["seed"])
-    except (CheckpointError, SettingError):
-        return False  # of another experiment
-    return trained == experiment.training(seed)
-
-
-def _interruptible(work: Callable[[], int], run: RunFolder) -> int:
-    """`work`; a signal outside of generations, which end by themselves, ends it like one inside."""
-    try:
-        with interruptible():
-            return work()
-    except KeyboardInterrupt:
-        if run.writer and not run.config_path.exists():
-            raise  # there is nothing to continue
-        processes.leave("was interrupted")
-        return _stopped(run, _view(run))
-
-
-def _stopped(run: RunFolder, view: TrainingView) -> int:
-    view.say(f"continue with: symla resume {typed(run.path)}")
-    return STOPPED
-
-
-def _view(run: RunFolder) -> TrainingView:
-    return TrainingView(console if run.writer else Console(quiet=True))
-
-
-def _run(experiment: Experiment, seed: int, run: RunFolder, changes: Sequence[str] = ()) -> int:
-    view = _view(run)
-    view.say(f"run folder: {run.path}")
-    for change in changes:
-        view.say(f"changed: {change}")
-    try:
-        finished = experiment.run(seed, run, view)
-    finally:
-        view.close()
-    if not finished:
-        return _stopped(run, view)
-    if not run.writer:
-        return 0
-    from symla.report.run_figures import draw
-    from symla.report.tables import regret_table
-
-    view.say("")
-    print_table(console, *regret_table(run.results()))
-    figures = draw(run)
-    view.say(f"\nfigures: {', '.join(str(path) for path in figures)}")
-    results = run.results()
-    # Only SymLA goes where it has never been.
-    where = "bandit-arms-20" if results["algorithm"] == "symla" else results["trained_on"]
-    _say_how_to_use(run, view, where, ".regret")
-    return 0
-
-
-def _say_how_to_use(run: RunFolder, view: TrainingView, where: str, measure: str = "") -> None:
-    named = str(run.path)
-    named = named if os.sep in named else os.path.join(".", named)  # whatever ships by name
-    view.say(
-        "\nnext, meta-test it:\n"
-        f"    symla test {typed(run.path)} --environment {where}\n"
-        "or use it in Python:\n"
-        "    import symla\n"
-        f"    rule = symla.load({named!r})\n"
-        f'    print(symla.meta_test(rule, "{where}"){measure})'
-    )
+def _help(experiment: str | None) -> str:
+    if experiment is None:
+        groups: dict[str, type] = {
+            "what to train on": WorldSettings,
+            "the learning algorithm": LearnerSettings,
+            "the outer loop": OuterSettings,
+            "start, choice and test": ChoiceSettings,
+        }
+        usage = USAGE.format(experiments=", ".join(EXPERIMENTS))
+    else:
+        groups = EXPERIMENTS[experiment].help_groups()
+        usage = f"usage: symla train {experiment} [options]\n\n{summary(EXPERIMENTS[experiment])}"
+    ours = {"the run": TrainRunOptions, "saving": SavingOptions, "the machine": MachineOptions}
+    return help_text(usage, groups | ours)

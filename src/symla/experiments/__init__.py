@@ -6,7 +6,8 @@ until an experiment runs.
 
 from symla.experiments.bandit_training import Bandits
 from symla.experiments.base import Experiment, View
+from symla.experiments.environment_training import EnvironmentTraining
 
 EXPERIMENTS: dict[str, type[Experiment]] = {"bandits": Bandits}
 
-__all__ = ["EXPERIMENTS", "Bandits", "Experiment", "View"]
+__all__ = ["EXPERIMENTS", "Bandits", "EnvironmentTraining", "Experiment", "View"]

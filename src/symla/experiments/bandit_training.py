@@ -20,19 +20,34 @@ PROBE_LIFETIMES = 1000
 
 
 @dataclass(frozen=True)
-class Bandits:
-    """Meta-train a learning algorithm on bandits whose arms pay with probabilities ~ U[0, 1]."""
+class BanditSettings:
+    """What is trained on, and tested."""
 
     arms: int = 2
     """Arms of the bandits trained on. At least 2."""
     length: int = 100
     """Pulls in a lifetime. At least 1."""
-    learner: LearnerSettings = field(default_factory=LearnerSettings)
-    search: SearchSettings = field(default_factory=SearchSettings)
     test_arms: tuple[int, ...] = (5, 10)
     """Arms it is tested on besides those trained on. Each at least 2."""
     test_lifetimes: int = 4000
     """Lifetimes of each final test. At least 2."""
+
+
+@dataclass(frozen=True)
+class Bandits(BanditSettings):
+    """Meta-train a learning algorithm on bandits whose arms pay with probabilities ~ U[0, 1]."""
+
+    learner: LearnerSettings = field(default_factory=LearnerSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+
+    @staticmethod
+    def help_groups() -> dict[str, type]:
+        """Its options by heading."""
+        return {
+            "what to train on": BanditSettings,
+            "the learning algorithm": LearnerSettings,
+            "the outer loop": SearchSettings,
+        }
 
     def training(self, seed: int) -> Training:
         """Raises SettingError for a setting outside its range."""

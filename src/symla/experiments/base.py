@@ -46,6 +46,11 @@ class Experiment(Protocol):
         """Whether the folder has all that would be trained and tested."""
         ...
 
+    @staticmethod
+    def help_groups() -> dict[str, type]:
+        """Its options by heading, each a dataclass."""
+        ...
+
     def run(self, seed: int, run: RunFolder, view: View) -> bool:
         """Train, test, store; continue where `run` left. False if a signal ended it early."""
         ...

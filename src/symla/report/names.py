@@ -3,6 +3,7 @@
 NAMES = {
     "symla": "SymLA (learned)",
     "meta-rnn": "MetaRNN (learned)",
+    "rule": "the learned rule",
     "random": "random",
     "q-learning": "tabular Q-learning",
     "ucb1": "UCB1",
@@ -13,6 +14,7 @@ NAMES = {
 COLOURS = {
     "symla": "#d1495b",
     "meta-rnn": "#8d5a97",
+    "rule": "#d1495b",
     "random": "#b4b8bd",
     "q-learning": "#c77d2e",
     "ucb1": "#edae49",

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from symla.report.drawing import Figure, our_style
+from symla.report.figure_files import save
+from symla.report.lifetime_figures import draw_lifetimes
 from symla.report.names import COLOURS, NAMES, environment_name
 from symla.store import RunFolder
 
@@ -18,6 +20,11 @@ def draw(run: RunFolder) -> list[Path]:
             return [_return_over_training(run.metrics(), run.figures / "training.png")]
     results = run.results()
     with our_style():
+        if "tests" in results:
+            return [
+                save(draw_lifetimes(results["tests"]), run.figures / "lifetime.png"),
+                _return_over_training(run.metrics(), run.figures / "training.png"),
+            ]
         return [
             _regret_over_lifetime(results, run.figures / "regret.png"),
             _regret_over_training(results, run.metrics(), run.figures / "training.png"),

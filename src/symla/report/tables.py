@@ -1,6 +1,10 @@
 """Tables of stored results, as rows of text; whoever shows them decides how."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
+
+from scipy.special import stdtrit
 
 from symla.report.names import NAMES, environment_name
 from symla.store import RunFolder
@@ -24,6 +28,79 @@ def training_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
         mark = "best" if row is best and "score" in row else ""
         table.append([str(row["generation"]), f"{row['return_mean']:.2f}", probed, mark])
     return header, table
+
+
+def run_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of whatever a run has: its tests, or until then its training."""
+    if not run.results_path.exists():
+        return training_table(run)
+    results = run.results()
+    return regret_table(results) if "regret" in results else tests_table(results)
+
+
+def tests_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: the rule and its references in each environment, reward a step.
+
+    The last column is the paired difference between the last and the first fifth of a lifetime.
+    """
+    header = ["reward a step", "first fifth", "last fifth", "difference"]
+    rows = []
+    for environment, tested in results["tests"].items():
+        seen = "trained" if environment in results["trained_on"] else "never seen"
+        rows.append([f"{environment_name(environment)} ({seen})", "", "", ""])
+        for who, result in tested.items():
+            parts = result["first_fifth"]["reward"], result["last_fifth"]["reward"]
+            cells = [_shown(part) for part in (*parts, result["improvement"])]
+            rows.append([f"  {NAMES.get(who, who)}", *cells])
+    return header, rows
+
+
+def seeds_table(runs: Sequence[RunFolder]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: what the rules of several meta-training seeds reach, mean ± 95% interval
+    over seeds, Student's t."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for run in runs:
+        if not run.results_path.exists():
+            continue
+        for environment, measures in _measures(run.results()).items():
+            for measure, value in measures.items():
+                found.setdefault(environment, {}).setdefault(measure, []).append(value)
+    header = ["over meta-training seeds", *dict.fromkeys(m for x in found.values() for m in x)]
+    rows = [
+        [environment_name(name), *(_over(measures.get(m, [])) for m in header[1:])]
+        for name, measures in found.items()
+    ]
+    return header, rows
+
+
+def _measures(results: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The numbers of one seed's rule in each environment."""
+    if "regret" in results:
+        who = results["algorithm"]
+        return {e: {"regret": row[who]["mean"]} for e, row in results["regret"].items()}
+    return {
+        environment: {
+            "last fifth": tested["rule"]["last_fifth"]["reward"]["mean"],
+            "difference to the first": tested["rule"]["improvement"]["mean"],
+            "random, last fifth": tested["random"]["last_fifth"]["reward"]["mean"],
+        }
+        for environment, tested in results["tests"].items()
+    }
+
+
+def _over(values: Sequence[float]) -> str:
+    n = len(values)
+    if not n:
+        return "-"
+    mean = sum(values) / n
+    if n == 1:
+        return f"{mean:.4f} (1 seed)"
+    deviation = math.sqrt(sum((x - mean) ** 2 for x in values) / (n - 1))
+    return f"{mean:.4f} ± {float(stdtrit(n - 1, 0.975)) * deviation / math.sqrt(n):.4f} ({n} seeds)"
+
+
+def _shown(estimate: dict[str, float]) -> str:
+    return f"{estimate['mean']:.4f} ± {estimate['ci95']:.4f}"
 
 
 def regret_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

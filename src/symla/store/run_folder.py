@@ -95,6 +95,26 @@ class RunFolder:
         return self.path / "start.safetensors"
 
     @property
+    def options_path(self) -> Path:
+        """The options of the command line that made the run, as `symla train --config` reads."""
+        return self.path / "train.toml"
+
+    def is_group(self) -> bool:
+        """Whether it holds the runs of several seeds or stages instead of one."""
+        return self.options_path.exists() and not self.config_path.exists()
+
+    def runs(self) -> Iterator["RunFolder"]:
+        """Those that it holds, in the order of their names."""
+        for config in sorted(self.path.glob("**/config.json")):
+            yield RunFolder(config.parent)
+
+    def write_options(self, text: str) -> None:
+        """Keep the options, if this process is the writer."""
+        if self.writer:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write(self.options_path, text.encode())
+
+    @property
     def figures(self) -> Path:
         """The folder of the figures."""
         return self.path / "figures"
@@ -119,17 +139,18 @@ class RunFolder:
         """Make the folder. Raises SettingError if a run already lives there, or it cannot be."""
         if not self.writer:
             return
-        self._refuse_another_run()
+        self.refuse_another_run()
         try:
             for folder in (self.path, self.path / "checkpoints", self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _cannot_be_made(self.path, error) from error
         with self.locked():
-            self._refuse_another_run()  # one may have come in between
+            self.refuse_another_run()  # one may have come in between
             write_json(self.config_path, {"schema": SCHEMA, **config})
 
-    def _refuse_another_run(self) -> None:
+    def refuse_another_run(self) -> None:
+        """Raises SettingError if a run lives here."""
         if self.config_path.exists():
             raise SettingError(
                 f"{self.path} already holds a run, and nothing in it was touched: "
@@ -169,9 +190,7 @@ class RunFolder:
 
     def results(self) -> dict[str, Any]:
         """Raises CheckpointError if they are not there, or not what an experiment leaves."""
-        return read_object(
-            self.results_path, algorithm=str, trained_on=str, length=int, regret=dict
-        )
+        return read_object(self.results_path, length=int)
 
     def append_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append one row per generation, if this process is the writer."""

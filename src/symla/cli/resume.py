@@ -1,0 +1,142 @@
+"""`symla resume`: continue a run, exactly where its newest checkpoint is.
+
+jax is imported late: `--help` and a misspelt word answer at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, field, make_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from symla.cli.options import ResumeOptions, parse
+from symla.cli.train import train
+from symla.cli.training_runs import run_experiment, run_recipe, say_finished, stoppable
+from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
+from symla.core.text import typed
+from symla.experiments import EXPERIMENTS, Experiment
+from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
+from symla.store import RECIPE, RunFolder, differences, from_settings
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Continue an interrupted run: symla resume RUN"""
+    if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
+        path = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__).run
+        rest = list(arguments)
+        rest.remove(next(x for x in rest if Path(x) == path))
+        arguments = [str(path), *rest]
+    folder = RunFolder(Path(arguments[0]))
+    if folder.is_group():
+        return train(["--config", str(folder.options_path), "--run-dir", *arguments])
+    config = folder.config()
+    name, seed = config["experiment"], config["seed"]
+    if name == RECIPE:
+        return _resume_recipe(folder, config, arguments)
+    if name not in EXPERIMENTS:
+        begun = f"; it was begun by `{config['command']}`" if "command" in config else ""
+        raise UnknownNameError("experiment", name, EXPERIMENTS, begun)
+    stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
+    settings_field = "settings", EXPERIMENTS[name], field(default=stored)
+    Command = make_dataclass("Command", [("options", ResumeOptions), settings_field], frozen=True)
+    parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
+    options, experiment = parsed.options, parsed.settings
+    schedule = options.saving.build()
+    prepare_jax(options.machine)
+    settings = asdict(experiment)
+    same_everywhere({"experiment": name, "seed": seed, "settings": settings})
+    experiment.training(seed)
+    from symla.core import streams
+    from symla.runtime.provenance import provenance
+
+    streams.check_version(config.get("streams", 1), folder.path)
+    run = RunFolder(folder.path, is_writer(), schedule)
+    if experiment.finished(run):
+        _changes(run, experiment, name, seed, options.allow_changes)  # refuses others, as ever
+        return say_finished(run, f"`symla resume {typed(run.path)} --generations N` goes on")
+
+    def go_on() -> int:
+        with run.locked():
+            changes = _changes(run, experiment, name, seed, options.allow_changes)
+            run.note_resume(provenance() | ({"changes": changes} if changes else {}), settings)
+            return run_experiment(experiment, seed, run, changes)
+
+    return stoppable(go_on, run)
+
+
+def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequence[str]) -> int:
+    """A run on environments, or of a figure: of its settings only `generations` is an option."""
+    Command = make_dataclass(
+        "Command",
+        [("options", ResumeOptions), ("generations", int | None, field(default=None))],
+        frozen=True,
+    )
+    parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
+    options = parsed.options
+    require(
+        not options.allow_changes,
+        f"{folder.path} has the settings of a recipe, of which only --generations can be given "
+        "anew: leave --allow-changes out",
+    )
+    schedule = options.saving.build()
+    prepare_jax(options.machine)
+    from symla.core import streams
+    from symla.experiments.recipes import CLASSES, Recipe
+    from symla.runtime.provenance import provenance
+
+    streams.check_version(config.get("streams", 1), folder.path)
+    recipe = from_settings(Recipe, config["settings"], folder.config_path, CLASSES)
+    if parsed.generations is not None:
+        recipe = replace(recipe, generations=parsed.generations)
+    settings = {**config["settings"], "generations": recipe.generations}
+    same_everywhere({"experiment": RECIPE, "settings": settings})
+    run = RunFolder(folder.path, is_writer(), schedule)
+    if recipe.finished(run):
+        return say_finished(run, f"`symla resume {typed(run.path)} --generations N` goes on")
+
+    def go_on() -> int:
+        with run.locked():
+            run.note_resume(provenance(), settings)
+            return run_recipe(recipe, run, config.get("rule", run.path.name))
+
+    return stoppable(go_on, run)
+
+
+def _changes(
+    run: RunFolder, experiment: Experiment, name: str, seed: int, allowed: bool
+) -> list[str]:
+    """How the settings differ from those that the run was trained with until now.
+
+    Raises SettingError, with the differences, if other generations would come of it.
+    """
+    now = {"experiment": name, "seed": seed, **asdict(experiment)}
+    before = _trained_with(run) or now
+    changes = differences(before, now)
+    if not changes or allowed or _same_training(before, experiment, seed, run.path):
+        return changes
+    raise SettingError(
+        f"{run.path} was trained with other settings until now:\n  "
+        + "\n  ".join(changes)
+        + "\nNothing was touched. Leave them as they were, or add --allow-changes to go on with "
+        "the new ones: the run then equals none that began with either"
+    )
+
+
+def _trained_with(run: RunFolder) -> dict[str, Any] | None:
+    """Seed, experiment and settings: of the newest checkpoint, else of the configuration."""
+    if any(run.checkpoints()):
+        trained = run.newest_checkpoint(warn=False).manifest.get("training")
+        return trained if isinstance(trained, dict) and "seed" in trained else None
+    config = run.config()
+    return {"experiment": config["experiment"], "seed": config["seed"], **config["settings"]}
+
+
+def _same_training(
+    before: Mapping[str, Any], experiment: Experiment, seed: int, where: Path
+) -> bool:
+    """Whether a generation is the same, whatever else (their number, the tests) is not."""
+    settings = {key: value for key, value in before.items() if key not in ("experiment", "seed")}
+    try:
+        trained = from_settings(type(experiment), settings, where).training(before["seed"])
+    except (CheckpointError, SettingError):
+        return False  # of another experiment
+    return trained == experiment.training(seed)
