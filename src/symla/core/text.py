@@ -1,9 +1,12 @@
 """Small functions on text."""
 
+import ast
 import html
+import inspect
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -17,7 +20,19 @@ def first_line(text: str) -> str:
 
 def summary(thing: Any) -> str:
     """The first line of the docstring of `thing`."""
-    return first_line(thing.__doc__ or "")
+    return first_line(docstring(thing))
+
+
+def docstring(thing: Any) -> str:
+    """Of a class or function; from its source, where `python -OO` has dropped it."""
+    if sys.flags.optimize < 2:
+        return inspect.cleandoc(thing.__doc__ or "")
+    try:
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
+    except (OSError, TypeError, SyntaxError):  # it was not written in a file
+        return ""
+    assert isinstance(body, ast.ClassDef | ast.FunctionDef)
+    return ast.get_docstring(body) or ""
 
 
 def brief(settings: Any) -> str:
