@@ -179,6 +179,11 @@ def run_command(arguments: Sequence[str]) -> int:
         print(f"symla {version('symla')}")
         return 0
     try:
+        if arguments[0] == "--completion":
+            from symla.cli.completion import completion
+
+            print(completion(arguments[1] if len(arguments) > 1 else ""), end="")
+            return 0
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
         code = COMMANDS[arguments[0]](arguments[1:])
@@ -212,6 +217,7 @@ def _print_help() -> None:
     for command in COMMANDS.values():
         purpose, _, usage = docstring(command).partition(": ")
         print(f"  {usage:<52}{purpose}")
-    print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")
+    print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version;")
+    print("--completion bash, zsh or fish prints what completes all this in that shell.")
     print(f"Exit codes: {EXIT_CODES}.")
     print("Begin with: symla train bandits")
