@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from symla.cli import train
+from symla.cli import train, training_runs
 from symla.core.errors import SettingError
 from symla.report.training_view import TrainingView
 from symla.runtime import provenance
@@ -25,8 +25,8 @@ LONG = Path("/somewhere/" + "a long name/" * 9 + "it's")
 def test_how_to_use_a_run_can_be_pasted(capsys, terminal, path):
     shown = io.StringIO()
     view = TrainingView(Console(file=shown, force_terminal=terminal, width=80))
-    train._say_how_to_use(RunFolder(path), view, "bandit-arms-5", ".regret")
-    train._stopped(RunFolder(path), view)
+    training_runs.say_how_to_use(RunFolder(path), view, "bandit-arms-5", ".regret")
+    training_runs.stopped(RunFolder(path), view)
     lines = (shown.getvalue() if terminal else capsys.readouterr().out).splitlines()
     command = next(line for line in lines if "symla test" in line)
     words = subprocess.run(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def test(arguments: Sequence[str]) -> int:
     """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
-    options = parse(TestOptions, arguments, "test", TestOptions.__doc__)
+    options = parse(TestOptions, arguments, "test")
     check_outputs(options.json, options.plot)
     prepare_jax()
     from symla.algorithms import HAND_MADE

@@ -21,7 +21,7 @@ from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
 from symla.rules.rule import Rule
-from symla.store import RunFolder
+from symla.store import RunFolder, new_folder
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
@@ -80,7 +80,7 @@ def meta_train(
     )
     stamp = time.strftime("%Y%m%d-%H%M%S")
     name = f"{type(worlds[0]).__name__.lower()}-seed{seed}-{stamp}"
-    run = RunFolder(Path(run_dir) if run_dir else Path("runs") / name)
+    run = RunFolder(Path(run_dir) if run_dir else new_folder(Path("runs") / name))
     begin(run, recipe, rule)
     view = TrainingView(Console(quiet=True) if quiet else console)
     again = f"symla.meta_train(..., run_dir={str(run.path)!r})"

@@ -87,8 +87,9 @@ class Recipe:
         }
 
     def finished(self, run: RunFolder) -> bool:
-        """Whether `run` has all generations."""
-        return any(run.checkpoints()) and run.generations_done() >= self.generations
+        """Whether `run` has all generations, and the tests that follow them."""
+        tested = run.results_path.exists() or not self.test_lifetimes
+        return tested and any(run.checkpoints()) and run.generations_done() >= self.generations
 
     def run(
         self,
