@@ -6,7 +6,7 @@ a resume, they live these again.
 """
 
 import logging
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -180,15 +180,6 @@ class _Record:
         age = (self.age + steps).astype(np.int32)
         record = self.steps, self.actions, self.checksums
         return HostLives(self.key, now.learner, now.last, age, self.episode, *record)
-
-
-def renewed(old: Bool[Array, " batch"], fresh: HostLives, lives: HostLives) -> HostLives:
-    """The lives, but the `fresh` ones in place of the `old`."""
-
-    def choose(new: Any, now: Any) -> Any:
-        return jnp.where(old.reshape(-1, *[1] * (now.ndim - 1)), new, now)
-
-    return jax.tree.map(choose, fresh, lives)
 
 
 @jax.jit
