@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from symla.outer import OUTER_LOOPS, OuterLoop
 from symla.rules.loading import export, load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import provenance
-from symla.store import RECIPE, RunFolder, describe, differences, from_settings
+from symla.store import RECIPE, RunFolder, describe, differences, from_settings, rebuild
 from symla.training.generation import Training
 from symla.training.loop import Progress, train_rule
 
@@ -31,6 +31,7 @@ CLASSES: dict[str, type] = (
 )
 World = Any  # an Environment, or one on the host
 PROBE_EVERY = 50
+BUDGET = ("generations", "environment_steps")  # of a card: more of it may come later
 
 
 def named(world: World) -> str:
@@ -75,6 +76,7 @@ class Recipe:
             "algorithm": describe(self.algorithm, CLASSES),
             "spec": describe(spec_of(self.environments[0]), ACTION_SPACES),
             "trained_on": ", ".join(map(repr, self.environments)),
+            "environment": named(self.environments[0]),
             "training": {
                 "outer": describe(self.outer, CLASSES),
                 "lifetimes": self.lifetimes,
@@ -159,8 +161,8 @@ class Recipe:
         """The meta-parameters that `run` has for the beginning. None: fresh ones, or none needed
         because there is a checkpoint of this very recipe."""
         if any(run.checkpoints()):
-            before, now = run.newest_checkpoint(warn=False).manifest, self.card()
-            changes = differences({key: before.get(key) for key in now}, now)
+            found = run.newest_checkpoint(warn=False)
+            changes = self.differences(found.manifest, found.path, BUDGET)
             if changes:
                 raise CheckpointError(
                     f"{run.path} was trained by another recipe than {run.config_path.name} has:\n  "
@@ -168,6 +170,22 @@ class Recipe:
                 )
             return None
         return load(run.start_path).params if self.start else None
+
+    def differences(
+        self, card: Mapping[str, Any], where: Path, but: Collection[str] = ()
+    ) -> list[str]:
+        """How a card's training, described by whatever version, differs from this recipe's.
+
+        `but` names what may differ. Raises CheckpointError for what this version does not know.
+        """
+        mine, training = self.card(), dict(card.get("training", {}))
+        if "outer" in training:  # as this version describes it: new fields at their default
+            training["outer"] = describe(rebuild(training["outer"], CLASSES, where), CLASSES)
+        algorithm = describe(rebuild(card.get("algorithm"), CLASSES, where), CLASSES)
+        before = {"algorithm": algorithm, "trained_on": card.get("trained_on"), **training}
+        now = {key: mine[key] for key in ("algorithm", "trained_on")} | mine["training"]
+        before, now = ({k: x for k, x in each.items() if k not in but} for each in (before, now))
+        return differences({key: before.get(key) for key in now}, now)
 
     def where(self) -> str:
         """The first environment, as a person names it."""

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -136,8 +135,7 @@ def trained(who: str, recipe: Recipe, folder: Path) -> bool:
     card = folder / f"{who}.json"
     if not card.exists():
         return False
-    found, wanted = load_manifest(card), json.loads(json.dumps(recipe.card()))
-    return all(found.get(key) == value for key, value in wanted.items())
+    return not recipe.differences(load_manifest(card), card)
 
 
 def stored_rule(who: str, folder: Path) -> Rule:
