@@ -20,7 +20,7 @@ from symla.store import RunFolder
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe
 
-Watch = Callable[[Mapping[str, float]], None] | None
+Watch = Callable[[Mapping[str, Any]], None] | None
 
 
 def stoppable(work: Callable[[], int], run: RunFolder) -> int:

@@ -99,7 +99,7 @@ class Recipe:
         view: View,
         title: str,
         resume_with: str = "",
-        watch: Callable[[Mapping[str, float]], None] | None = None,
+        watch: Callable[[Mapping[str, Any]], None] | None = None,
         exits: bool = True,
     ) -> Rule | None:
         """Train, from the newest checkpoint in `run` if it has one. None if a signal ended it.

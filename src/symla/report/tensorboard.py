@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from symla.core.errors import SettingError
 
@@ -15,7 +16,7 @@ def require_tensorboard() -> None:
         )
 
 
-def tensorboard(folder: Path) -> Callable[[Mapping[str, float]], None]:
+def tensorboard(folder: Path) -> Callable[[Mapping[str, Any]], None]:
     """A function that writes a row of metrics there, each column as a scalar by generation.
 
     Raises SettingError without tensorboardX.
@@ -25,7 +26,7 @@ def tensorboard(folder: Path) -> Callable[[Mapping[str, float]], None]:
 
     writer = SummaryWriter(str(folder))
 
-    def watch(row: Mapping[str, float]) -> None:
+    def watch(row: Mapping[str, Any]) -> None:
         for name, value in row.items():
             if name != "generation":
                 writer.add_scalar(name, value, int(row["generation"]))
