@@ -5,7 +5,7 @@ jax is imported late: `--help` and a misspelt word answer at once.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
