@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import Differentiable
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.trees import all_finite
-from symla.core.types import Params, PRNGKey, Scalar
+from symla.core.types import Params, PRNGKey, Scalar, State
 from symla.outer.base import Candidates, Setting
 from symla.outer.returns import lifetime_keys_of_group
 from symla.outer.through_lifetime import Steps, differentiable_lifetime
@@ -34,7 +33,7 @@ class PGState(NamedTuple):
     """The state of the policy gradient."""
 
     params: Params
-    optimizer: optax.OptState
+    optimizer: State
     baseline: Baseline
 
 
