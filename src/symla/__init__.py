@@ -3,18 +3,23 @@
     rule = symla.load("bandits")                            # a learned learning algorithm
     print(symla.meta_test(rule, "bandit-arms-10").regret)    # let it learn in 1,000 lifetimes
 
-Names are imported when first used, so that the command line answers before jax is there.
+Names are imported when first used, so that the command line answers before jax is there. Our
+environments are registered in Gymnasium, gymnasium.make("symla/hearts-v0").
 """
 
 from importlib import import_module
 from typing import Any
+
+from symla.bridge.registration import register as _register
+
+_register()
 
 _HOMES = {
     "load": "rules.loading",
     "meta_train": "experiments.meta_train",
     "meta_test": "evaluation.evaluate",
     "compare": "evaluation.comparison",
-    "make": "environments",
+    "make": "lifetimes.resolve",
     "Rule": "rules.rule",
     "Agent": "rules.agent",
     "GymnasiumEnvironment": "bridge.gymnasium_environment",

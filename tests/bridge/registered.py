@@ -11,7 +11,7 @@ import time
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, Sequence, Text, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Sequence, Space, Text, Tuple
 
 FAILING_STEP = 7
 EPISODE = 3  # steps: the failing one is in the third episode
@@ -126,6 +126,13 @@ class OutOfRange(Counting):
         return [9, *answer[1:]]
 
 
+class NoFlag(Counting):
+    """What old environments return in place of `truncated`."""
+
+    def modified(self, answer):
+        return [*answer[:3], {"lives": 3}, {}]
+
+
 class OldStep(Counting):
     def modified(self, answer):
         return [answer[0], answer[1], answer[2], answer[4]]
@@ -177,11 +184,17 @@ class Prints(Counting):
 
 
 class DictSpace(Counting):
-    observation_space = Dict({"position": Box(0, 1, (2,))})
+    observation_space = Dict({"position": Box(0, 9, (2,))})
+
+    def observation(self):
+        return {"position": super().observation()}
 
 
 class TupleSpace(Counting):
-    observation_space = Tuple([Discrete(2), Discrete(3)])
+    observation_space = Tuple([Discrete(9), Discrete(4)])
+
+    def observation(self):
+        return self.episode, self.step_
 
 
 class SequenceSpace(Counting):
@@ -196,8 +209,66 @@ class Image(Counting):
     observation_space = Box(0, 255, (210, 160, 3), np.uint8)
 
 
-class Torques(Counting):
-    action_space = Box(-1, 1, (3,))
+class Torques(gymnasium.Env):
+    """Observes the last action; earns its sum. Actions within other bounds than [-1, 1]."""
+
+    observation_space = Box(-9, 9, (4,), np.float64)
+    action_space = Box(np.float32([[0, -2], [-1, 5]]), np.float32([[1, 2], [3, 6]]))
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(4), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        return action.reshape(4).astype(float), float(action.sum()), False, False, {}
+
+
+class Unbounded(Counting):
+    action_space = Box(np.float32([-1, -np.inf]), np.float32([1, 1]))
+
+
+class TooManyCombinations(Counting):
+    action_space = MultiBinary(13)
+
+
+class Mission(Space):
+    """A space of one's own, as MiniGrid's mission, which Gymnasium cannot flatten."""
+
+    def __init__(self):
+        super().__init__((), str)
+
+
+class WithMission(Counting):
+    observation_space = Dict({"position": Box(-9, 9, (2,)), "mission": Mission()})
+
+    def __init__(self, size: int = 2):
+        super().__init__()
+        self.size = size
+
+    def observation(self):
+        return {"position": super().observation() * self.size, "mission": "go"}
+
+
+class Position(gymnasium.ObservationWrapper):
+    """Leaves the position alone."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.observation_space = env.observation_space["position"]
+
+    def observation(self, observation):
+        return observation["position"]
+
+
+def doubled(env):
+    """A wrapper may be a function."""
+    space = env.observation_space
+    return gymnasium.wrappers.TransformObservation(env, lambda seen: 2 * seen, space)
+
+
+def make_corridor():
+    """A function that makes an environment."""
+    return Corridor()
 
 
 class Shifted(Counting):

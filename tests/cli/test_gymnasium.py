@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError
 from symla.environments import make
 from symla.evaluation.evaluate import meta_test
+from symla.lifetimes.resolve import make as find
 from symla.rules.loading import hand_made
 from tests.lifetimes.test_host import seed_of
 
@@ -40,6 +40,7 @@ MISBEHAVES = {
     "NaNReward": "reward was nan",
     "InfiniteReward": "reward was -inf",
     "NoReward": "reward was None, not a number",
+    "NoFlag": "truncated was {'lives': 3}, neither true nor false",
     "NaNObservation": "observation has nan (number 1)",
     "HugeObservation": "observation has inf (number 0)",
     "WrongShape": "observation has shape (3,); declared is Box(shape=(2,), float32)",
@@ -95,8 +96,7 @@ def test_every_failing_step_is_blamed(name):
 
 
 def attempt(name):
-    environment = GymnasiumEnvironment(name.removeprefix("gymnasium:"), time_limit=3.0)
-    meta_test(hand_made("random"), environment, lifetimes=3, length=20)
+    meta_test(hand_made("random"), find(name, 3.0), lifetimes=3, length=20)
 
 
 # Before the first step: nothing was measured, and no file is left.
@@ -108,12 +108,10 @@ REFUSED = {
     "MODULE:ConstructorRaises-v0": ("cannot be made", "OSError: the simulator has no licence"),
     "MODULE:NeedsPackage-v0": ("No module named 'no_such_package'", "cannot be made"),
     "MODULE:NoEntryPoint-v0": ("No module named 'no_such_package'", "cannot be made"),
-    "MODULE:DictSpace-v0": ("space is Dict", "FlattenObservation"),
-    "MODULE:TupleSpace-v0": ("space is Tuple", "FlattenObservation"),
+    "MODULE:DictSpace-v0": ("space is Dict", "flatten it: ", "DictSpace-v0,flatten=true"),
     "MODULE:SequenceSpace-v0": ("space is Sequence", "supported are Box, Discrete"),
-    "MODULE:TextSpace-v0": ("space is Text", "supported are Box, Discrete"),
-    "MODULE:Image-v0": ("100800 numbers, more than 4096", "ResizeObservation"),
-    "MODULE:Torques-v0": ("action space is Box", "supported is Discrete"),
+    "MODULE:Image-v0": ("100800 numbers, more than 4096", "ResizeObservation", ",wrappers="),
+    "MODULE:Unbounded-v0": ("has no bounds for number 1", "TransformAction"),
     "MODULE:Countin-v0": ("did you mean gymnasium:Counting-v0", "Gymnasium says"),
     "gymnasium:CartPol-v1": ("gymnasium:CartPole-v1", "Did you mean: `CartPole`?"),
     "gymnasium:ALE/Pong-v5": ("gymnasium[atari]", "Gymnasium says"),
@@ -123,7 +121,7 @@ REFUSED = {
 }
 
 
-TYPED_AND_REFUSED = ("OldSeed", "NeedsPackage", "DictSpace", "Torques", "LunarLander")
+TYPED_AND_REFUSED = ("OldSeed", "NeedsPackage", "DictSpace", "LunarLander")
 
 
 @pytest.mark.parametrize(
@@ -152,13 +150,24 @@ def full(name):
     return name.replace("MODULE:", MINE)
 
 
-def test_a_missing_package_comes_with_the_line_that_installs_it():
-    try:
-        import mujoco  # noqa: F401
-    except ImportError:
-        done = symla("gymnasium:HalfCheetah-v5", "--lifetimes", "2")
-        assert done.returncode == 2
-        assert 'pip install "gymnasium[mujoco]"' in said(done)
+def test_a_script_is_told_to_guard_what_it_does(tmp_path):
+    """It reads options, prints, and trains when it is imported. Results and stdout are ours."""
+    (tmp_path / "my_script.py").write_text(
+        "import argparse, gymnasium\n"
+        "print('training')\n"
+        "argparse.ArgumentParser().parse_args()\n"
+        "gymnasium.register('Mine-v0', 'gymnasium.envs.toy_text:FrozenLakeEnv')\n"
+        "raise SystemExit(0)\n"
+    )
+    out = tmp_path / "out.json"
+    name, path = "gymnasium:my_script:Mine-v0", {"PYTHONPATH": str(tmp_path)}
+    done = symla(name, "--lifetimes", "2", "--length", "9", "--json", out, **path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"{name}: importing 'my_script' ended the program (exit code 0)" in said(done)
+    assert 'if __name__ == "__main__":' in said(done)
+    assert "usage" not in said(done)
+    assert not out.exists()
 
 
 def test_debug_shows_where_the_environment_failed():
@@ -178,6 +187,20 @@ def test_what_environments_print_is_not_the_result():
     assert done.returncode == 0, done.stderr
     assert "hello from the environment" not in done.stdout
     assert done.stdout.startswith("random on gymnasium:")
+
+
+def test_a_fault_in_a_class_of_ones_own_is_called_theirs(tmp_path):
+    (tmp_path / "my_world.py").write_text(
+        "from tests.probes.environments import Corridor\n"
+        "class World(Corridor):\n"
+        "    def step(self, key, task, state, action):\n"
+        "        return self.nothing\n"
+    )
+    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    done = symla("my_world:World,cells=4", "--lifetimes", "2", "--length", "9", **path)
+    assert done.returncode == 2
+    assert "a fault of your own code, not of symla: it raised AttributeError" in said(done)
+    assert "my_world.py, line 4)" in said(done)
 
 
 def test_training_is_for_environments_in_jax():

@@ -92,7 +92,7 @@ def test_objects_have_names():
     other = symla.load("control")
     found = compare([random, learned, other, learned], [Corridor(3)], lifetimes=2, length=2).pairs
     assert [pair.rule for pair in found] == ["Random", "SymLA", "SymLA (2)"]
-    assert {pair.environment for pair in found} == {"Corridor(cells=3)"}
+    assert {pair.environment for pair in found} == {"tests.probes.environments:Corridor"}
     mine = compare({"mine": random}, {"there": Corridor(3)}, lifetimes=2, length=2).pairs[0]
     assert (mine.rule, mine.environment) == ("mine", "there")
 

@@ -9,18 +9,23 @@ import numpy as np
 import pytest
 
 from symla.algorithms import SymLA
+from symla.algorithms.random import Random
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool
 from symla.core.errors import DivergenceError, FaultyEnvironmentError
 from symla.core.streams import Stream, stream_key
+from symla.core.types import Continuous, Spec
+from symla.environments import PointNavigation
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.lifetime_sums import HOST_BATCH
-from symla.lifetimes.host import _episode_seeds, host_lifetimes
+from symla.lifetimes.host import _episode_seeds, host_lifetimes, spec_of
 from symla.lifetimes.lifetime import lifetime
 from symla.lifetimes.percepts import lifetime_keys
+from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
-from tests.probes.algorithms import Every, Logits
+from tests.bridge.registered import Counting, Torques
+from tests.probes.algorithms import Echo, Every, Logits
 from tests.probes.environments import Contextual, Corridor, RandomStart
 
 MINE = "tests.bridge.registered:"
@@ -42,6 +47,8 @@ class FromJax(gymnasium.Env):
         self.task = environment.sample_task(self.keys.task)
         self.observation_space = gymnasium.spaces.Box(-9, 9, (sizes.observation_size,))
         self.action_space = gymnasium.spaces.Discrete(sizes.action_size)
+        if isinstance(sizes.action, Continuous):
+            self.action_space = gymnasium.spaces.Box(-1, 1, (sizes.action_size,))
 
     def reset(self, *, seed=None, options=None):
         key = jax.random.fold_in(self.keys.episode, self.episode)
@@ -51,32 +58,40 @@ class FromJax(gymnasium.Env):
 
     def step(self, action):
         key = jax.random.fold_in(self.keys.step, self.t)
-        now = self.environment.step(key, self.task, self.state, np.int32(action))
+        action = np.int32(action) if isinstance(action, int) else jnp.asarray(action)
+        now = self.environment.step(key, self.task, self.state, action)
         self.state, self.t = now.state, self.t + 1
         return np.asarray(now.observation), *map(np.asarray, now[2:]), {}
 
 
 @pytest.mark.parametrize(
-    "environment", [Contextual(episode_length=4), Corridor(), RandomStart(3)], ids=repr
+    ("learner", "environment"),
+    [
+        (LEARNER, Contextual(episode_length=4)),
+        (LEARNER, Corridor()),
+        (LEARNER, RandomStart(3)),
+        (Echo(), PointNavigation(episode_length=7)),
+    ],
+    ids=repr,
 )
-def test_an_agent_lives_what_lifetime_lives(environment):
+def test_an_agent_lives_what_lifetime_lives(learner, environment):
     length, key = 40, stream_key(7, Stream.AGENT)
-    params = LEARNER.init_params(jax.random.key(1), environment.spec)
+    params = learner.init_params(jax.random.key(1), environment.spec)
     params = jax.tree.map(lambda x: 5 * x, params)  # what is perceived changes what is done
-    total, _, transition = lifetime(LEARNER, environment, params, key, length)
+    total, _, transition = lifetime(learner, environment, params, key, length)
     env = FromJax(environment, key)
-    agent = Rule(LEARNER, params).agent(env, seed=7)
+    agent = Rule(learner, params).agent(env, seed=7)
     observation, _ = env.reset()
     actions, earned = [], 0.0
     for _ in range(length):
         actions.append(agent.act(observation))
         observation, reward, terminated, truncated, _ = env.step(actions[-1])
-        agent.observe(reward, terminated, truncated)
+        agent.observe(reward, terminated, truncated, observation)
         earned += reward
         if terminated or truncated:
             observation, _ = env.reset()
-    assert actions == transition.action.tolist()
-    assert len(set(actions)) > 1
+    np.testing.assert_allclose(np.array(actions), transition.action, rtol=1e-5, atol=1e-6)
+    assert len(np.unique(actions)) > 1
     assert env.episode > 3
     assert earned == pytest.approx(float(total), rel=1e-5)
 
@@ -97,16 +112,45 @@ def test_lifetimes_on_the_host_are_lifetimes(params):
 def test_an_episode_that_ends_is_reset_in_the_same_step(name):
     environment, seeds = GymnasiumEnvironment(f"{MINE}{name}-v0"), np.arange(9)
     with Pool(environment, seeds.tolist()) as pool:
-        steps = [(pool.reset(), None, None, None)]
-        steps += [pool.step(np.ones(9, int), seeds) for _ in range(7)]
+        first, steps = pool.reset(), [pool.step(np.ones(9, int), seeds) for _ in range(7)]
     for i in (0, 8):  # of the first process and of the last
-        episode_and_step = [observation[i].tolist() for observation, *_ in steps]
+        episode_and_step = [x[i].tolist() for x in (first, *(s.observation for s in steps))]
         assert episode_and_step == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2], [2, 0], [2, 1]]
-        rewards, *ends = zip(*((r[i], e[i], u[i]) for _, r, e, u in steps[1:]))
+        rewards, *ends = zip(*((r[i], e[i], u[i]) for _, r, e, u, _ in steps))
         assert list(rewards) == [1, 2, 3, 1, 2, 3, 1]
         ended, never = ends if name == "Counting" else ends[::-1]
         assert list(ended) == [False, False, True] * 2 + [False]
         assert not any(never)
+
+
+def test_continuous_actions_are_scaled_and_shown_as_they_were_chosen():
+    """`Torques` has bounds of its own, and earns the sum of its action; random play in [-1, 1]."""
+    keys, space = jax.random.split(jax.random.key(3), 2), Torques.action_space
+    steps = list(host_lifetimes(Random(), make(Torques), (), keys, 30))
+    actions = np.stack([step.action for step in steps])
+    assert actions.shape == (30, 2, 4)
+    assert -1 <= actions.min() < -0.9 < 0.9 < actions.max() <= 1
+    low, high = space.low.reshape(4), space.high.reshape(4)
+    expected = (low + (actions + 1) / 2 * (high - low)).sum(axis=-1)
+    np.testing.assert_allclose([step.reward for step in steps], expected, rtol=1e-5)
+    assert spec_of(make(Torques)) == Spec(4, Continuous(4))
+
+
+def test_what_an_episode_ended_with_is_perceived():
+    """Not the first observation of the next one: the episode of `Counting` ends with step 3."""
+
+    class Shows(Echo):
+        def step(self, params, state, percept, t, key):
+            return percept.final_observation[1].astype(jnp.int32) % 2, state
+
+    steps = host_lifetimes(Shows(), make(Counting), (), jax.random.split(jax.random.key(0), 2), 7)
+    assert [step.action[0] for step in steps] == [0, 1, 0, 1, 1, 0, 1]
+
+
+def test_a_continuous_action_that_is_not_finite_ends_the_test():
+    rule = Rule(Echo(), jnp.array(jnp.nan))
+    with pytest.raises(DivergenceError, match="in lifetime 1, at step 1: no action"):
+        meta_test(rule, Torques, 2, 5)
 
 
 def test_an_episode_begins_with_the_seed_that_its_environment_was_given():

@@ -53,3 +53,19 @@ class Every:
 
     def step(self, params, state, percept, t, key):
         return ((t + 1) % self.period == 0).astype(jnp.int32), state
+
+
+@dataclass(frozen=True)
+class Echo:
+    """A continuous action: what the last one led to, plus 0.5, squashed; -1 where not known."""
+
+    def init_params(self, key, spec):
+        return jnp.ones(())
+
+    def init_state(self, params, key, spec):
+        return jnp.zeros(spec.action_size)
+
+    def step(self, params, state, percept, t, key):
+        seen = params * percept.final_observation[: state.size]
+        known = jnp.isfinite(percept.final_observation[: state.size])
+        return jnp.where(known, jnp.tanh(seen + 0.5), -1.0), state

@@ -20,7 +20,7 @@ from symla.core.streams import Stream, stream_key
 from symla.lifetimes.percepts import lifetime_keys
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
-from tests.probes.algorithms import Diverges, Logits
+from tests.probes.algorithms import Diverges, Echo, Logits
 
 TWO = (Box(-1, 1, (2,)), Discrete(2))
 SEEN = np.zeros(2, np.float32)
@@ -180,6 +180,93 @@ def test_observations_outside_their_space(space, observation):
         spaces.observations(space).encode(observation)
 
 
+@pytest.mark.parametrize(
+    "flag", [{"agent_0": False}, "False", None, 2, np.nan, np.zeros(2)], ids=repr
+)
+def test_a_flag_that_is_none(agent, flag):
+    agent.act(SEEN)
+    with pytest.raises(FaultyEnvironmentError, match=r"its terminated was .*, neither true nor"):
+        agent.observe(1.0, flag, False)
+    with pytest.raises(FaultyEnvironmentError, match=r"at step 1 .* its truncated was "):
+        agent.observe(1.0, False, flag)
+    agent.observe(1.0, np.bool_(False), 1)  # nothing was lost, and other truths count
+
+
+@pytest.mark.parametrize("true", [True, np.bool_(True), 1, 1.0, np.ones(()), jnp.array(True)])
+def test_what_counts_as_true(true):
+    assert spaces.flag("terminated", true) is True
+
+
+def test_what_an_episode_ended_with_may_be_told_or_not():
+    """`Echo` acts by it, and shows -1 where it is not known."""
+    agent = Rule(Echo(), jnp.ones(())).agent((Box(-9, 9, (2,)), Box(-1, 1, (2,))))
+    first, next_, last = (np.full(2, x, np.float32) for x in (0.1, 0.2, 0.3))
+    acts = [agent.act(first)]
+    agent.observe(0.0, False, False)
+    acts.append(agent.act(next_))  # it went on: this is what the action led to
+    agent.observe(0.0, False, True, last)
+    acts.append(agent.act(first))
+    agent.observe(0.0, False, True)
+    acts.append(agent.act(first))
+    agent.observe(0.0, True, False)
+    acts.append(agent.act(first))
+    expected = np.tanh([0.6, 0.7, 0.8, -np.inf, -np.inf])
+    np.testing.assert_allclose([act[0] for act in acts], expected, rtol=1e-5)
+    agent.new_lifetime()
+    assert agent.act(first)[0] == acts[0][0]
+
+
+def test_what_an_episode_ended_with_must_be_an_observation(agent):
+    agent.act(SEEN)
+    with pytest.raises(FaultyEnvironmentError, match=r"at step 1 .* its observation has shape"):
+        agent.observe(0.0, True, False, np.zeros(3, np.float32))
+    agent.observe(0.0, True, False, SEEN)
+    agent.act(SEEN)
+
+
+@pytest.mark.parametrize(
+    ("space", "kind"),
+    [
+        (Box(-2, 2, (2, 3)), np.float32),
+        (Box(0, 9, (1,), np.int64), np.int64),
+        (MultiDiscrete([2, 3]), np.int64),
+        (MultiBinary(4), np.int8),
+    ],
+    ids=str,
+)
+def test_actions_of_other_spaces_are_arrays_of_theirs(space, kind):
+    agent = hand_made("random").agent((TWO[0], space))
+    for _ in range(5):
+        action = agent.act(SEEN)
+        assert space.contains(action)
+        assert action.dtype == kind
+        agent.observe(0.0, False, False)
+
+
+def test_a_continuous_rule_that_is_not_finite():
+    agent = Rule(Echo(), jnp.array(jnp.nan)).agent((TWO[0], Box(-1, 1, (2,))))
+    with pytest.raises(DivergenceError, match="at step 1 of the agent: no action"):
+        agent.act(SEEN)
+
+
+class Plain:
+    """Not a gymnasium.Env, but of its two spaces."""
+
+    observation_space, action_space = TWO
+
+    def __init__(self, spec=None):
+        if spec is not None:
+            self.spec = spec
+
+
+@pytest.mark.parametrize("spec", [None, "my-env", object()])
+def test_whatever_has_two_spaces_will_do(spec):
+    agent = hand_made("random").agent(Plain(spec))
+    assert agent.act(SEEN) in (0, 1)
+    with pytest.raises(FaultyEnvironmentError, match=r"Plain, at step 1 of the agent: its reward"):
+        agent.observe(None, False, False)
+
+
 def test_an_observation_written_over_is_not_shared(agent):
     buffer = np.zeros(2, np.float32)
     vector = spaces.observations(TWO[0]).encode(buffer)
@@ -193,12 +280,13 @@ def test_spaces_it_cannot_take():
         (Dict({"a": Discrete(2)}), Discrete(2), "FlattenObservation"),
         (Discrete(5000), Discrete(2), "more than 4096"),
         (Box(0, 1, (0,)), Discrete(2), "empty"),
-        (Discrete(2), Box(0, 1, (1,)), "ActionWrapper"),
+        (Discrete(2), Box(0, np.inf, (1,)), "no bounds"),
+        (Discrete(2), Dict({"a": Discrete(2)}), "ActionWrapper"),
     ]:
         with pytest.raises(SettingError, match=words):
             rule.agent((observed, acted))
-    with pytest.raises(SettingError, match="Pendulum-v1: its action space is Box"):
-        rule.agent(gymnasium.make("Pendulum-v1"))
+    with pytest.raises(SettingError, match=r"Pendulum-v1: its action space Box.* has no bounds"):
+        rule.agent(gymnasium.wrappers.ClipAction(gymnasium.make("Pendulum-v1")))
     with pytest.raises(SettingError, match="got str"):
         rule.agent("CartPole-v1")
     with pytest.raises(SettingError, match="holds several"):

@@ -1,20 +1,21 @@
-"""An environment of Gymnasium, by its id: looked up here, made in the processes of a `Pool`."""
+"""An environment of Gymnasium: by its id, or of a person's own class.
+
+Looked up here, made in the processes of a `Pool`.
+"""
 
 import math
-import os
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 import gymnasium
-from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.envs.registration import EnvSpec
 
-from symla.core.errors import FaultyEnvironmentError, SettingError, UnknownNameError, require
-
-if TYPE_CHECKING:
-    from gymnasium.envs.registration import EnvCreator
+from symla.bridge.pickling import portable
+from symla.core.errors import SettingError, UnknownNameError, require
+from symla.core.naming import parse, spell, spell_value, value
 
 PREFIX = "gymnasium:"  # of a name that a person types
 INSTALL = {  # namespace of ids -> how to get them
@@ -24,15 +25,22 @@ INSTALL = {  # namespace of ids -> how to get them
 
 @dataclass(frozen=True)
 class GymnasiumEnvironment:
-    """Any environment of Gymnasium with Discrete actions, for tests: `meta_test(rule, this)`.
+    """Any environment of Gymnasium, for tests: `meta_test(rule, this)`; `symla.make` makes it.
 
     `id` is what `gymnasium.make` takes; "module:ID" imports the module first, which registers it.
+    Where it is not `registered`, `id` is "package.module:CLASS", a gymnasium.Env of a person's own,
+    or what messages call the pickled `source`: an EnvSpec, or an environment.
+    `settings` are pairs of a name and a text, as typed after the name: keyword arguments of
+    `gymnasium.make`, beside `wrappers`, package.module:Wrapper+..., and `flatten`.
     `time_limit` is how many seconds one call of the environment may take.
     Raises SettingError for a time limit outside its range.
     """
 
     id: str
     time_limit: float = 60.0
+    settings: tuple[tuple[str, str], ...] = ()
+    registered: bool = True
+    source: bytes | None = field(default=None, repr=False, metadata={"stored": False})
 
     def __post_init__(self):
         require(
@@ -40,50 +48,73 @@ class GymnasiumEnvironment:
             f"the time limit of a step must be a positive number of seconds, got {self.time_limit}",
         )
 
+    @staticmethod
+    def named(
+        typed: str, time_limit: float = 60.0, settings: Mapping[str, Any] | None = None
+    ) -> "GymnasiumEnvironment":
+        """What a person calls so: "gymnasium:ID,setting=value" or "package.module:CLASS"."""
+        base, own = parse(typed)
+        return GymnasiumEnvironment(
+            base.removeprefix(PREFIX),
+            time_limit,
+            spelled(own | dict(settings or {})),
+            base.startswith(PREFIX),
+        )
+
     @property
     def name(self) -> str:
         """As a person types it."""
-        return PREFIX + self.id
+        return spell((PREFIX if self.registered else "") + self.id, self.arguments)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The settings, read."""
+        return {key: value(text) for key, text in self.settings}
 
     @property
     def module(self) -> str | None:
         """The module that registers the environment; None if Gymnasium does."""
-        return self.id.rpartition(":")[0] or None
+        return self.id.rpartition(":")[0] or None if self.registered else None
 
-    def find(self) -> EnvSpec:
-        """The registered spec.
+    def pickled(self) -> bytes | None:
+        """What processes make copies of; None: they import `module`, then look `id` up.
 
-        Raises UnknownNameError; SettingError for a version that Gymnasium no longer has;
-        FaultyEnvironmentError for a module that cannot be imported.
+        Raises UnknownNameError; SettingError for a version that Gymnasium no longer has, and for
+        an object that was not stored; FaultyEnvironmentError for what cannot be pickled.
         """
-        if self.module:
-            self._import(self.module)
-        name = self.id.rpartition(":")[2]
-        try:
-            spec = gymnasium.spec(name)
-        except gymnasium.error.DeprecatedEnv as error:
-            raise SettingError(f"{self.name}: {error}") from error
-        except gymnasium.error.Error as error:
-            raise _UnknownIdError(self.name, name, str(error)) from error
-        if isinstance(spec.entry_point, str) and spec.entry_point.startswith("__main__:"):
-            creator = cast("EnvCreator", load_env_creator(spec.entry_point))  # not of a vector
-            return replace(spec, entry_point=creator)
-        return spec
+        if self.source is not None:
+            return self.source
+        if not (self.registered or ":" in self.id):
+            raise SettingError(
+                f"{self.name} was handed over as an object, which is not stored: run the program "
+                "that did so again, or put its class where it can be imported"
+            )
+        if not self.registered:
+            spec = EnvSpec(self.id.rpartition(":")[2], entry_point=self.id)
+        elif self.module and self.module not in sys.modules:
+            return None
+        else:
+            spec = registered_spec(self.id, self.name)
+        return portable(spec, self.name)
 
-    def _import(self, module: str) -> None:
-        if os.getcwd() not in sys.path:
-            sys.path.append(os.getcwd())  # where a person's own environment usually is
-        try:
-            import_module(module)
-        except ModuleNotFoundError as error:
-            raise FaultyEnvironmentError(
-                f"{self.name}: {error}. {module!r} is imported to register the environment: "
-                "install what is missing, or run where it can be imported (PYTHONPATH)"
-            ) from error
-        except Exception as error:
-            raise FaultyEnvironmentError(
-                f"{self.name}: importing {module!r} raised {type(error).__name__}: {error}"
-            ) from error
+
+def spelled(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Settings as a `GymnasiumEnvironment` has them. Raises SettingError for what has no text."""
+    return tuple((key, spell_value(key, x)) for key, x in settings.items())
+
+
+def registered_spec(id: str, name: str) -> EnvSpec:
+    """What Gymnasium has under that id; `name` is for messages.
+
+    Raises UnknownNameError, and SettingError for a version that Gymnasium no longer has.
+    """
+    id = id.rpartition(":")[2]
+    try:
+        return gymnasium.spec(id)
+    except gymnasium.error.DeprecatedEnv as error:
+        raise SettingError(f"{name}: {error}") from error
+    except gymnasium.error.Error as error:
+        raise _UnknownIdError(name, id, str(error)) from error
 
 
 class _UnknownIdError(UnknownNameError):

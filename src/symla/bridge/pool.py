@@ -6,7 +6,6 @@ may deadlock, and because multiprocessing's spawn would run the person's own scr
 """
 
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -17,13 +16,14 @@ from contextvars import ContextVar
 from multiprocessing import Pipe
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
+from symla.bridge.creation import Request
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.bridge.worker import CallRecord, Fault, Request
+from symla.bridge.worker import CallRecord, Fault, Sizes, Stepped
 from symla.core.cpu import available_cores
 from symla.core.errors import FaultyEnvironmentError, SettingError
+from symla.core.naming import GUARD
 
 PROGRAM = "from symla.bridge.worker import main; main({}, {})"  # of a worker
 START_SECONDS = 300.0  # for a worker to start
@@ -37,26 +37,26 @@ POLLS = 20
 class Pool:
     """Copies of one environment, one per seed, stepped together. A context manager.
 
-    Attributes `observation_size`, `action_size` and, of observations, `one_hot`. `first` is the
-    number of the first lifetime in messages, from 0. Raises SettingError for spaces that are not
-    supported, UnknownNameError, and FaultyEnvironmentError, here and in every method, for what an
+    `sizes` are those of an observation and an action. `first` is the number of the first lifetime
+    in messages, from 0. Raises SettingError for spaces that are not supported and for what is not
+    there, UnknownNameError, and FaultyEnvironmentError, here and in every method, for what an
     environment does wrong.
     """
 
     def __init__(self, environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0):
         self.environment, self.seeds, self.first = environment, list(seeds), first
         self.steps = 0  # finished
-        spec = _pickled_spec(environment)
+        source, name = environment.pickled(), environment.name
         processes = min(available_cores(), -(-len(self.seeds) // PER_PROCESS))
         self.parts = np.array_split(np.arange(len(self.seeds)), processes)
         self.workers: list[_WorkerProcess] = []
         try:
             self.workers.extend(_WorkerProcess() for _ in self.parts)  # all start at the same time
-            requests = [Request(spec, environment.module, len(part)) for part in self.parts]
+            made_of = source, environment.id, environment.module, environment.arguments
+            requests = [Request(name, *made_of, len(part)) for part in self.parts]
             for worker in self.workers:
                 worker.wait_until_ready()
-            sizes = self._call_all("make", requests)[0]
-            self.observation_size, self.action_size, self.one_hot = sizes
+            self.sizes: Sizes = self._call_all("make", requests)[0]
         except BaseException:
             self.close(now=True)
             raise
@@ -67,15 +67,17 @@ class Pool:
         answers = self._call_all("reset", [[self.seeds[i] for i in part] for part in self.parts])
         return np.concatenate(answers)
 
-    def step(self, actions: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Observations, rewards, terminated, truncated. Where an episode ended, the observation is
-        the first one of the next, which begins with that environment's number of `seeds`."""
+    def step(self, actions: np.ndarray, seeds: np.ndarray) -> Stepped:
+        """What the actions led to: numbers [n], or [n, B] in [-1, 1] where they are continuous.
+
+        Where an episode ended, the next begins with that environment's number of `seeds`.
+        """
         answers = self._call_all("step", [(actions[part], seeds[part]) for part in self.parts])
         self.steps += 1
-        observation, reward, terminated, truncated = map(np.concatenate, zip(*answers))
-        for index in np.flatnonzero(terminated | truncated):
+        stepped = Stepped(*map(np.concatenate, zip(*answers)))
+        for index in np.flatnonzero(stepped.terminated | stepped.truncated):
             self.seeds[index] = int(seeds[index])
-        return observation, reward, terminated, truncated
+        return stepped
 
     def close(self, now: bool = False) -> None:
         """End the processes; with `now` without closing the environments first."""
@@ -101,10 +103,17 @@ class Pool:
     def _error(self, method: str, index: int, fault: Fault) -> Exception:
         """The exception to raise for a fault of environment `index`."""
         name = self.environment.name
-        if fault.unsupported:
-            return SettingError(f"{name}: {fault.text}")
-        if method == "make":
-            error = FaultyEnvironmentError(f"{name} cannot be made: it {fault.text}")
+        if fault.refused:
+            return SettingError(fault.text)
+        if fault.missing in sys.modules:
+            error = FaultyEnvironmentError(
+                f"{name} cannot be made: its process cannot import {fault.missing!r}, a module of "
+                "this program: put what the environment needs where Python finds it (PYTHONPATH)"
+            )
+        elif method == "make":
+            module = self.environment.module if not fault.traceback else None  # a hang, a crash
+            hint = f". If it was importing {module!r}: {GUARD}" if module else ""
+            error = FaultyEnvironmentError(f"{name} cannot be made: it {fault.text}{hint}")
         else:
             where = f"step {self.steps + 1}" if method == "step" else "its first reset"
             error = FaultyEnvironmentError(
@@ -163,7 +172,8 @@ class _WorkerProcess:
             shared.truncate(CallRecord.SIZE)
             self.record = CallRecord(shared.fileno())
             files = (worker_end.fileno(), shared.fileno())
-            path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+            here = os.getcwd()  # where a person's own environment usually is
+            path = os.pathsep.join(dict.fromkeys([entry or here for entry in sys.path] + [here]))
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", PROGRAM.format(*files)],
                 pass_fds=files,
@@ -213,14 +223,3 @@ class _WorkerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def _pickled_spec(environment: GymnasiumEnvironment) -> bytes:
-    """Raises FaultyEnvironmentError for an environment that cannot be pickled."""
-    try:
-        return cloudpickle.dumps(environment.find())
-    except (TypeError, pickle.PicklingError) as error:
-        raise FaultyEnvironmentError(
-            f"{environment.name} cannot be pickled for another process ({error}): put it in a "
-            "module that registers it, and name it gymnasium:MODULE:ID"
-        ) from error

@@ -1,4 +1,4 @@
-"""Converts Gymnasium's spaces to what a learning algorithm uses: vectors and numbered actions.
+"""Converts what environments of Gymnasium return to what a learning algorithm uses.
 
 Imports no jax: the processes that run environments use it, and start faster so.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
+from symla.bridge.refusals import name_of, unsupported
 from symla.core.errors import FaultyEnvironmentError, SettingError, require
 
 # Numbers in an observation. SymLA has a row of LSTMs for each: with more, a step takes too long.
@@ -25,17 +26,11 @@ class Observations(NamedTuple):
     one_hot: bool  # whether every vector is: of a Discrete space
 
 
-class Actions(NamedTuple):
-    """The actions of a Discrete space: start, start + 1, ..."""
-
-    size: int
-    start: int
-
-
-def observations(space: Any) -> Observations:
+def observations(space: Any, name: str | None = None) -> Observations:
     """Flattens Box and MultiBinary; Discrete and MultiDiscrete become one-hot.
 
-    Raises SettingError for any other space, and for one of 0 or over MAX_OBSERVATIONS numbers.
+    `name` is what a person typed, if they did: advice is in these words. Raises SettingError for
+    any other space, and for one of 0 or over MAX_OBSERVATIONS numbers.
     """
     encoder: Callable[[Any], Callable[[Any], np.ndarray]]
     if isinstance(space, Box | MultiBinary):
@@ -45,27 +40,21 @@ def observations(space: Any) -> Observations:
     elif isinstance(space, MultiDiscrete):
         size, encoder = int(np.sum(space.nvec)), _one_hots
     else:
-        raise _unsupported(space)
-    _check_size(space, size)
+        raise SettingError(unsupported(space, name))
+    _check_size(space, size, name)
     return Observations(size, encoder(space), isinstance(space, Discrete))
 
 
-def _unsupported(space: Any) -> SettingError:
-    return SettingError(
-        f"its observation space is {_name(space)}; supported are Box, Discrete, MultiDiscrete and "
-        "MultiBinary. gymnasium.wrappers.FlattenObservation(env) makes a Box of a Dict or a Tuple"
-    )
+def flag(which: str, value: Any) -> bool:
+    """True or false, as `terminated` and `truncated` must be; 1 and 0 count, and arrays of one.
 
-
-def actions(space: Any) -> Actions:
-    """The actions of a space. Raises SettingError for a space that is not Discrete."""
-    if isinstance(space, Discrete):
-        return Actions(int(space.n), int(space.start))
-    raise SettingError(
-        f"its action space is {_name(space)}; supported is Discrete, because an agent chooses "
-        "one of a fixed number of actions. Wrap the environment in a gymnasium.ActionWrapper that "
-        "maps each number to an action of yours"
-    )
+    Raises FaultyEnvironmentError for anything else.
+    """
+    array = np.asarray(value)
+    if array.shape == () and array.dtype.kind in "biuf" and array.item() in (0, 1):
+        return bool(array)
+    text = " ".join(repr(value).split())[:100]
+    raise FaultyEnvironmentError(f"its {which} was {text}, neither true nor false")
 
 
 def reward(number: Any) -> np.float32:
@@ -80,15 +69,16 @@ def reward(number: Any) -> np.float32:
     return np.float32(number)
 
 
-def _check_size(space: Space, size: int) -> None:
+def _check_size(space: Space, size: int, name: str | None) -> None:
     """Before a table of that size is made. Raises SettingError if it is 0 or too large."""
-    require(size >= 1, f"its observation space {_name(space)} is empty")
+    typed = f" ({name},wrappers=package.module:WRAPPER)" if name else ""
+    require(size >= 1, f"its observation space {name_of(space)} is empty")
     require(
         size <= MAX_OBSERVATIONS,
-        f"its observation space {_name(space)} makes vectors of {size} numbers, more than "
+        f"its observation space {name_of(space)} makes vectors of {size} numbers, more than "
         f"{MAX_OBSERVATIONS}: reduce it first, images for instance with GrayscaleObservation and "
         "ResizeObservation of gymnasium.wrappers, or with features of your own in "
-        "TransformObservation",
+        f"TransformObservation{typed}",
     )
 
 
@@ -142,10 +132,10 @@ def _array(observation: Any, space: Space) -> np.ndarray:
     if array.dtype.kind not in ("biuf" if space.dtype.kind == "f" else "biu"):
         kind = type(observation).__name__
         kind = f"{kind} of {array.dtype}" if array.dtype != object and array.ndim else kind
-        raise FaultyEnvironmentError(f"its observation is a {kind}; declared is {_name(space)}")
+        raise FaultyEnvironmentError(f"its observation is a {kind}; declared is {name_of(space)}")
     if array.shape != space.shape:
         raise FaultyEnvironmentError(
-            f"its observation has shape {array.shape}; declared is {_name(space)}"
+            f"its observation has shape {array.shape}; declared is {name_of(space)}"
         )
     return array
 
@@ -160,11 +150,3 @@ def _float32(array: np.ndarray) -> np.ndarray:
 def _not_finite(vector: np.ndarray) -> str:
     where = int(np.flatnonzero(~np.isfinite(vector))[0])
     return f"{vector[where]} (number {where})"
-
-
-def _name(space: Any) -> str:
-    """The space in one line, without the limits of a Box, which can be thousands of numbers."""
-    if isinstance(space, Box):
-        return f"Box(shape={space.shape}, {space.dtype})"
-    text = str(space)
-    return text if len(text) <= 80 else type(space).__name__

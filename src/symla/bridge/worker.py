@@ -5,12 +5,11 @@ writes its index to shared memory, where `pool` reads it if the worker hangs or 
 """
 
 import mmap
-import pickle
+import re
 import signal
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -18,7 +17,18 @@ import gymnasium
 import numpy as np
 
 from symla.bridge import spaces
-from symla.core.errors import FaultyEnvironmentError, SettingError
+from symla.bridge.action_spaces import actions
+from symla.bridge.creation import Request, copies
+from symla.bridge.refusals import OLD_GYM
+from symla.core.errors import (
+    FaultyEnvironmentError,
+    SettingError,
+    SymlaError,
+    UnknownNameError,
+    raised,
+)
+
+EXTRAS = ("box2d", "mujoco")  # of symla, for Gymnasium's of the same name
 
 OLD_STEP = (
     "its step returns 4 values, as Gym's old interface has it; Gymnasium's returns 5: observation, "
@@ -30,21 +40,34 @@ OLD_RESET = (
 )
 
 
-class Request(NamedTuple):
-    """What the environments are made from."""
-
-    spec: bytes  # an EnvSpec, pickled
-    module: str | None  # imported first
-    copies: int
-
-
 class Fault(NamedTuple):
     """Which environment failed, and how."""
 
     environment: int  # its index in its worker
     text: str  # follows the name of the environment in messages
     traceback: str
-    unsupported: bool = False  # a correct environment, of a kind that symla does not support
+    refused: bool = False  # not at fault: the person named what is not there, or not supported
+    missing: str | None = None  # the module that could not be imported
+
+
+class Sizes(NamedTuple):
+    """How many numbers there are in an observation, and in an action, if it is continuous."""
+
+    observation: int
+    action: int  # otherwise how many actions there are
+    continuous: bool
+    episode_length: int | None  # after how many steps an episode is truncated
+    one_hot: bool  # whether every observation is
+
+
+class Stepped(NamedTuple):
+    """What a step of some environments led to, with an axis for them."""
+
+    observation: np.ndarray  # [n, A]; where an episode ended, the first one of the next
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    final_observation: np.ndarray  # [n, A], before any reset
 
 
 class CallRecord:
@@ -81,48 +104,48 @@ class Environments:
     def __init__(self, request: Request, record: CallRecord):
         self.record = record
         record.begin(0)
-        if request.module:
-            import_module(request.module)
-        spec = pickle.loads(request.spec)
-        self.envs: list[gymnasium.Env] = []
-        for index in range(request.copies):
-            record.begin(index)
-            self.envs.append(gymnasium.make(spec, disable_env_checker=True))
-        self.observations = spaces.observations(self.envs[0].observation_space)
-        self.actions = spaces.actions(self.envs[0].action_space)
+        self.envs = copies(request, record.begin)
+        first = self.envs[0]
+        try:
+            self.observations = spaces.observations(first.observation_space, request.name)
+            self.actions = actions(first.action_space)
+        except SettingError as error:
+            raise SettingError(f"{request.name}: {error}") from error
 
     @property
-    def sizes(self) -> tuple[int, int, bool]:
-        """Numbers in an observation, and actions; whether observations are one-hot."""
-        return self.observations.size, self.actions.size, self.observations.one_hot
+    def sizes(self) -> Sizes:
+        """Of an observation, an action and an episode."""
+        limit = None
+        with suppress(Exception):  # Gymnasium copies a spec, which some settings do not survive
+            limit = getattr(self.envs[0].spec, "max_episode_steps", None)
+        seen, acts = self.observations, self.actions
+        return Sizes(seen.size, acts.size, acts.continuous, limit, seen.one_hot)
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
         """First observations [copies, A], each environment with its own seed."""
         return np.stack([self._reset(i, seed) for i, seed in enumerate(seeds)])
 
-    def step(self, actions_and_seeds: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Observations, rewards, terminated, truncated, each with an axis for the copies.
+    def step(self, actions_and_seeds: tuple[np.ndarray, np.ndarray]) -> Stepped:
+        """What the actions led to. The seeds are those of the next episodes, should these end."""
+        chosen, seeds = actions_and_seeds
+        steps = map(self._step, range(len(chosen)), chosen, seeds.tolist())
+        return Stepped(*map(np.asarray, zip(*steps)))
 
-        The seeds are those of the next episodes, should these end.
-        """
-        actions, seeds = (part.tolist() for part in actions_and_seeds)
-        return tuple(map(np.asarray, zip(*map(self._step, range(len(actions)), actions, seeds))))
-
-    def _step(
-        self, index: int, action: int, next_seed: int
-    ) -> tuple[np.ndarray, np.float32, bool, bool]:
+    def _step(self, index: int, action: Any, next_seed: int) -> tuple[Any, ...]:
+        """Of one environment: what `Stepped` has."""
         self.record.begin(index)
-        answer = self.envs[index].step(action + self.actions.start)
+        answer = self.envs[index].step(self.actions.decode(action))
         if not isinstance(answer, tuple) or len(answer) != 5:
             old = isinstance(answer, tuple) and len(answer) == 4
             other = f"its step returned {_short(answer)}, not 5 values"
             raise FaultyEnvironmentError(OLD_STEP if old else other)
         observation, reward, terminated, truncated, _ = answer
-        vector = self.observations.encode(observation)
-        reward, terminated, truncated = spaces.reward(reward), bool(terminated), bool(truncated)
-        if terminated or truncated:
+        vector = final = self.observations.encode(observation)
+        reward = spaces.reward(reward)
+        ends = spaces.flag("terminated", terminated), spaces.flag("truncated", truncated)
+        if any(ends):
             vector = self._reset(index, next_seed)
-        return vector, reward, terminated, truncated
+        return vector, reward, *ends, final
 
     def _reset(self, index: int, seed: int) -> np.ndarray:
         self.record.begin(index)
@@ -153,8 +176,10 @@ def serve(connection: Connection, record: CallRecord) -> None:
                 else:
                     answer = getattr(environments, name)(argument)
             except (Exception, SystemExit) as error:
-                refused = isinstance(error, SettingError)
-                answer = Fault(record.index, _describe(error), traceback.format_exc(), refused)
+                refused = isinstance(error, SettingError | UnknownNameError)
+                missing = error.name if isinstance(error, ModuleNotFoundError) else None
+                text, trace = _describe(error), traceback.format_exc()
+                answer = Fault(record.index, text, trace, refused, missing)
             connection.send(answer)
     except (EOFError, OSError):  # the pool has closed the pipe
         if environments:
@@ -163,16 +188,22 @@ def serve(connection: Connection, record: CallRecord) -> None:
 
 def _describe(error: BaseException) -> str:
     """What went wrong, in one line that follows the name of the environment."""
-    if isinstance(error, FaultyEnvironmentError | SettingError):
+    if isinstance(error, SymlaError):
         return str(error)
     if isinstance(error, ValueError) and "expected 5, got 4" in str(error):
         return OLD_STEP  # raised by one of Gymnasium's wrappers
     if isinstance(error, TypeError) and "reset() got an unexpected keyword" in str(error):
         return OLD_RESET
+    if isinstance(error, TypeError) and "Gym is incompatible with Gymnasium" in str(error):
+        return f"cannot be used as it is: {OLD_GYM}"
+    if isinstance(error, gymnasium.error.DependencyNotInstalled):
+        extra = re.search(r"gymnasium\[(\w+)\]", str(error))
+        if extra and extra[1] in EXTRAS:
+            return f"needs packages that are not installed: pip install 'symla[{extra[1]}]'"
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return f"needs a package that is not installed ({error}): try pip install {package}"
-    return f"raised {type(error).__name__}: {_short(error)}"
+    return raised(error)
 
 
 def _short(thing: Any) -> str:

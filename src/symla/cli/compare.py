@@ -20,11 +20,11 @@ def compare(arguments: Sequence[str]) -> int:
     check_outputs(options.json, options.plot)
     prepare_jax()
     from symla.evaluation.comparison import compare as compare_rules
-    from symla.evaluation.evaluate import find
+    from symla.lifetimes.resolve import make
 
     comparison = compare_rules(
         dict(zip(_short_names(options.rules), options.rules)),
-        {name: find(name, options.time_limit) for name in options.environments},
+        {name: make(name, options.time_limit) for name in options.environments},
         lifetimes=options.lifetimes,
         length=options.length,
         seeds=options.seeds,
@@ -41,5 +41,5 @@ def compare(arguments: Sequence[str]) -> int:
 
 def _short_names(rules: Sequence[str]) -> list[str]:
     """The last parts of paths, where that tells them apart."""
-    short = [Path(rule).name or rule for rule in rules]
+    short = [Path(rule).name for rule in rules]
     return short if len(set(short)) == len(set(rules)) else list(rules)

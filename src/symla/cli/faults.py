@@ -1,5 +1,6 @@
 """What to do about faults that others raise: jax, the operating system."""
 
+from symla.core.errors import line_of, raised
 from symla.core.text import first_line
 
 
@@ -16,6 +17,8 @@ def advice(error: Exception) -> tuple[str, int]:
         ), 2
     if isinstance(error, OSError):  # a folder that cannot be read, an address that is not there
         return text, 2
+    if line_of(error):
+        return f"a fault of your own code, not of symla: it {raised(error)}", 2
     return (
         f"a fault of symla itself: {type(error).__name__}: {_short(text)}. Please report it, "
         "with what the same command shows with --debug"

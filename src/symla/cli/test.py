@@ -26,8 +26,9 @@ def test(arguments: Sequence[str]) -> int:
     prepare_jax()
     from symla.algorithms import HAND_MADE
     from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-    from symla.evaluation.evaluate import find, meta_test, transformed
+    from symla.evaluation.evaluate import meta_test, transformed
     from symla.evaluation.references import references
+    from symla.lifetimes.resolve import make
     from symla.rules.loading import hand_made, load
 
     known = options.algorithm in HAND_MADE
@@ -36,17 +37,18 @@ def test(arguments: Sequence[str]) -> int:
     if name is None:
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
     changes = options.permute, options.project, options.swap_rewards
-    environment = transformed(find(name, options.time_limit), *changes)
+    environment = transformed(make(name, options.time_limit), *changes)
     in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
     rule = rule or hand_made(options.algorithm, in_jax, options.length)
     where = ", ".join((name, *changes_in_words(*changes)))
     numbers = options.lifetimes, options.length, options.seed
+    short = Path(options.algorithm).name  # a folder named random is no random play
+    row = short if known or short not in HAND_MADE else options.algorithm
     try:
-        results = {short_name(options.algorithm): meta_test(rule, environment, *numbers)}
+        results = {row: meta_test(rule, environment, *numbers)}
     except FaultyEnvironmentError as fault:
         if fault.measured:
-            measured = {short_name(options.algorithm): fault.measured}
-            _tell(options, where, measured, incomplete=True, reason=str(fault))
+            _tell(options, where, {row: fault.measured}, incomplete=True, reason=str(fault))
         raise
     problem = ""
     try:
@@ -91,11 +93,6 @@ def _tell(
         result.plot(options.plot, dict(others), name=name, title=where)
 
 
-def short_name(rule: str) -> str:
-    """Of a path its last part."""
-    return Path(rule).name or rule
-
-
 def _minus_random(result: "Evaluation", random: "Evaluation | None") -> dict[str, float] | None:
     return asdict(result.difference(random)) if random and random is not result else None
 
@@ -112,7 +109,7 @@ def check_outputs(json: Path | None, plot: Path | None) -> None:
 
 def _trained_on(card: Mapping[str, Any]) -> str | None:
     """The environment that the card names, if it is one that a person could name."""
-    from symla.environments import make
+    from symla.lifetimes.resolve import make
 
     try:
         make(card["trained_on"])

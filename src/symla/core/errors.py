@@ -3,9 +3,15 @@
 Imports no jax, so that the command line can use it at once.
 """
 
+import os
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
+
+OURS = str(Path(__file__).parents[1])
+INSTALLED = ("site-packages", "dist-packages", str(Path(os.__file__).parent))  # in no person's path
 
 
 class SymlaError(Exception):
@@ -21,8 +27,10 @@ class UnknownNameError(SymlaError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = ""):
         known = sorted(known)
-        close = get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-        suggestion = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+        lower = {one.lower(): one for one in known}
+        close = get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
+        nearest = " or ".join(repr(lower[one]) for one in close)
+        suggestion = f"did you mean {nearest}? " if close else ""
         super().__init__(
             f"there is no {kind} named {name!r}: {suggestion}known: {', '.join(known)}{hint}"
         )
@@ -73,3 +81,29 @@ def require(holds: bool, message: str) -> None:
     """Raise `SettingError(message)` unless `holds`."""
     if not holds:
         raise SettingError(message)
+
+
+def raised(error: BaseException) -> str:
+    """What a person's code did, in one line: "raised TypeError: no map (worlds.py, line 12)"."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= 300 else f"{text[:297]}..."
+    line = line_of(error)
+    return f"raised {type(error).__name__}: {text}" + (f" ({line})" if line else "")
+
+
+def line_of(error: BaseException) -> str | None:
+    """The innermost line of a person's own that the error went through; None if there is none."""
+    places = [(x.filename, x.lineno) for x in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((error.filename, error.lineno))
+    for file, line in reversed(places):
+        if is_own_file(file):
+            path = Path(file)
+            inside = path.is_relative_to(Path.cwd())
+            return f"{path.relative_to(Path.cwd()) if inside else path}, line {line}"
+    return None
+
+
+def is_own_file(file: str) -> bool:
+    """Whether a person wrote it: it is none of ours, of Python's and of what is installed."""
+    return not file.startswith((OURS, "<")) and not any(part in file for part in INSTALLED)

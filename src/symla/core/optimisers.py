@@ -71,9 +71,7 @@ class Optimiser:
         clip = optax.clip_by_global_norm(self.clip)
         return clip.update(gradient, clip.init(gradient))[0]
 
-    def ascend(
-        self, params: Params, gradient: Params, state: State
-    ) -> tuple[Params, State]:
+    def ascend(self, params: Params, gradient: Params, state: State) -> tuple[Params, State]:
         """One step up the gradient. Returns parameters and state."""
         descent = jax.tree.map(jnp.negative, gradient)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes int and float in Adam's count

@@ -18,25 +18,33 @@ import numpy as np
 from jaxtyping import Array
 
 from symla.core.errors import SettingError, UnknownNameError
+from symla.core.matplotlib_import import matplotlib_importable
+from symla.core.settings import with_settings
 from symla.core.types import Action, Continuous, Discrete, Observation, PRNGKey, Spec, Timestep
 
 
 @dataclass(frozen=True)
 class Gymnax:
-    """The gymnax environment of that ID, with its default parameters.
+    """The gymnax environment of that ID, with its default parameters but for those in `settings`.
 
-    Raises UnknownNameError for an unknown ID, SettingError for one that gymnax cannot make or
-    whose actions or observations are of a kind that is not supported.
+    Raises UnknownNameError for an unknown ID or parameter, SettingError for one of another type,
+    for an environment that gymnax cannot make, or whose actions or observations are of a kind that
+    is not supported.
     """
 
     name: str
+    settings: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self):
-        _load(self.name)
+        _load(*self._key)
+
+    @property
+    def _key(self) -> tuple[str, tuple[tuple[str, Any], ...]]:
+        return self.name, self.settings
 
     @property
     def spec(self) -> Spec:
-        environment, params = _load(self.name)
+        environment, params = _load(*self._key)
         space = environment.observation_space(params)
         states = getattr(space, "n", None)
         actions = environment.action_space(params)
@@ -50,13 +58,13 @@ class Gymnax:
         return ()
 
     def reset(self, key: PRNGKey, task: tuple[()]) -> tuple[Any, Observation]:
-        environment, params = _load(self.name)
+        environment, params = _load(*self._key)
         with _gymnax_promotion():
             observation, state = environment.reset_env(key, params)
             return _as_arrays(state), self._flatten(observation)
 
     def step(self, key: PRNGKey, task: tuple[()], state: Any, action: Action) -> Timestep:
-        environment, params = _load(self.name)
+        environment, params = _load(*self._key)
         with _gymnax_promotion():
             observation, after, reward, terminated, _ = environment.step_env(
                 key, state, self._theirs(action), params
@@ -74,7 +82,7 @@ class Gymnax:
 
     def _theirs(self, action: Action) -> Array:
         """The action as gymnax wants it."""
-        environment, params = _load(self.name)
+        environment, params = _load(*self._key)
         space = environment.action_space(params)
         if getattr(space, "n", None) is not None:
             return action
@@ -82,7 +90,7 @@ class Gymnax:
         return low + (action.reshape(space.shape) + 1.0) / 2.0 * (high - low)
 
     def _flatten(self, observation: Any) -> Observation:
-        environment, params = _load(self.name)
+        environment, params = _load(*self._key)
         count = getattr(environment.observation_space(params), "n", None)
         if count is not None:
             return jax.nn.one_hot(observation, int(count), dtype=jnp.float32)
@@ -90,10 +98,11 @@ class Gymnax:
 
 
 @cache
-def _load(name: str) -> tuple[Any, Any]:
+def _load(name: str, settings: tuple[tuple[str, Any], ...]) -> tuple[Any, Any]:
     """The environment and its parameters, checked. Imports gymnax here because that is slow."""
-    import gymnax
-    from gymnax.environments import spaces
+    with matplotlib_importable():  # which gymnax imports
+        import gymnax
+        from gymnax.environments import spaces
 
     if name not in gymnax.registered_envs:
         raise UnknownNameError("gymnax environment", name, gymnax.registered_envs)
@@ -102,6 +111,7 @@ def _load(name: str) -> tuple[Any, Any]:
             environment, params = gymnax.make(name)
     except Exception as error:  # some need data files that are not installed
         raise SettingError(f"gymnax cannot make {name}: {error}") from error
+    params = with_settings(params, dict(settings), f"gymnax:{name}")
     actions, observations = environment.action_space(params), environment.observation_space(params)
     if not isinstance(actions, spaces.Discrete) and not _is_bounded_box(actions):
         raise SettingError(

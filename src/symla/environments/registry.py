@@ -1,10 +1,14 @@
 """The environments that have a name, and the prefixes that make one from the rest of a name."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
 
 from symla.core.errors import SettingError, UnknownNameError
+from symla.core.naming import find_object, parse, spell
 from symla.core.precision import methods_in_float32
+from symla.core.settings import construct, with_settings
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment
@@ -13,6 +17,8 @@ from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
+
+METHODS = ("spec", "sample_task", "reset", "step")  # of an environment
 
 ENVIRONMENTS: dict[str, Environment] = {
     "bandit-uniform-independent": IndependentBandit(2),
@@ -35,34 +41,75 @@ ENVIRONMENTS: dict[str, Environment] = {
 }
 
 
-def _arms(text: str) -> Environment:
+def _arms(text: str, **settings: Any) -> Environment:
     if not re.fullmatch(r"-?[0-9]{1,6}", text):
         raise SettingError(f"bandit-arms-K needs a whole number of at least 2 for K, got {text!r}")
-    return IndependentBandit(int(text))
+    return with_settings(IndependentBandit(int(text)), settings, f"bandit-arms-{text}")
 
 
-# By prefix: what follows it, an example of that, and a function from it to the environment.
-FAMILIES: dict[str, tuple[str, str, Callable[[str], Environment]]] = {
+def _gymnax(text: str, **settings: Any) -> Environment:
+    hashable = {key: tuple(x) if isinstance(x, list) else x for key, x in settings.items()}
+    return Gymnax(text, tuple(hashable.items()))
+
+
+# By prefix: what follows it, an example of that, and a function from it, and settings, to the
+# environment.
+FAMILIES: dict[str, tuple[str, str, Callable[..., Environment]]] = {
     "bandit-arms-": ("K", "5", _arms),
-    "gymnax:": ("ID", "CartPole-v1", Gymnax),
+    "gymnax:": ("ID", "CartPole-v1", _gymnax),
 }
 
 
-def make(name: str) -> Environment:
-    """The environment of that name, one of ENVIRONMENTS or FAMILIES.
+def make(name: str, /, **settings: Any) -> Environment:
+    """The environment of that name, one of ENVIRONMENTS or FAMILIES, or package.module:CLASS.
 
-    Raises UnknownNameError, with the nearest names, for an unknown one, and SettingError for one
-    that is not in JAX or whose settings are out of range.
+    Settings, here or in the name after commas ("hearts,size=4"), replace those of the environment.
+    Raises UnknownNameError, with the nearest names, for an unknown name or setting, and
+    SettingError for one that is not in JAX or whose settings are out of range.
     """
-    if name in ENVIRONMENTS:
-        return ENVIRONMENTS[name]
+    base, typed = parse(name)
+    settings = typed | settings
+    if base in ENVIRONMENTS:
+        return with_settings(ENVIRONMENTS[base], settings, base)
     for prefix, (_, _, build) in FAMILIES.items():
-        if name.startswith(prefix):
-            return build(name.removeprefix(prefix))
-    if name.startswith("gymnasium:"):
+        if base.startswith(prefix):
+            return build(base.removeprefix(prefix), **settings)
+    if base.startswith("gymnasium:"):
         raise SettingError(f"{name} is not in JAX: it is for `symla test` and agents, not training")
+    if ":" in base:
+        return from_class(find_object(base, "environment"), settings, base)
     families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]
-    raise UnknownNameError("environment", name, [*ENVIRONMENTS, *families])
+    hint = ", or package.module:CLASS for one of your own"
+    raise UnknownNameError("environment", base, [*ENVIRONMENTS, *families], hint)
+
+
+def from_class(kind: Any, settings: Mapping[str, Any], name: str) -> Environment:
+    """An environment of a person's own class, or the object itself if it is one already.
+
+    Raises SettingError for what is no environment.
+    """
+    if lacking(kind):
+        what = "class" if isinstance(kind, type) else type(kind).__name__
+        raise SettingError(
+            f"{name} is no environment: the {what} lacks {', '.join(lacking(kind))}. One of symla "
+            f"has {', '.join(METHODS)} (docs/extending.md), one of Gymnasium inherits from "
+            "gymnasium.Env"
+        )
+    if isinstance(kind, type):
+        return construct(kind, settings, name)
+    return with_settings(kind, settings, name)
+
+
+def lacking(thing: Any) -> list[str]:
+    """Which parts of an environment a class or an object does not have."""
+
+    def has(name: str) -> bool:
+        try:
+            return hasattr(thing, name)
+        except Exception:  # of a property: it is there
+            return True
+
+    return [name for name in METHODS if not has(name)]
 
 
 def name_of(environment: Environment) -> str | None:
@@ -70,8 +117,27 @@ def name_of(environment: Environment) -> str | None:
     if isinstance(environment, IndependentBandit):
         return f"bandit-arms-{environment.arms}"
     if isinstance(environment, Gymnax):
-        return f"gymnax:{environment.name}"
-    return next((name for name, known in ENVIRONMENTS.items() if known == environment), None)
+        return spell(f"gymnax:{environment.name}", dict(environment.settings))
+    if not is_dataclass(environment):
+        return None
+    kind = type(environment)
+    bases: dict[str, Any] = {name: x for name, x in ENVIRONMENTS.items() if type(x) is kind}
+    own = f"{kind.__module__}:{kind.__qualname__}"
+    if kind not in ENVIRONMENT_CLASSES.values() and not ("<" in own or "__main__" in own):
+        bases = {own: kind}  # whose defaults it has
+    changes = {
+        name: {
+            field.name: getattr(environment, field.name)
+            for field in fields(environment)
+            if getattr(base, field.name, MISSING) != getattr(environment, field.name)
+        }
+        for name, base in bases.items()
+    }
+    try:
+        name = min(changes, key=lambda name: len(changes[name]))
+        return spell(name, changes[name])
+    except ValueError:  # nothing to begin with, or a setting that cannot be typed
+        return None
 
 
 # Every class of environments, by the name under which a run folder keeps its settings.

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from symla.algorithms import HAND_MADE
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.core.precision import in_float32
 from symla.core.text import html_table
 from symla.environments import Environment, name_of
-from symla.evaluation.evaluate import Evaluation, evaluation, find
+from symla.evaluation.evaluate import Evaluation, evaluation
 from symla.evaluation.lifetime_sums import check_ranges, joined, lived
 from symla.evaluation.statistics import Estimate
+from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made, load
 from symla.rules.rule import Rule
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AnyRule = Rule | str | PathLike[str]  # a name or a path: what `symla.load` takes
-AnyEnvironment = Environment | GymnasiumEnvironment | str
+AnyEnvironment = Any  # what `symla.make` takes
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Comparison:
         }
 
 
+@in_float32
 def compare(
     rules: Sequence[AnyRule] | Mapping[str, AnyRule],
     environments: Sequence[AnyEnvironment] | Mapping[str, AnyEnvironment],
@@ -112,10 +115,9 @@ def compare(
         0 < len(seeds) == len(set(seeds)), f"seeds must be different numbers, got {list(seeds)}"
     )
     who = {name: _loaded(rule) for name, rule in _named(rules, "rule").items()}
-    where = {
-        name: find(each) if isinstance(each, str) else each
-        for name, each in _named(environments, "environment").items()
-    }
+    if not isinstance(environments, Mapping):
+        environments = [each if isinstance(each, str) else make(each) for each in environments]
+    where = {name: make(each) for name, each in _named(environments, "environment").items()}
     pairs: list[Pair] = []
     for place, environment in where.items():
         first: Evaluation | None = None

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from symla.bridge.gymnasium_environment import PREFIX, GymnasiumEnvironment
+from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import FaultyEnvironmentError, SettingError, require
 from symla.core.precision import in_float32
 from symla.core.streams import Stream
 from symla.core.text import html_table
-from symla.environments import Environment, Permuted, Projected, Rewards, make
+from symla.environments import Environment, Permuted, Projected, Rewards
 from symla.evaluation.lifetime_sums import Lived, Sums, lived
 from symla.evaluation.statistics import Estimate, estimate
+from symla.lifetimes.resolve import make
 from symla.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Evaluation:
 @in_float32
 def meta_test(
     rule: Rule,
-    environment: Environment | GymnasiumEnvironment | str,
+    environment: Any,
     lifetimes: int = 1000,
     length: int = 100,
     seed: int = 0,
@@ -157,30 +158,21 @@ def meta_test(
 ) -> Evaluation:
     """Let `rule` live `lifetimes` lifetimes of `length` steps each, its meta-parameters frozen.
 
-    `environment` is an object or the name of one, "gymnasium:ID" for one of Gymnasium; the three
-    keywords change it as `transformed` says. The same seed gives the same tasks to every rule;
-    those of `Stream.CHOOSING` are for choosing among rules, and never reported. Raises SettingError
-    for fewer than 2 lifetimes or a length below 1, UnknownNameError for an unknown name, SizeError
-    if the rule cannot take the environment's sizes, DivergenceError if the rule's outputs are not
-    finite, FaultyEnvironmentError, with what was `measured` before, if an environment of Gymnasium
-    fails.
+    `environment` is whatever `symla.make` takes, a name or an object of symla or of Gymnasium; the
+    three keywords change it as `transformed` says. The same seed gives the same tasks to every
+    rule; those of `Stream.CHOOSING` are for choosing among rules, and never reported. Raises
+    SettingError for fewer than 2 lifetimes or a length below 1, UnknownNameError for an unknown
+    name, SizeError if the rule cannot take the environment's sizes, DivergenceError if the rule's
+    outputs are not finite, FaultyEnvironmentError, with what was `measured` before, if an
+    environment of Gymnasium fails.
     """
-    environment = find(environment) if isinstance(environment, str) else environment
-    environment = transformed(environment, permute, project, swap_rewards)
+    environment = transformed(make(environment), permute, project, swap_rewards)
     try:
         return evaluation(*lived(rule, environment, lifetimes, length, seed, stream), seed)
     except FaultyEnvironmentError as fault:
         if isinstance(fault.measured, Lived):
             fault.measured = evaluation(*fault.measured, seed)
         raise
-
-
-def find(name: str, time_limit: float = 60.0) -> Environment | GymnasiumEnvironment:
-    """The environment of that name, in JAX or of Gymnasium. `time_limit`, in seconds, is for one
-    call of the latter. Raises UnknownNameError with the nearest names."""
-    if name.startswith(PREFIX):
-        return GymnasiumEnvironment(name.removeprefix(PREFIX), time_limit)
-    return make(name)
 
 
 def transformed(

@@ -1,7 +1,6 @@
 """What a result is shown beside: random play, and the best known hand-made algorithm."""
 
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.bridge.pool import Pool
 from symla.core.types import Discrete
 from symla.environments import (
     DependentBandit,
@@ -12,6 +11,7 @@ from symla.environments import (
     Projected,
 )
 from symla.environments.base import nested_environments
+from symla.lifetimes.host import spec_of
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
@@ -22,25 +22,18 @@ def references(environment: Environment | GymnasiumEnvironment, length: int) -> 
     Thompson sampling where a bandit pays 0 or 1, tabular Q-learning where observations are one-hot
     and actions are numbered. Raises what making an environment of Gymnasium may raise.
     """
-    names = ["random"]
+    names, spec = ["random"], spec_of(environment)
     if _is_bernoulli_bandit(environment):
         names.append("thompson")
-    elif _shows_one_state(environment):
+    elif spec.one_hot and isinstance(spec.action, Discrete):
         names.append("q-learning")
     return {name: hand_made(name, length=length) for name in names}
 
 
 def _is_bernoulli_bandit(environment: Environment | GymnasiumEnvironment) -> bool:
-    """However it is permuted or projected; other rewards are no longer 0 or 1."""
+    """However it is permuted or projected; with other rewards it no longer pays 0 or 1."""
     if isinstance(environment, GymnasiumEnvironment):
         return False
     *transforms, inside = nested_environments(environment)
     harmless = all(isinstance(each, Permuted | Projected | MoreActions) for each in transforms)
     return harmless and isinstance(inside, IndependentBandit | DependentBandit)
-
-
-def _shows_one_state(environment: Environment | GymnasiumEnvironment) -> bool:
-    if not isinstance(environment, GymnasiumEnvironment):
-        return environment.spec.one_hot and isinstance(environment.spec.action, Discrete)
-    with Pool(environment, seeds=[0]) as pool:  # its processes alone know the spaces
-        return pool.one_hot

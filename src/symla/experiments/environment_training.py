@@ -66,11 +66,11 @@ class EnvironmentTraining:
 
     def recipe(self, seed: int) -> Recipe:
         """What is trained. Raises SettingError, UnknownNameError and what environments raise."""
-        from symla.evaluation.evaluate import find
         from symla.experiments.meta_train import recipe_of
+        from symla.lifetimes.resolve import make
 
         def found(names: Sequence[str]) -> tuple[Any, ...]:
-            return tuple(find(name, self.world.time_limit) for name in names)
+            return tuple(make(name, self.world.time_limit) for name in names)
 
         worlds = tuple(self._transformed(world) for world in found(self.environments))
         return recipe_of(

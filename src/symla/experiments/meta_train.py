@@ -12,10 +12,10 @@ from rich.console import Console
 
 from symla.algorithms import LearningAlgorithm
 from symla.core.precision import in_float32
-from symla.evaluation.evaluate import find
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.training_options import OuterSettings
 from symla.lifetimes.host import is_on_host, spec_of
+from symla.lifetimes.resolve import make
 from symla.outer import OuterLoop, PolicyGradient
 from symla.report.terminal import console
 from symla.report.training_view import TrainingView
@@ -51,10 +51,10 @@ def meta_train(
         rule = symla.meta_train(symla.SymLA(), [Corridor(9), Corridor(15)], generations=200)
         rule.save("mine.safetensors")
 
-    Environments are objects or names, in JAX or of Gymnasium. `outer` is an outer loop, or the name
-    of one with its defaults. `start` is the rule to begin with. The best checkpoint, which stands
-    in the run folder, is chosen in `probes`, by default where it is trained, on tasks that neither
-    the training nor a test sees; what is returned is the last one.
+    Environments are whatever `symla.make` takes, names or objects, in JAX or of Gymnasium. `outer`
+    is an outer loop, or the name of one with its defaults. `start` is the rule to begin with. The
+    best checkpoint, which stands in the run folder, is chosen in `probes`, by default where it is
+    trained, on tasks that neither the training nor a test sees; what is returned is the last one.
 
     The run lives in `run_dir`, by default runs/NAME-seedS-DATE-TIME. If the same training was begun
     there, it goes on from its newest checkpoint. Ctrl-C keeps what was reached, and raises
@@ -140,4 +140,4 @@ def usual_length(world: Any) -> int:
 
 def _as_tuple(environments: Any) -> tuple[Any, ...]:
     several = environments if isinstance(environments, list | tuple) else (environments,)
-    return tuple(find(one) if isinstance(one, str) else one for one in several)
+    return tuple(map(make, several))

@@ -18,8 +18,15 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import open_pool
 from symla.core.distributions import are_actions
 from symla.core.errors import DivergenceError
-from symla.core.types import Discrete, Params, Spec, State
-from symla.lifetimes.percepts import NOT_FINITE, LastStep, act, first_step, lifetime_keys
+from symla.core.types import Params, Spec, State
+from symla.lifetimes.percepts import (
+    NOT_FINITE,
+    LastStep,
+    act,
+    first_step,
+    host_spec,
+    lifetime_keys,
+)
 from symla.runtime.devices import spread
 
 
@@ -54,7 +61,7 @@ def host_lifetimes(
     episode = np.zeros(len(keys), np.int32)
     seeds = np.asarray(_episode_seeds(lives.episode, episode))
     with open_pool(environment, seeds.tolist(), first) as pool:
-        spec = Spec(pool.observation_size, Discrete(pool.action_size), one_hot=pool.one_hot)
+        spec = host_spec(*pool.sizes)
         state = _init_states(algorithm, spec, params, lives.learner, candidates)
         last = first_step(pool.reset(), spec.action)
         seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))  # should this one end
@@ -71,15 +78,15 @@ def host_lifetimes(
                 number = first + int(np.flatnonzero(~valid)[0]) + 1
                 where = f" in lifetime {number}, at step {t + 1}"
                 raise DivergenceError(NOT_FINITE.format(where=where))
-            observation, reward, terminated, truncated = pool.step(action, seeds)
-            reward = np.where(valid, reward, np.float32(np.nan))
-            done = terminated | truncated
+            step = pool.step(action, seeds)
+            reward = np.where(valid, step.reward, np.float32(np.nan))
+            ends = step.terminated, step.truncated
+            done = step.terminated | step.truncated
             if done.any():
                 episode += done
                 seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))
-            final = np.where(done[:, None], np.float32(np.nan), observation)
-            last = LastStep(observation, action, reward, terminated, truncated, final)
-            yield HostTransition(action, reward, terminated, truncated)
+            last = LastStep(step.observation, action, reward, *ends, step.final_observation)
+            yield HostTransition(action, reward, *ends)
 
 
 @jax.jit
@@ -103,9 +110,8 @@ def spec_of(environment: Any) -> Spec:
 
 @cache
 def _host_spec(environment: GymnasiumEnvironment) -> Spec:
-    limit = environment.find().max_episode_steps
     with open_pool(environment, [0]) as pool:
-        return Spec(pool.observation_size, Discrete(pool.action_size), limit)
+        return host_spec(*pool.sizes)
 
 
 def _like(mask: Bool[np.ndarray, " batch"], x: np.ndarray) -> np.ndarray:

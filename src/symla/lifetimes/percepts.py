@@ -16,6 +16,7 @@ from symla.core.types import (
     Action,
     ActionSpace,
     Continuous,
+    Discrete,
     Params,
     Percept,
     PRNGKey,
@@ -66,6 +67,18 @@ def next_percept(
     """
     encoded = encode(spec.action, action)
     return Percept(observation, encoded, reward, terminated, truncated, final_observation)
+
+
+def host_spec(
+    observation_size: int,
+    action_size: int,
+    continuous: bool,
+    episode_length: int | None = None,
+    one_hot: bool = False,
+) -> Spec:
+    """Of an environment on the host. A length of None: episodes may end at any step, or never."""
+    action = Continuous(action_size) if continuous else Discrete(action_size)
+    return Spec(observation_size, action, episode_length, one_hot)
 
 
 class LastStep(NamedTuple):

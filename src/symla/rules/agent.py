@@ -12,6 +12,8 @@ import jax
 import numpy as np
 
 from symla.bridge import spaces
+from symla.bridge.action_spaces import actions
+from symla.bridge.refusals import libraries, other_library
 from symla.core.distributions import are_actions
 from symla.core.errors import (
     DivergenceError,
@@ -23,8 +25,7 @@ from symla.core.errors import (
 from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.text import brief, html_table
-from symla.core.types import Discrete, Spec
-from symla.lifetimes.percepts import NOT_FINITE, act, first_step, lifetime_keys
+from symla.lifetimes.percepts import NOT_FINITE, act, first_step, host_spec, lifetime_keys
 from symla.rules.agent_memory import Learned, Memory, memory_of, save_agent, seed_of
 from symla.store import Checkpoint, load_checkpoint
 
@@ -37,7 +38,7 @@ class Agent:
         while True:
             action = agent.act(observation)
             observation, reward, terminated, truncated, _ = env.step(action)
-            agent.observe(reward, terminated, truncated)
+            agent.observe(reward, terminated, truncated, observation)
             if terminated or truncated:
                 observation, _ = env.reset()
 
@@ -57,15 +58,19 @@ class Agent:
         self._environment = _name_of(environment)
         self._read_spaces()
         self.rule = rule
-        action, one_hot = Discrete(self._actions.size), self._observations.one_hot
-        self.spec = Spec(self._observations.size, action, one_hot=one_hot)
+        self.spec = host_spec(
+            self._observations.size,
+            self._actions.size,
+            self._actions.continuous,
+            one_hot=self._observations.one_hot,
+        )
         self._begin(seed)
 
     def _read_spaces(self) -> None:
         observation_space, action_space = self._spaces
         try:
             self._observations = spaces.observations(observation_space)
-            self._actions = spaces.actions(action_space)
+            self._actions = actions(action_space)
         except SettingError as error:
             raise SettingError(f"{self._environment}: {error}") from error
 
@@ -78,11 +83,13 @@ class Agent:
         algorithm, params = self.rule.algorithm, self.rule.params
         self._state = algorithm.init_state(params, keys.learner, self.spec)
         nothing = np.zeros(self.spec.observation_size, np.float32)
-        self._last = first_step(nothing, self.spec.action)
+        self._last = first_step(nothing, self.spec.action)._replace(final_observation=None)
 
     @in_float32
-    def act(self, observation: Any) -> int:
+    def act(self, observation: Any) -> Any:
         """Learn from the last step and this observation, and choose an action.
+
+        An int for a Discrete space, otherwise an array of the space's shape and type.
 
         Raises SymlaError if the last action's reward was not observed, FaultyEnvironmentError for
         an observation that is not one of the environment's, DivergenceError if the rule's outputs
@@ -97,9 +104,12 @@ class Agent:
             self._refuse_a_tuple(observation)
         with self._named():
             vector = self._observations.encode(observation)
-        done = self._last.terminated or self._last.truncated
-        final = np.full_like(vector, np.nan) if done else vector
-        last = self._last._replace(observation=vector, final_observation=final)
+        last = self._last._replace(observation=vector)
+        if last.final_observation is None:
+            ended = last.terminated or last.truncated
+            last = last._replace(
+                final_observation=np.full_like(vector, np.nan) if ended else vector
+            )
         action, self._state = _act(
             self.rule.algorithm, self.spec, self.rule.params, self._state,
             last, np.int32(self.steps), self._key,
@@ -108,13 +118,18 @@ class Agent:
         if not are_actions(action[None]).all():
             raise DivergenceError(f"{self._environment}: {NOT_FINITE.format(where=self._where())}")
         self._last, self._acted = last._replace(action=action), True
-        return int(action) + self._actions.start
+        return self._actions.decode(action)
 
-    def observe(self, reward: Any, terminated: Any, truncated: Any) -> None:
+    def observe(
+        self, reward: Any, terminated: Any, truncated: Any, observation: Any = None
+    ) -> None:
         """What the last action earned, and whether it ended the episode: a number, two truths.
 
-        Raises SymlaError if there was none since, FaultyEnvironmentError for a reward that is not
-        a finite number.
+        `observation` is what it led to, as `env.step` returned it. Without it a step that ended an
+        episode led to nothing known, and what learns from values leaves it out where it was
+        truncated. Raises SymlaError if there was no action since, FaultyEnvironmentError for a
+        reward that is not a finite number, a truth that is none, and an observation that is not one
+        of the environment's.
         """
         if not self._acted:
             raise SymlaError(
@@ -122,9 +137,14 @@ class Agent:
                 "env.step with its action, then agent.observe(reward, terminated, truncated)"
             )
         with self._named():
-            number = spaces.reward(reward)
-        flags = {"terminated": np.bool_(terminated), "truncated": np.bool_(truncated)}
-        self._last = self._last._replace(reward=number, **flags)
+            self._last = self._last._replace(
+                reward=spaces.reward(reward),
+                terminated=np.bool_(spaces.flag("terminated", terminated)),
+                truncated=np.bool_(spaces.flag("truncated", truncated)),
+                final_observation=(
+                    None if observation is None else self._observations.encode(observation)
+                ),
+            )
         self._acted = False
         self.steps += 1
 
@@ -210,6 +230,9 @@ def _name_of(environment: Any) -> str:
 
 
 def _spaces_of(environment: Any) -> tuple[Any, Any]:
+    inner = environment[0] if isinstance(environment, tuple) and environment else environment
+    if "gymnax" in libraries(inner):
+        raise SettingError(f"{type(inner).__name__}: {other_library(inner)}")
     if isinstance(environment, tuple) and len(environment) == 2:
         return environment
     if hasattr(environment, "num_envs"):

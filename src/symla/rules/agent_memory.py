@@ -10,9 +10,10 @@ from symla.algorithms import ALGORITHMS
 from symla.algorithms.base import LearningAlgorithm
 from symla.core import streams
 from symla.core.errors import CheckpointError, SizeError, require
+from symla.core.settings import fits
 from symla.core.types import ACTION_SPACES, Params, Spec, State
 from symla.lifetimes.percepts import LastStep
-from symla.store import Checkpoint, describe, fits, flatten, save_checkpoint, unflatten
+from symla.store import Checkpoint, describe, flatten, save_checkpoint, unflatten
 
 OWN = {"schema", "sha256", "best"}  # of the manifest of the file that a rule came from
 

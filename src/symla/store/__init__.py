@@ -23,7 +23,7 @@ from symla.store.checkpoints import (
     save_checkpoint,
     unflatten,
 )
-from symla.store.descriptions import describe, differences, fits, from_settings, rebuild
+from symla.store.descriptions import describe, differences, from_settings, rebuild
 from symla.store.files import check_writable, read_json, read_object, write, write_json
 from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder, new_folder
 
@@ -37,7 +37,6 @@ __all__ = [
     "check_writable",
     "describe",
     "differences",
-    "fits",
     "flatten",
     "from_settings",
     "load_checkpoint",

@@ -5,16 +5,17 @@ from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from symla.core.errors import CheckpointError, SettingError
+from symla.core.settings import fits
 
 
 def describe(value: Any, classes: Mapping[str, type]) -> Any:
     """A frozen dataclass as JSON: its fields, and the name of its class where that has one.
 
     The class of a person's own is named "package.module:Class". Dataclasses and tuples inside are
-    described likewise.
+    described likewise. A field whose metadata have "stored": False is left out.
     """
     if isinstance(value, tuple):
         return [describe(part, classes) for part in value]
@@ -24,7 +25,8 @@ def describe(value: Any, classes: Mapping[str, type]) -> Any:
     names = [name for name, known in classes.items() if known is kind]
     if not names and kind.__module__.partition(".")[0] != "symla":
         names = [f"{kind.__module__}:{kind.__qualname__}"]
-    own = {field.name: describe(getattr(value, field.name), classes) for field in fields(value)}
+    stored = (field for field in fields(value) if field.metadata.get("stored", True))
+    own = {field.name: describe(getattr(value, field.name), classes) for field in stored}
     return {"class": names[0], **own} if names else own
 
 
@@ -62,27 +64,6 @@ def _own_class(name: str, where: Path) -> type:
     return found
 
 
-def fits(value: Any, hint: Any) -> bool:
-    """Whether what JSON holds is of that type; a list for a tuple, a whole number for a float."""
-    if hint is Any:
-        return True
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) is tuple:
-        kinds = get_args(hint)
-        any_length = kinds[-1] is Ellipsis
-        return (
-            isinstance(value, list | tuple)
-            and (any_length or len(value) == len(kinds))
-            and all(fits(x, kinds[0]) for x in value)
-        )
-    if get_args(hint):  # a union
-        return any(fits(value, option) for option in get_args(hint))
-    if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, int | float if hint is float else hint)
-
-
 def from_settings(
     kind: type, settings: Any, where: Path, classes: Mapping[str, type] = MappingProxyType({})
 ) -> Any:
@@ -93,15 +74,16 @@ def from_settings(
     """
     types = get_type_hints(kind)
 
+    def inside(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(map(inside, value))
+        return rebuild(value, classes, where) if _is_described(value) else value
+
     def build(name: str, value: Any) -> Any:
         hint = types[name]
         if isinstance(hint, type) and is_dataclass(hint):
             return from_settings(hint, value, where, classes)
-        found = value
-        if _is_described(value):
-            found = rebuild(value, classes, where)
-        elif isinstance(value, list):
-            found = tuple(rebuild(x, classes, where) if _is_described(x) else x for x in value)
+        found = inside(value)
         if not fits(found, hint):
             raise TypeError(f"{name} cannot be {value!r}")
         return found

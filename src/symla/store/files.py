@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from symla.core.errors import CheckpointError, StorageError, require
-from symla.store.descriptions import fits
+from symla.core.settings import fits
 
 
 def write(path: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from symla.core.errors import CheckpointError, SchemaError, SettingError, require
+from symla.core.settings import fits
 from symla.core.text import typed
 from symla.store.checkpoints import (
     SCHEMA,
@@ -18,7 +19,6 @@ from symla.store.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
-from symla.store.descriptions import fits
 from symla.store.files import append, read_object, remove_leftovers, write, write_json
 from symla.store.lock import locked
 
