@@ -82,8 +82,7 @@ class Agent:
         self._key = keys.action
         algorithm, params = self.rule.algorithm, self.rule.params
         self._state = algorithm.init_state(params, keys.learner, self.spec)
-        nothing = np.zeros(self.spec.observation_size, np.float32)
-        self._last = first_step(nothing, self.spec.action)._replace(final_observation=None)
+        self._last = first_step(self._unknown, self.spec.action)
 
     @in_float32
     def act(self, observation: Any) -> Any:
@@ -105,11 +104,8 @@ class Agent:
         with self._named():
             vector = self._observations.encode(observation)
         last = self._last._replace(observation=vector)
-        if last.final_observation is None:
-            ended = last.terminated or last.truncated
-            last = last._replace(
-                final_observation=np.full_like(vector, np.nan) if ended else vector
-            )
+        if np.isnan(last.final_observation).any() and not (last.terminated or last.truncated):
+            last = last._replace(final_observation=vector)  # the episode goes on
         action, self._state = _act(
             self.rule.algorithm, self.spec, self.rule.params, self._state,
             last, np.int32(self.steps), self._key,
@@ -137,12 +133,13 @@ class Agent:
                 "env.step with its action, then agent.observe(reward, terminated, truncated)"
             )
         with self._named():
+            known = observation is not None
             self._last = self._last._replace(
                 reward=spaces.reward(reward),
                 terminated=np.bool_(spaces.flag("terminated", terminated)),
                 truncated=np.bool_(spaces.flag("truncated", truncated)),
                 final_observation=(
-                    None if observation is None else self._observations.encode(observation)
+                    self._observations.encode(observation) if known else self._unknown
                 ),
             )
         self._acted = False
@@ -205,6 +202,11 @@ class Agent:
                 f"{self._environment},{self._where()}: act was given all that {call} returns, and "
                 f"takes the observation alone: `{names} = {call}`, then agent.act(observation)"
             )
+
+    @property
+    def _unknown(self) -> np.ndarray:
+        """An observation that nobody told: NaN, which no observation of an environment is."""
+        return np.full(self.spec.observation_size, np.nan, np.float32)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
