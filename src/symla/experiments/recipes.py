@@ -88,8 +88,11 @@ class Recipe:
 
     def finished(self, run: RunFolder) -> bool:
         """Whether `run` has all generations, and the tests that follow them."""
-        tested = run.results_path.exists() or not self.test_lifetimes
-        return tested and any(run.checkpoints()) and run.generations_done() >= self.generations
+        if not any(run.checkpoints()) or (done := run.generations_done()) < self.generations:
+            return False
+        if not self.test_lifetimes:
+            return True
+        return run.results_path.exists() and run.results().get("generations", done) == done
 
     def run(
         self,
@@ -152,6 +155,7 @@ class Recipe:
             "algorithm": describe(self.algorithm, CLASSES),
             "trained_on": [named(world) for world in self.environments],
             "length": self.length,
+            "generations": self.generations,
             "tests": tested,
         }
 
