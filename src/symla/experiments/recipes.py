@@ -12,7 +12,7 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
 from symla.core.errors import CheckpointError, SettingError
 from symla.core.types import ACTION_SPACES, Params
-from symla.environments import ENVIRONMENT_CLASSES, name_of
+from symla.environments import ENVIRONMENT_CLASSES, Permuted, Projected, name_of
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.references import references
 from symla.experiments.base import View
@@ -90,8 +90,11 @@ class Recipe:
 
     def finished(self, run: RunFolder) -> bool:
         """Whether `run` has all generations, and the tests that follow them."""
-        tested = run.results_path.exists() or not self.test_lifetimes
-        return tested and any(run.checkpoints()) and run.generations_done() >= self.generations
+        if not any(run.checkpoints()) or (done := run.generations_done()) < self.generations:
+            return False
+        if not self.test_lifetimes:
+            return True
+        return run.results_path.exists() and run.results().get("generations", done) == done
 
     def run(
         self,
@@ -154,6 +157,7 @@ class Recipe:
             "algorithm": describe(self.algorithm, CLASSES),
             "trained_on": [named(world) for world in self.environments],
             "length": self.length,
+            "generations": self.generations,
             "tests": tested,
         }
 
@@ -187,9 +191,18 @@ class Recipe:
         before, now = ({k: x for k, x in each.items() if k not in but} for each in (before, now))
         return differences({key: before.get(key) for key in now}, now)
 
-    def where(self) -> str:
-        """The first environment, as a person names it."""
-        return named(self.environments[0])
+    def where(self) -> tuple[str | None, dict[str, Any]]:
+        """The first environment as a person names it, if that can be, and how it is changed in the
+        words of `meta_test`. How its rewards were changed is left out: the sizes are the same."""
+        world: Any = self.environments[0]
+        changes: dict[str, Any] = {}
+        while not is_on_host(world) and name_of(world) is None and hasattr(world, "environment"):
+            if isinstance(world, Permuted):
+                changes["permute"] = True
+            elif isinstance(world, Projected):
+                changes["project"] = world.size
+            world = world.environment
+        return world.name if is_on_host(world) else name_of(world), changes
 
     def tiny(self) -> Recipe:
         """The same, so small that it shows only that everything runs."""
