@@ -138,6 +138,7 @@ class Recipe:
         if interrupted:
             return None
         if self.test_lifetimes:
+            view.say("testing ...")
             run.write_results(self.results(rule) | run.origin())
         return rule
 
