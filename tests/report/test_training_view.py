@@ -37,7 +37,7 @@ def test_a_notebook_has_one_bar_that_changes(monkeypatch, capsys):
         view.progress(progress(done, **{"return": done / 2}))
     view.close()
     assert len(displays) == 1
-    assert [f'value="{done}" max="4"' in html for done, html in zip((1, 2, 4), shown.states)]
+    assert all(f'value="{done}" max="4"' in html for done, html in zip((1, 2, 4), shown.states))
     assert "return 2.00" in shown.states[-1]
     assert "generation" not in capsys.readouterr().out
 
