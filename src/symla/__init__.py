@@ -33,6 +33,9 @@ _HOMES = {
     "Comparison": "evaluation.comparison",
     "Estimate": "evaluation.statistics",
     "Spec": "core.types",
+    "Discrete": "core.types",
+    "Continuous": "core.types",
+    "Timestep": "core.types",
     "Percept": "core.types",
 }
 

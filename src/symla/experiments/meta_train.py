@@ -43,7 +43,7 @@ def meta_train(
     start: Rule | str | None = None,
     probes: Any = (),
     run_dir: str | os.PathLike[str] | None = None,
-    watch: Callable[[Mapping[str, float]], None] | None = None,
+    watch: Callable[[Mapping[str, Any]], None] | None = None,
     quiet: bool = False,
 ) -> Rule:
     """Meta-train `algorithm` on one environment, or on several in turn, and return the rule.

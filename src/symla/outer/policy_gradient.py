@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import Differentiable
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.trees import all_finite
-from symla.core.types import Params, PRNGKey, Scalar, Spec
+from symla.core.types import Params, PRNGKey, Scalar, Spec, State
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.lifetime import Life, born
 from symla.lifetimes.percepts import lifetime_keys
@@ -44,7 +43,7 @@ class PGState(NamedTuple):
     """The state of the policy gradient."""
 
     params: Params
-    optimizer: optax.OptState
+    optimizer: State
     baseline: Baseline
 
 
