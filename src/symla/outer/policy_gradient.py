@@ -112,11 +112,6 @@ class PolicyGradient:
         i / n of its lifetime, so that as many end in every generation."""
         if not self.lifetime:
             return ()
-        require(
-            self.lifetime % setting.length == 0,
-            f"lifetime must be a multiple of length, the {setting.length} steps of a generation, "
-            f"got {self.lifetime}",
-        )
         count = self.population * setting.lifetimes
         shape = self.population, setting.lifetimes
         ages = jnp.arange(count) * self.lifetime // count // setting.length * setting.length

@@ -83,11 +83,11 @@ def gather_shares(mine: State, of: int) -> State:
 
 
 def local(tree: State) -> State:
-    """A copy that this process alone has, of what all have: arrays of numpy, and keys."""
+    """A copy that this process alone has, of what all have."""
 
     def copy(x):
         if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-            return np.asarray(x)
+            return jnp.asarray(np.asarray(x))
         data = jnp.asarray(np.asarray(jax.random.key_data(x)))
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(x))
 
