@@ -26,7 +26,7 @@ from symla.outer.through_lifetime import (
     differentiable_record,
     differentiable_stretch,
 )
-from symla.runtime.devices import gather_shares, local, share, spread, use_devices
+from symla.runtime.devices import gather_shares, local, own_devices, share, spread, use_devices
 
 
 class Baseline(NamedTuple):
@@ -120,7 +120,7 @@ class PolicyGradient:
         def begin(index: int) -> Any:
             if is_on_host(setting.environments[index]):
                 own = host_keys(jax.random.fold_in(key, index), numbers, setting.lifetimes)
-                with use_devices(jax.local_devices()):
+                with use_devices(own_devices()):
                     lives = host_born(
                         differentiable(setting), setting.environments[index],
                         self._copies(params), own, self.lifetime,
@@ -183,7 +183,7 @@ class PolicyGradient:
         own = candidates.params, candidates.group, lives[index] if self.lifetime else None
         own, key, here = local((own, key, jax.tree.map(lambda x: x[index], candidates.extra)))
         params, group, own = jax.tree.map(lambda x: x[mine.start : mine.stop], own)
-        with use_devices(jax.local_devices()):
+        with use_devices(own_devices()):
             keys = host_keys(key, group, setting.lifetimes)
             steps, first = (setting.length, self.lifetime), mine.start * setting.lifetimes
             *record, after = live_before_learning(

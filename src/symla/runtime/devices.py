@@ -100,6 +100,11 @@ def share(of: int) -> range:
     return range(int(part[0]), int(part[-1]) + 1) if part.size else range(0)
 
 
+def own_devices() -> list[jax.Device]:
+    """Those of this process."""
+    return [x for x in _mesh().devices if x.process_index == jax.process_index()]
+
+
 @contextmanager
 def use_devices(devices: Sequence[jax.Device]) -> Iterator[None]:
     """Within this context, functions are traced for these devices instead of all."""
