@@ -125,7 +125,7 @@ class PolicyGradient:
                         differentiable(setting), setting.environments[index],
                         self._copies(params), own, self.lifetime,
                     )  # fmt: skip
-                return lives._replace(age=ages.reshape(shape).astype(jnp.int32))
+                return local(lives._replace(age=ages.reshape(shape).astype(jnp.int32)))
 
             def of_candidate(number, params, key):
                 keys = lifetime_keys_of_group(key, number, setting.lifetimes)
