@@ -18,6 +18,7 @@ from symla.cli.training_runs import (
     run_recipe,
     say_finished,
     stoppable,
+    view_of,
 )
 from symla.core.errors import UnknownNameError, require
 from symla.core.text import summary
