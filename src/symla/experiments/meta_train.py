@@ -22,6 +22,7 @@ from symla.report.training_view import TrainingView
 from symla.rules.loading import load
 from symla.rules.rule import Rule
 from symla.store import RunFolder
+from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
@@ -111,6 +112,7 @@ def recipe_of(
 
     `search` is an outer loop, or makes one and is told whether an environment is on the host.
     """
+    check_before_training(algorithm, worlds)
     on_host = any(map(is_on_host, worlds))
     outer = search(on_host) if callable(search) else search
     usual = 16 if isinstance(outer, PolicyGradient) else 4 if on_host else 8
