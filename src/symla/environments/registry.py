@@ -91,11 +91,11 @@ def from_class(kind: Any, settings: Mapping[str, Any], name: str) -> Environment
     if lacking(kind):
         is_class = isinstance(kind, type)
         place = defined_at(kind if is_class else type(kind))
-        what = f"{'class' if is_class else type(kind).__name__}{f' ({place})' if place else ''}"
+        what = "class" if is_class else type(kind).__name__
         raise SettingError(
-            f"{name} is no environment: the {what} lacks {_lacks(kind)}."
-            f" One of symla has {', '.join(METHODS)} (docs/extending.md), one of Gymnasium inherits "
-            "from gymnasium.Env"
+            f"{name}{f' ({place})' if place else ''} is no environment: the {what} lacks "
+            f"{_lacks(kind)}. One of symla has {', '.join(METHODS)} (docs/extending.md), one of "
+            "Gymnasium inherits from gymnasium.Env"
         )
     if isinstance(kind, type):
         return construct(kind, settings, name)

@@ -15,7 +15,13 @@ from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.core.errors import DivergenceError, FaultyEnvironmentError, SymlaError, require
+from symla.core.errors import (
+    DivergenceError,
+    FaultyEnvironmentError,
+    SizeError,
+    SymlaError,
+    require,
+)
 from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
@@ -80,7 +86,7 @@ def live(
     arguments = rule.algorithm, environment, length, batch, rule.params, key
     try:
         batches = [jax.device_get(_live(*arguments, first)) for first in range(0, lifetimes, batch)]
-    except SymlaError:
+    except SizeError:
         raise
     except Exception:
         blame(rule.algorithm, environment)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 PLAIN_SECONDS = 10.0  # between the lines where there is no terminal
 
 
+@runtime_checkable
 class Reported(Protocol):
     """What a training says of itself after each chunk: `training.loop.Progress`."""
 

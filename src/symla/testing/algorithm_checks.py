@@ -164,7 +164,8 @@ def _actions(
 
 
 def _check_actions(subject: Subject, spec: Spec, actions: np.ndarray) -> None:
-    if not are_actions(actions).all():
+    flat = actions.reshape(-1, *actions.shape[2:])
+    if not are_actions(flat).all():
         raise subject.fault("step", "takes actions that are not finite, or numbered below 0")
     low, high = (-1, 1) if isinstance(spec.action, Continuous) else (0, spec.action_size - 1)
     if actions.min() < low or actions.max() > high:

@@ -56,7 +56,8 @@ def check_outer_loop(outer: Any) -> None:
     subject.check_settings()
     for method, parameters in PARAMETERS.items():
         subject.check_signature(method, parameters)
-    setting, params = _Easy(outer), jnp.zeros(2)
+    setting = _Easy(outer)
+    params = setting.algorithm.init_params(jax.random.key(0), _SecondPays().spec)
     _check_methods(subject, setting, params)
     with subject.calling("tell"):
         before, after = map(float, _trained(setting, params, jax.random.key(1)))
@@ -75,12 +76,12 @@ def _check_methods(subject: Subject, setting: "_Easy", params: Params) -> None:
     def arrays(method: str, name: str) -> Callable[[Any], None]:
         return partial(check_arrays, subject, method, name)
 
-    state = traced("init", arrays("init", "state"), params, after=(1,))
+    state = traced("init", arrays("init", "state"), params, after=(2,))
     found = traced("params", arrays("params", "params"), state)
     check_kept(subject, "params", "params", params, found, ("init", "params"))
     candidates = traced("ask", partial(_look_at_candidates, subject), key, state)
     look = partial(_look_at_evidence, subject)
-    evidence = traced("evidence", look, candidates, key, before=(setting, 0))
+    evidence = traced("evidence", look, candidates, key, before=(setting, 1))
     after = traced("tell", arrays("tell", "state"), state, candidates, evidence)
     check_kept(subject, "tell", "state", state, after, ("init", "tell"))
 
@@ -125,10 +126,10 @@ def _look_at_evidence(subject: Subject, evidence: Any) -> None:
 
 @dataclass(frozen=True)
 class _Preference:
-    """A policy of two actions whose meta-parameters are its logits. It does not learn."""
+    """A policy of two actions whose meta-parameters are its logits, and some that do nothing."""
 
     def init_params(self, key: PRNGKey, spec: Spec) -> Params:
-        return jnp.zeros(spec.action_size)
+        return {"logits": jnp.zeros(spec.action_size), "others": jnp.zeros((2, 3))}
 
     def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> tuple[()]:
         return ()
@@ -136,13 +137,13 @@ class _Preference:
     def step(
         self, params: Params, state: State, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, State]:
-        return Categorical(params).sample(key), state
+        return Categorical(params["logits"]).sample(key), state
 
     def differentiable(self) -> "_Preference":
         return self
 
     def update(self, params: Params, state: State, percept: Percept) -> tuple[Categorical, State]:
-        return Categorical(params), state
+        return Categorical(params["logits"]), state
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ class _Easy:
 
     outer: OuterLoop
     algorithm: LearningAlgorithm = _Preference()
-    environments: tuple[Environment, ...] = (_SecondPays(),)
+    environments: tuple[Environment, ...] = (_SecondPays(), _SecondPays())
     lifetimes: int = 4
     length: int = 5
 
@@ -186,7 +187,7 @@ def _trained(setting: _Easy, params: Params, key: PRNGKey) -> tuple[Scalar, Scal
         evidence = outer.evidence(setting, 0, candidates, lifetimes_key)
         return outer.tell(state, candidates, evidence)
 
-    start = outer.init(params, 1)
+    start = outer.init(params, 2)
     end = jax.lax.fori_loop(0, GENERATIONS, generation, start)
-    first, last = (jax.nn.softmax(outer.params(state))[1] for state in (start, end))
+    first, last = (jax.nn.softmax(outer.params(state)["logits"])[1] for state in (start, end))
     return first, last

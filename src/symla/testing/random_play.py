@@ -32,14 +32,16 @@ STEPS = (300, 2000)  # of a lifetime: the least, and the most, however long an e
 
 class Play(NamedTuple):
     """What happened in E lifetimes of L steps. `shown` and `led_to` say whether an observation is
-    finite: that before each action, and that to which the action before it led."""
+    finite: that before each action, and that to which the action before it led. `total` and
+    `one_hot` are of the former."""
 
     reward: Float[Any, "E L"]
     terminated: Bool[Any, "E L"]
     truncated: Bool[Any, "E L"]
     shown: Bool[Any, "E L"]
     led_to: Bool[Any, "E L"]
-    one_hot: Bool[Any, "E L"]  # whether the observation before each action is
+    one_hot: Bool[Any, "E L"]
+    total: Float[Any, "E L"]  # the sum of its numbers
     regret: Float[Any, "E B"] | None  # of each action; None: not known
 
 
@@ -143,6 +145,7 @@ class _Seen(NamedTuple):
     shown: Bool[Array, ""]
     led_to: Bool[Array, ""]
     one_hot: Bool[Array, ""]
+    total: Float[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -154,15 +157,18 @@ class _Witness:
 
     def init_state(self, params: tuple[()], key: PRNGKey, spec: Spec) -> _Seen:
         nothing = jnp.zeros((), bool)
-        return _Seen(spec.action, nothing, nothing, nothing)
+        return _Seen(spec.action, nothing, nothing, nothing, jnp.zeros(()))
 
     def step(
         self, params: tuple[()], state: _Seen, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, _Seen]:
         shown = percept.observation
-        is_one_hot = jnp.all((shown == 0) | (shown == 1)) & (jnp.sum(shown) == 1)
+        total = jnp.sum(shown)
+        is_one_hot = jnp.all((shown == 0) | (shown == 1)) & (total == 1)
         finite, led_to = (jnp.all(jnp.isfinite(x)) for x in (shown, percept.final_observation))
-        return random_action(state.space, key), _Seen(state.space, finite, led_to, is_one_hot)
+        return random_action(state.space, key), _Seen(
+            state.space, finite, led_to, is_one_hot, total
+        )
 
 
 def _record(transition: Transition, task: Task, learner: _Seen, world: State) -> Play:

@@ -104,7 +104,7 @@ def check_arrays(subject: Subject, method: str, name: str, tree: Any) -> None:
             if kind is str:
                 hint = "number the cases instead"
             raise subject.fault(
-                method, f"returns a {kind.__name__} ({path}) where only arrays can be: {hint}"
+                method, f"returns {kind_of(leaf)} ({path}) where only arrays can be: {hint}"
             )
 
 

@@ -77,7 +77,10 @@ class Subject:
 
     @contextmanager
     def calling(self, method: str) -> Iterator[None]:
-        """Whatever the method raises in this context becomes a fault of its own, in one line."""
+        """Whatever the method raises in this context becomes a fault of its own, in one line.
+
+        "": of some method, or of all of them together.
+        """
         try:
             yield
         except SizeError:
@@ -114,9 +117,9 @@ class Subject:
             if not _is_setting(value):
                 raise self.fault(
                     "",
-                    f"has {_kind(value)} in its field {field.name!r}: settings are numbers, texts, "
-                    "tuples (no lists) and frozen dataclasses of them; arrays belong to the task "
-                    "or the state",
+                    f"has {kind_of(value)} in its field {field.name!r}: settings are numbers, "
+                    "texts, tuples (no lists) and frozen dataclasses of them; arrays belong "
+                    "to the task or the state",
                 )
         with self.calling("__init__"):
             copy = replace(thing)
@@ -183,7 +186,8 @@ def kinds_of(tree: Any) -> str:
 
 
 def _kind(x: Any) -> str:
-    return f"a {type(x).__name__}"
+    name = type(x).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _is_setting(value: Any) -> bool:
