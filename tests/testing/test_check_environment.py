@@ -5,7 +5,6 @@ import re
 
 import gymnasium
 import jax
-import jaxtyping
 import pytest
 
 import symla
@@ -113,15 +112,6 @@ PLAYED = {
     "NotOneHot": ("spec", "says one_hot=True, but at step 1 of random play"),
     "NegativeRegret": ("regret", "for the actions of one task: it is the best action's expected"),
 }
-
-
-@pytest.fixture(autouse=True)
-def as_in_a_program_of_ones_own():
-    """No shapes are checked, and jax promotes types."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    with jax.numpy_dtype_promotion("standard"):
-        yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def expected_place(kind):
