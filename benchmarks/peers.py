@@ -198,7 +198,7 @@ class Ours:
         return time.perf_counter() - begun
 
     def rule(self) -> Rule:
-        return Rule(SymLA(), jax.device_get(self.training.outer.params(self.state)))
+        return Rule(SymLA(), jax.device_get(self.training.outer.params(self.state.outer)))
 
 
 def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:

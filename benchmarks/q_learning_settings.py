@@ -1,10 +1,13 @@
-"""Which settings of tabular Q-learning serve as defaults? Chosen on random tables, one drawn a lifetime,
-none of which is reported anywhere.
+"""Which settings of tabular Q-learning serve as defaults? Chosen on random tables, one drawn a
+lifetime, none of which is reported anywhere.
 
-    python benchmarks/q_learning_settings.py [--lifetimes 48] [--json FILE]
+    python benchmarks/q_learning_settings.py [--lifetimes 48] [--shown 10] [--json FILE]
 
-Each setting's return is put between random play (0) and the best setting of that task (1); the mean over
-tasks and over lifetimes of 200 and 1,000 steps counts. Ten minutes on two cores.
+Each setting's return is put between random play (0) and the best setting of that task (1); what
+counts is the mean over tasks, and over lifetimes of 200 and of 1,000 steps. Five minutes on two
+cores. These tables are small and favour a small discount: the best setting has 0.7 and reaches
+0.90, in its worst task 0.37. The default is, of those that look further ahead (0.85 at least), the
+one with the best worst task, 0.58; its mean is 0.87, that of the best of them, too.
 """
 
 import argparse
@@ -30,7 +33,9 @@ LENGTHS = (200, 1000)
 GRID = {
     "learning_rate": (0.35, 0.5, 0.65, 0.8),
     "discount": (0.7, 0.8, 0.85, 0.9, 0.95),
-    "epsilon, its decay": ((0.02, 0.0), (0.1, 0.01), (0.1, 0.03), (0.3, 0.03), (0.3, 0.1), (1.0, 0.1), (1.0, 0.3)),
+    "epsilon, its decay": (
+        (0.02, 0.0), (0.1, 0.01), (0.1, 0.03), (0.3, 0.03), (0.3, 0.1), (1.0, 0.1), (1.0, 0.3),
+    ),
     "initial_value": (0.25, 0.5, 0.75),
 }  # fmt: skip
 
@@ -202,6 +207,7 @@ def rows_of(grid: Any) -> Sequence[tuple[float, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--lifetimes", type=int, default=48)
+    parser.add_argument("--shown", type=int, default=10)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     prepare_jax()
@@ -215,7 +221,7 @@ def main() -> None:
     )
     mean, worst = found.mean(axis=1), found.min(axis=1)
     ours = [getattr(QLearning(), field.name) for field in fields(QLearning)]
-    best = np.argsort(-mean)[:10]
+    best = np.argsort(-mean)[: options.shown]
     shown = [*best, *np.flatnonzero((settings == ours).all(axis=1))]
     header = [field.name for field in fields(QLearning)] + ["mean score", "worst task", ""]
     rows = [

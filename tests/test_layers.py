@@ -82,6 +82,15 @@ def test_imports_point_one_way(module):
     assert not forbidden, f"{module} must not import from {forbidden}"
 
 
+def test_one_file_of_the_bridge_knows_environments():
+    """Which Gymnasium loads: the processes of environments do without jax."""
+    bridge = {m: path for m, path in MODULES.items() if m.startswith("symla.bridge.")}
+    found = {
+        m for m, path in bridge.items() if "environments" in map(folder, imports(path, late=True))
+    }
+    assert found == {"symla.bridge.ours_as_gymnasium"}
+
+
 def test_there_are_no_circles():
     """Between modules, imports inside functions included."""
     graph = {module: set(imports(path, late=True)) - {module} for module, path in MODULES.items()}
@@ -122,6 +131,7 @@ def test_no_two_files_and_no_two_public_classes_share_a_name():
         "symla.store",
         "symla.runtime.machine",
         "symla.bridge.pool",
+        "symla.bridge.from_object",
     ],
 )
 def test_jax_is_not_imported(module):

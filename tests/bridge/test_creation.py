@@ -21,7 +21,13 @@ def first_observation(name):
 
 def test_settings_are_arguments_of_gymnasium_make():
     made = environments("gymnasium:FrozenLake-v1,is_slippery=false,map_name=8x8", 2)
-    assert made.sizes == (64, 4, False, 100, True)  # the largest number of steps stays that of the id
+    assert made.sizes == (
+        64,
+        4,
+        False,
+        100,
+        True,
+    )  # the largest number of steps stays that of the id
     lake = made.envs[1].unwrapped
     assert lake.spec.kwargs == {"map_name": "8x8", "is_slippery": False}
     assert made.envs[0] is not made.envs[1]

@@ -11,7 +11,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 
 from symla.bridge.pickling import can_import, portable
-from symla.core.errors import FaultyEnvironmentError
+from symla.core.errors import FaultyEnvironmentError, SettingError
 from symla.evaluation.evaluate import meta_test
 from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made
@@ -89,6 +89,24 @@ def test_what_cannot_be_pickled_says_what_to_do():
     spec = EnvSpec("Locked-v0", entry_point="a:B", kwargs={"lock": threading.Lock()})
     with pytest.raises(FaultyEnvironmentError, match=r"Locked-v0 cannot .* a function that makes"):
         portable(spec, "Locked-v0")
+
+
+class ForwardsEverything(gymnasium.Env):
+    """As some wrappers do, in a way that no copy survives."""
+
+    observation_space = action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self):
+        self.inner = object()
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+def test_what_cannot_be_unpickled_says_what_to_do():
+    environment = make(ForwardsEverything())
+    with pytest.raises(SettingError, match=r"cannot be copied .* RecursionError: .* a function"):
+        environments(environment)
 
 
 def test_a_module_that_only_this_program_has_is_named(module):

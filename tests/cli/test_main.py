@@ -76,10 +76,10 @@ def test_the_run_folder_alone_is_enough(finished, tmp_path):
     assert tested.returncode == 0, tested.stderr
     report = json.loads(out.read_text())
     first, last, gain = (report[k] for k in ("first_fifth", "last_fifth", "improvement"))
-    assert (
-        f"reward a step: first fifth {first['reward']['mean']:.4f}, last fifth "
-        f"{last['reward']['mean']:.4f}; paired difference {gain['mean']:.4f} ± {gain['ci95']:.4f}"
-    ) in tested.stdout
+    parts = [f"{part['reward']['mean']:.4f}" for part in (first, last)]
+    row = rf"moved +{parts[0]} +{parts[1]} +{gain['mean']:.4f} ± {gain['ci95']:.4f} "
+    assert re.search(row, tested.stdout)
+    assert set(report["beside"]) == {"random", "thompson"}
     assert report["algorithm"] == str(moved)
     assert report["environment"] == "bandit-arms-4"
     assert (report["lifetimes"], report["length"], report["seed"]) == (30, 15, 0)
@@ -90,7 +90,7 @@ def test_the_run_folder_alone_is_enough(finished, tmp_path):
 def test_a_checkpoint_file_is_a_rule(finished):
     folder, _ = finished
     path = next((folder / "checkpoints").glob("*.safetensors"))
-    done = symla("test", path, "--lifetimes", 20, "--length", 5)  # where it was trained
+    done = symla("test", path, "--alone", "--lifetimes", 20, "--length", 5)  # where it was trained
     assert done.returncode == 0, done.stderr
     assert "bandit-arms-2" in done.stdout
 
@@ -102,11 +102,13 @@ def test_a_rule_exported_is_a_file_of_its_own(finished, tmp_path):
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["summary"] == "tiny"
     assert {"command", "revision", "hardware", "training", "regret"} <= set(card)
-    by_run, by_file = (
-        symla("test", what, "--lifetimes", 20, "--length", 5).stdout.splitlines()[1:]
-        for what in (folder, path)
-    )
-    assert by_run == by_file != []
+    numbers = ("--alone", "--lifetimes", 20, "--length", 5, "--json", tmp_path / "out.json")
+    reports = []
+    for what in (folder, path):
+        assert symla("test", what, *numbers).returncode == 0
+        reports.append(json.loads((tmp_path / "out.json").read_text()))
+        assert reports[-1].pop("algorithm") == str(what)
+    assert reports[0] == reports[1]
     refused = symla("export", folder, tmp_path / "mine.pkl")
     assert refused.returncode == 2
     assert "must end in .safetensors" in refused.stderr
@@ -115,8 +117,9 @@ def test_a_rule_exported_is_a_file_of_its_own(finished, tmp_path):
 def test_a_shipped_rule_works_right_after_installing():
     done = symla("test", "bandits", "--environment", "bandit-arms-10", "--lifetimes", 100)
     assert done.returncode == 0, done.stderr
-    regret = float(re.search(r"regret (\S+)", done.stdout)[1])
+    regret = float(re.search(r"bandits +\S+ ± \S+ +(\S+)", done.stdout)[1])
     assert regret < 27.5  # UCB1
+    assert "does it learn? yes" in done.stdout
 
 
 def test_list_shows_everything():
@@ -135,7 +138,7 @@ def test_list_pretrained_says_where_a_rule_comes_from():
 
 
 def test_transforms_are_options_of_test(tmp_path):
-    arguments = ("test", "random", "--lifetimes", 4, "--length", 20, "--environment")
+    arguments = ("test", "random", "--alone", "--lifetimes", 4, "--length", 20, "--environment")
     report = tmp_path / "report.json"
     changes = ("--permute", "--project", 16, "--swap-rewards", "--json", report)
     done = symla(*arguments, "target", *changes)
@@ -264,7 +267,7 @@ def test_a_run_folder_named_like_a_rule_is_not_mistaken(finished, tmp_path):
     refused = symla("test", "bandits", "--lifetimes", 5, cwd=tmp_path)
     assert refused.returncode == 2
     assert "./bandits" in refused.stderr
-    tested = symla("test", "./bandits", "--lifetimes", 5, "--length", 5, cwd=tmp_path)
+    tested = symla("test", "./bandits", "--alone", "--lifetimes", 5, "--length", 5, cwd=tmp_path)
     assert tested.returncode == 0, tested.stderr
 
 

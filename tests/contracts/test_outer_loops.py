@@ -63,7 +63,7 @@ def test_evidence_of_lifetimes_raises_their_returns(name, key):
     def generation(state, key):
         ask_key, lifetimes_key = jax.random.split(key)
         candidates = loop.ask(ask_key, state)
-        evidence = loop.evidence(training, 0, candidates, lifetimes_key)
+        evidence, _ = loop.evidence(training, 0, candidates, (), lifetimes_key)
         assert isinstance(evidence, Evidence)
         return loop.tell(state, candidates, evidence), evidence.returns
 

@@ -14,7 +14,7 @@ from symla.core.types import Discrete, Spec
 from symla.environments import ENVIRONMENTS, Permuted, make
 from symla.evaluation.evaluate import meta_test
 from symla.lifetimes.percepts import new_percept
-from tests.training.test_loop import MANIFEST, meta_train, new_run, tiny
+from tests.training.test_loop import MANIFEST, new_run, tiny, train_rule
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_training_gives_the_same_and_calls_back_as_the_program_is(x64, tmp_pat
         if on:
             x64()
         run = new_run(tmp_path / str(on))
-        rules.append(meta_train(tiny(), 2, run, MANIFEST, watch=watch)[0])
+        rules.append(train_rule(tiny(), 2, run, MANIFEST, watch=watch)[0])
         assert same(symla.load(run.path).params, rules[0].params)
     assert same(rules[0].params, rules[1].params)
     assert set(seen[:1]) == {jnp.dtype("float32")}

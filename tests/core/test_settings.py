@@ -61,6 +61,8 @@ def test_any_setting_for_what_takes_all():
         (True, Any, True),
         ([1, 2], tuple[int, int], True),
         ([1], tuple[int, int], False),
+        ([[1, "a"]], tuple[tuple[int, str], ...], True),
+        ([["a", 1]], tuple[tuple[int, str], ...], False),
         ("a", Literal["a", "b"], True),
         ("c", Literal["a", "b"], False),
         (None, int | None, True),

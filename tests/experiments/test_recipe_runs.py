@@ -55,8 +55,8 @@ def small_steps():
         patch.setattr(loop, "CHUNK_SECONDS", 0.0)
         patch.setattr(recipes_module, "PROBE_EVERY", 2)
         patch.setattr(probe_module, "PROBE_LIFETIMES", 8)
-        for module in ("symla.cli.main", "symla.cli.train"):  # the devices are those of all tests
-            patch.setattr(f"{module}.prepare_jax", lambda *_: None)
+        for module in ("main", "resume", "test", "train"):  # the devices are those of all tests
+            patch.setattr(f"symla.cli.{module}.prepare_jax", lambda *_: None)
         yield
 
 
@@ -127,7 +127,17 @@ def test_a_run_is_loaded_and_tested_and_shown(whole, tmp_path, capsys):
     jax.tree.map(np.testing.assert_array_equal, load(run).params, stored.params)
     assert load(run).algorithm == stored.algorithm == RECIPES[SECOND].algorithm
     out = tmp_path / "out.json"
-    words = "--environment", "bandit-arms-3", "--lifetimes", 4, "--length", 5, "--json", out
+    words = (
+        "--environment",
+        "bandit-arms-3",
+        "--lifetimes",
+        4,
+        "--length",
+        5,
+        "--alone",
+        "--json",
+        out,
+    )
     assert symla("test", run, *words) == 0
     assert read_json(out)["lifetimes"] == 4
     assert symla("report", run) == 0

@@ -82,7 +82,9 @@ def test_an_old_run_is_not_resumed_and_is_told_why(old):
 
 
 def test_an_old_run_still_tests_and_reports(old):
-    tested = symla("test", old, "--environment", "bandit-arms-3", "--lifetimes", 2, "--length", 2)
+    tested = symla(
+        "test", old, "--environment", "bandit-arms-3", "--alone", "--lifetimes", 2, "--length", 2
+    )
     assert tested.returncode == 0, tested.stderr
     reported = symla("report", old)
     assert reported.returncode == 0, reported.stderr

@@ -1,6 +1,8 @@
 """Whatever a person gives becomes an environment that lifetimes can be lived in."""
 
 import functools
+import json
+from pathlib import Path
 
 import gymnasium
 import pytest
@@ -11,6 +13,7 @@ from symla.core.errors import FaultyEnvironmentError, SettingError, UnknownNameE
 from symla.environments import Hearts
 from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made
+from symla.store import describe, rebuild
 from tests.bridge import registered
 from tests.bridge.in_process import environments
 from tests.bridge.registered import Counting, Torques, WithMission, make_corridor
@@ -107,6 +110,20 @@ def test_what_is_no_environment(what, kind, words):
 def test_a_setting_that_has_no_text():
     with pytest.raises(SettingError, match=r"config=.* cannot be part of a name"):
         make("gymnasium:CartPole-v1", config=object())
+
+
+def test_a_run_keeps_what_has_a_name():
+    """And says of anything else that it was an object."""
+    known = {"Gymnasium": GymnasiumEnvironment}
+
+    def stored(environment):
+        kept = json.loads(json.dumps(describe(environment, known)))
+        return rebuild(kept, known, Path("config.json"))
+
+    for name in ("gymnasium:FrozenLake-v1,is_slippery=false", f"{MINE}WithMission,size=3"):
+        assert stored(make(name)) == make(name)
+    with pytest.raises(SettingError, match="lambda was handed over as an object"):
+        stored(make(lambda: Counting())).pickled()
 
 
 def test_it_runs_in_processes():

@@ -33,7 +33,7 @@ def evidence(outer, algorithm, environment, params, lifetimes, length, key=None)
     start = outer.init(params).baseline
     candidates = Candidates(stacked, jnp.arange(1), start)
     key = jax.random.key(1) if key is None else key
-    found = jax.jit(lambda c, k: outer.evidence(training, 0, c, k))(candidates, key)
+    found = jax.jit(lambda c, k: outer.evidence(training, 0, c, (), k)[0])(candidates, key)
     return jax.tree.map(lambda x: x[0] if x.ndim else x, found)
 
 
@@ -112,7 +112,8 @@ def test_evidence_uses_the_baseline_of_its_environment():
     candidates = Candidates(stacked, jnp.arange(1), baseline)
     norms = []
     for index in range(2):
-        found = jax.jit(partial(outer.evidence, training, index))(candidates, jax.random.key(0))
+        arguments = candidates, (), jax.random.key(0)
+        found, _ = jax.jit(partial(outer.evidence, training, index))(*arguments)
         assert found.environment == index
         norms.append(float(global_norm(found.gradient)))
     assert norms[0] > 1e-3

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symla.algorithms import ALGORITHMS, BayesOptimal, MetaRNN, SymLA
+from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import CheckpointError
 from symla.core.optimisers import Optimiser
 from symla.environments import (
@@ -40,6 +41,8 @@ VALUES = [
     Associations(2, 3, 1),
     Control("Acrobot-v1", shaping=0.5, progress=1.0),  # its field `name` names no class
     Gymnax("Catch-bsuite"),
+    Gymnax("CartPole-v1", (("max_steps_in_episode", 9), ("gravity", 3.0))),
+    GymnasiumEnvironment("FrozenLake-v1", 9.0, (("is_slippery", "false"), ("map_name", "8x8"))),
     DependentBandit(0.3),
     Permuted(Control("CartPole-v1"), (3, 2, 1, 0), (1, 0)),
     Permuted(Permuted(Gymnax("CartPole-v1")), actions=(1, 0)),
@@ -86,8 +89,8 @@ def test_every_class_that_has_a_name_is_here():
 
     tried = {kind for value in VALUES for kind in inside(value)}
     everything = {*ENVIRONMENT_CLASSES.values(), *ALGORITHMS.values(), *OUTER_LOOPS.values()}
-    assert everything <= tried
-    names = (*ENVIRONMENT_CLASSES, *ALGORITHMS, *OUTER_LOOPS)
+    assert everything | {GymnasiumEnvironment} <= tried
+    names = (*ENVIRONMENT_CLASSES, *ALGORITHMS, *OUTER_LOOPS, "Gymnasium")
     assert len(CLASSES) == len(names)  # no name is of two kinds of things
 
 

@@ -38,9 +38,12 @@ class HillClimbing:
 
         return Candidates(jax.tree.map(around, keys, state.params), jnp.zeros(1, jnp.int32))
 
-    def evidence(self, setting, index, candidates, key):
+    def lives(self, setting, params, key):
+        return ()
+
+    def evidence(self, setting, index, candidates, lives, key):
         environment = setting.environments[index]
-        return Returns(population_returns(setting, environment, candidates, key))
+        return Returns(population_returns(setting, environment, candidates, key)), lives
 
     def tell(self, state, candidates, evidence):
         best = jnp.argmax(evidence.returns)
@@ -82,8 +85,19 @@ class Groups(HillClimbing):
 
 
 class OneReturn(HillClimbing):
-    def evidence(self, setting, index, candidates, key):
-        return Returns(jnp.mean(super().evidence(setting, index, candidates, key).returns))
+    def evidence(self, setting, index, candidates, lives, key):
+        evidence, lives = super().evidence(setting, index, candidates, lives, key)
+        return Returns(jnp.mean(evidence.returns)), lives
+
+
+class EvidenceAlone(HillClimbing):
+    def evidence(self, setting, index, candidates, lives, key):
+        return super().evidence(setting, index, candidates, lives, key)[0]
+
+
+class LivesChange(HillClimbing):
+    def evidence(self, setting, index, candidates, lives, key):
+        return super().evidence(setting, index, candidates, lives, key)[0], jnp.zeros(())
 
 
 class OtherParams(HillClimbing):
@@ -108,6 +122,11 @@ FAULTS = {
     OneTooFew: ("ask", "its first axis must be the population, 8"),
     Groups: ("ask", "has int32[3] for the groups: it must be int32[G], where G divides"),
     OneReturn: ("evidence", "has float32[] for its returns: it must be a NamedTuple whose"),
+    EvidenceAlone: ("evidence", "returns a Returns: it must return two values, the evidence and"),
+    LivesChange: (
+        "evidence",
+        "changes the structure of its lives: () after lives, float32[] after",
+    ),
     OtherParams: ("params", "changes the structure of its params"),
     StateGrows: ("tell", "state.best is float32[] after init and float32[8] after tell"),
     KeyTwice: ("ask", "uses a key twice"),
@@ -131,6 +150,6 @@ def test_what_is_right_passes():
 
 def test_what_is_no_outer_loop():
     with pytest.raises(
-        SettingError, match=r"^WithoutTell \(.*\) is no outer loop: it lacks ask, ev"
+        SettingError, match=r"^WithoutTell \(.*\) is no outer loop: it lacks ask, lives"
     ):
         check_outer_loop(WithoutTell())

@@ -109,7 +109,7 @@ def test_no_key_of_a_seed_is_used_twice(outer, recorded):
     step = jax.jit(partial(generation, training))
     for number in range(3):
         state, _ = step(key, state, jnp.int32(number))
-    rule = Rule(algorithm, outer.params(state))
+    rule = Rule(algorithm, outer.params(state.outer))
     for stream in (Stream.TESTING, Stream.CHOOSING):
         live(rule, environment, 3, 7, 0, stream)
     spec = environment.spec
@@ -147,8 +147,11 @@ class ShowsKeys:
     def ask(self, key, state):
         return Candidates(state, jnp.arange(1), jax.random.key_data(key))
 
-    def evidence(self, setting, index, candidates, key):
-        return Shown(jnp.zeros(1), jax.random.key_data(key))
+    def lives(self, setting, params, key):
+        return ()
+
+    def evidence(self, setting, index, candidates, lives, key):
+        return Shown(jnp.zeros(1), jax.random.key_data(key)), lives
 
     def tell(self, state, candidates, evidence):
         return Keys(candidates.extra, evidence.words)
@@ -159,7 +162,7 @@ def test_keys_of_generations_are_never_those_of_tests():
     count = 40_000
     training = Training(ALGORITHMS["random"](), (make("bandit-easy"),), ShowsKeys(), 1, 1, seed=7)
     key, state = stream_key(7, Stream.TRAINING), init(training)
-    step = jax.jit(lambda number: generation(training, key, state, number)[0])
+    step = jax.jit(lambda number: generation(training, key, state, number)[0].outer)
     shown = jax.lax.map(step, jnp.arange(count), batch_size=1000)
     folds = jax.jit(jax.vmap(jax.random.fold_in, (None, 0)))
     streams = [stream_key(7, stream) for stream in Stream]

@@ -107,7 +107,7 @@ def test_the_seed_decides_everything(tmp_path):
 
 def asked(training):
     """The first candidates."""
-    return jax.jit(training.outer.ask)(jax.random.key(0), generation.init(training))
+    return jax.jit(training.outer.ask)(jax.random.key(0), generation.init(training).outer)
 
 
 def living(training):
@@ -266,10 +266,10 @@ def test_generations_go_round_the_environments():
     outer = PolicyGradient(2)
     training = tiny(algorithm=Logits(), environments=environments, outer=outer, length=4)
     state = generation.init(training)
-    assert state.baseline.mean.shape == (3,)
+    assert state.outer.baseline.mean.shape == (3,)
     step = jax.jit(partial(generation.generation, training, jax.random.key(0)))
     for number in range(5):
         after, _ = step(state, jnp.int32(number))
-        changed = np.flatnonzero(after.baseline.mean != state.baseline.mean)
+        changed = np.flatnonzero(after.outer.baseline.mean != state.outer.baseline.mean)
         assert changed.tolist() == [number % 3]
         state = after

@@ -9,7 +9,7 @@ from gymnasium.envs.registration import EnvCreator, EnvSpec, load_env_creator
 
 from symla.bridge.gymnasium_environment import registered_spec
 from symla.bridge.refusals import unflattened, unsupported
-from symla.core.errors import SettingError
+from symla.core.errors import SettingError, raised
 from symla.core.naming import find_object, load_module
 from symla.core.settings import check_known
 
@@ -56,9 +56,7 @@ def copies(request: Request, begin: Callable[[int], None]) -> list[gymnasium.Env
 
 
 def _made(request: Request, settings: dict[str, Any]) -> gymnasium.Env:
-    source = pickle.loads(request.source) if request.source else None
-    if source is None:
-        source = registered_spec(request.id, request.name)
+    source = _unpickled(request) if request.source else registered_spec(request.id, request.name)
     if not isinstance(source, EnvSpec):  # an environment, of which each copy is unpickled anew
         if len(settings) > 1:
             raise SettingError(f"{request.name} is made already: it takes no settings")
@@ -70,3 +68,15 @@ def _made(request: Request, settings: dict[str, Any]) -> gymnasium.Env:
         name = request.name.partition(",")[0]
         check_known(creator, {**source.kwargs, **settings}, name, OTHER_SETTINGS)
     return gymnasium.make(source, **settings)
+
+
+def _unpickled(request: Request) -> Any:
+    try:
+        return pickle.loads(request.source or b"")
+    except ModuleNotFoundError:  # which says what is missing
+        raise
+    except Exception as error:
+        raise SettingError(
+            f"{request.name} cannot be copied to another process: there it {raised(error)}. Hand "
+            "over a function that makes it, lambda: ..., in its place"
+        ) from error

@@ -26,7 +26,7 @@ def from_object(
     SettingError for anything else, FaultyEnvironmentError for what cannot be pickled.
     """
     typed = spelled(settings or {})
-    refuse_many(what)
+    check_kind(what)
     if isinstance(what, EnvSpec):
         return _from_spec(what, time_limit, typed)
     if isinstance(what, type) or (callable(what) and not isinstance(what, gymnasium.Env)):
@@ -44,14 +44,15 @@ def from_object(
     return GymnasiumEnvironment(name, time_limit, typed, False, portable(what, name))
 
 
-def refuse_many(what: Any) -> None:
+def check_kind(what: Any) -> None:
     """Raises SettingError for an environment of another library, and for many in one object."""
     inner = what[0] if isinstance(what, tuple) and what else what
     if libraries(inner) & {"gym", "gymnax"}:
-        raise SettingError(f"{type(inner).__name__}: {other_library(inner)}")
+        name = getattr(inner, "__name__", type(inner).__name__)
+        raise SettingError(f"{name}: {other_library(inner)}")
     if hasattr(what, "num_envs"):
         spec = getattr(what, "spec", None)
-        name = repr(f"gymnasium:{spec.id}") if isinstance(spec, EnvSpec) else "its name"
+        name = repr(f"gymnasium:{spec.id if isinstance(spec, EnvSpec) else 'ID'}")
         raise SettingError(
             f"{type(what).__name__} holds several environments: name one, and as many as there are "
             f"lifetimes will be made, symla.meta_test(rule, {name}, lifetimes={what.num_envs})"

@@ -40,15 +40,13 @@ class GymnasiumEnvironment:
     time_limit: float = 60.0
     settings: tuple[tuple[str, str], ...] = ()
     registered: bool = True
-    source: bytes | None = field(default=None, repr=False)
+    source: bytes | None = field(default=None, repr=False, metadata={"stored": False})
 
     def __post_init__(self):
         require(
             0 < self.time_limit < math.inf,
             f"the time limit of a step must be a positive number of seconds, got {self.time_limit}",
         )
-        pairs = tuple((key, text) for key, text in self.settings)  # JSON has lists
-        object.__setattr__(self, "settings", pairs)
 
     @staticmethod
     def named(
@@ -81,11 +79,16 @@ class GymnasiumEnvironment:
     def pickled(self) -> bytes | None:
         """What processes make copies of; None: they import `module`, then look `id` up.
 
-        Raises UnknownNameError; SettingError for a version that Gymnasium no longer has;
-        FaultyEnvironmentError for what cannot be pickled.
+        Raises UnknownNameError; SettingError for a version that Gymnasium no longer has, and for
+        an object that was not stored; FaultyEnvironmentError for what cannot be pickled.
         """
         if self.source is not None:
             return self.source
+        if not (self.registered or ":" in self.id):
+            raise SettingError(
+                f"{self.name} was handed over as an object, which is not stored: run the program "
+                "that did so again, or put its class where it can be imported"
+            )
         if not self.registered:
             spec = EnvSpec(self.id.rpartition(":")[2], entry_point=self.id)
         elif self.module and self.module not in sys.modules:

@@ -23,6 +23,7 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.worker import CallRecord, Fault, Sizes, Stepped
 from symla.core.cpu import available_cores
 from symla.core.errors import FaultyEnvironmentError, SettingError
+from symla.core.naming import GUARD
 
 PROGRAM = "from symla.bridge.worker import main; main({}, {})"  # of a worker
 START_SECONDS = 300.0  # for a worker to start
@@ -110,7 +111,9 @@ class Pool:
                 "this program: put what the environment needs where Python finds it (PYTHONPATH)"
             )
         elif method == "make":
-            error = FaultyEnvironmentError(f"{name} cannot be made: it {fault.text}")
+            module = self.environment.module if not fault.traceback else None  # a hang, a crash
+            hint = f". If it was importing {module!r}: {GUARD}" if module else ""
+            error = FaultyEnvironmentError(f"{name} cannot be made: it {fault.text}{hint}")
         else:
             where = f"step {self.steps + 1}" if method == "step" else "its first reset"
             error = FaultyEnvironmentError(

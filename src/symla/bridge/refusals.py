@@ -6,6 +6,12 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Tuple
 from gymnasium.spaces.utils import flatten_space
 
+OLD_GYM = (
+    "it is of gym, not of Gymnasium: pip install 'shimmy[gym-v26]' and wrap the environment, "
+    "shimmy.GymV26CompatibilityV0(env=gym.make(ID, disable_env_checker=True)); symla.meta_test "
+    "takes a function that does so, lambda: shimmy..."
+)
+
 
 def name_of(space: Any) -> str:
     """The space in one line, without the limits of a Box, which can be thousands of numbers."""
@@ -52,17 +58,15 @@ def unflattened(space: Any, name: str = "it") -> list[str]:
 
 
 def libraries(thing: Any) -> set[str]:
-    """The packages in which its class and what that inherits from are defined."""
-    return {kind.__module__.partition(".")[0] for kind in type(thing).__mro__}
+    """The packages in which its class, or the class that it is, and its bases are defined."""
+    kind = thing if isinstance(thing, type) else type(thing)
+    return {base.__module__.partition(".")[0] for base in kind.__mro__}
 
 
 def other_library(thing: Any) -> str:
     """What to do about a space, or an environment, that is none of Gymnasium's."""
     if "gym" in libraries(thing):
-        return (
-            "it is of gym, not of Gymnasium: pip install 'shimmy[gym-v26]' and wrap the "
-            "environment, shimmy.GymV26CompatibilityV0(env=gym.make(ID, disable_env_checker=True))"
-        )
+        return OLD_GYM
     if "gymnax" in libraries(thing):
         own = getattr(thing, "name", "ID")
         return f"it is of gymnax, in JAX: test a rule by symla.meta_test(rule, 'gymnax:{own}')"

@@ -19,6 +19,7 @@ import numpy as np
 from symla.bridge import spaces
 from symla.bridge.action_spaces import actions
 from symla.bridge.creation import Request, copies
+from symla.bridge.refusals import OLD_GYM
 from symla.core.errors import (
     FaultyEnvironmentError,
     SettingError,
@@ -193,6 +194,8 @@ def _describe(error: BaseException) -> str:
         return OLD_STEP  # raised by one of Gymnasium's wrappers
     if isinstance(error, TypeError) and "reset() got an unexpected keyword" in str(error):
         return OLD_RESET
+    if isinstance(error, TypeError) and "Gym is incompatible with Gymnasium" in str(error):
+        return f"cannot be used as it is: {OLD_GYM}"
     if isinstance(error, gymnasium.error.DependencyNotInstalled):
         extra = re.search(r"gymnasium\[(\w+)\]", str(error))
         if extra and extra[1] in EXTRAS:

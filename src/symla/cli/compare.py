@@ -41,5 +41,5 @@ def compare(arguments: Sequence[str]) -> int:
 
 def _short_names(rules: Sequence[str]) -> list[str]:
     """The last parts of paths, where that tells them apart."""
-    short = [Path(rule).name or rule for rule in rules]
+    short = [Path(rule).name for rule in rules]
     return short if len(set(short)) == len(set(rules)) else list(rules)

@@ -16,7 +16,11 @@ def everything_named() -> dict[str, dict[str, str]]:
     families = {
         prefix + rest: build(example) for prefix, (rest, example, build) in FAMILIES.items()
     }
-    anywhere = {"gymnasium:ID": "any of Gymnasium with Discrete actions, gymnasium:CartPole-v1 say"}
+    anywhere = {
+        "gymnasium:ID": "any of Gymnasium, gymnasium:CartPole-v1 say (docs/gymnasium.md)",
+        "package.module:CLASS": "one of your own, of symla or of Gymnasium (docs/extending.md)",
+        "NAME,setting=value": "any of them with other settings: hearts,size=4",
+    }
     return {
         "environments": {k: repr(e) for k, e in (ENVIRONMENTS | families).items()} | anywhere,
         "algorithms (hand-made ones can be tested at once)": {

@@ -60,8 +60,8 @@ class TestOptions:
     """A shipped rule, a run folder, a checkpoint (.safetensors), or random, ucb1, thompson,
     bayes-optimal, q-learning."""
     environment: str | None = None
-    """Where it is tested: `symla list` shows the names; gymnasium:ID is any environment of
-    Gymnasium, gymnasium:MODULE:ID one of yours. Default: where it was trained."""
+    """Where it is tested: `symla list` shows the names, gymnasium:ID is any of Gymnasium,
+    package.module:CLASS one of yours; settings after commas. Default: where it was trained."""
     lifetimes: int = 1000
     """How many lifetimes it lives. At least 2."""
     length: int = 100

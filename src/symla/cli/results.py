@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from symla.report.blocks import BLOCKS, line, shrink
-from symla.report.names import NAMES
 from symla.report.terminal import console, print_table
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def print_test(name: str, where: str, results: "Mapping[str, Evaluation]") -> No
     result, random = next(iter(results.values())), results.get("random")
     print(
         f"{name} on {where}: {result.lifetimes} lifetimes of {result.length} steps "
-        "(mean ± 95% confidence interval)\n"
+        "(mean ± 95% confidence interval; differences are paired)\n"
     )
     print_table(console, *_lifetime_rows(results))
     print()
@@ -65,19 +64,15 @@ def four_digits(x: "Estimate") -> str:
     return f"{x.mean:.4f} ± {x.ci95:.4f}"
 
 
-def _shown(name: str) -> str:
-    return NAMES.get(name, name)
-
-
 def _lifetime_rows(results: "Mapping[str, Evaluation]") -> Rows:
     """Measures of whole lifetimes."""
     random = results.get("random")
     regret = any(each.regret for each in results.values())
     against = random is not None and len(results) > 1
-    header = ["", "return", *["regret"] * regret, *["return - random's, paired"] * against]
+    header = ["", "return", *["regret"] * regret, *["return - random's"] * against]
     rows = []
     for who, each in results.items():
-        row = [_shown(who), str(each.return_)]
+        row = [who, str(each.return_)]
         if regret:
             row.append(str(each.regret or "-"))
         if against:
@@ -95,10 +90,10 @@ def _step_rows(
         for who, each in results.items()
     }
     low, high = (end(x for values in lines.values() for x in values) for end in (min, max))
-    header = ["reward a step", "first fifth", "last fifth", "last - first", "over the lifetime"]
+    header = ["reward a step", "first fifth", "last fifth", "last - first", "lifetime"]
     rows = [
         [
-            _shown(who),
+            who,
             f"{each.first.reward.mean:.4f}",
             f"{each.last.reward.mean:.4f}",
             four_digits(each.improvement),
@@ -106,7 +101,7 @@ def _step_rows(
         ]
         for who, each in results.items()
     ]
-    scale = f"over the lifetime: {BLOCKS[0]} is {low:.4f}, {BLOCKS[-1]} is {high:.4f}"
+    scale = f"lifetime: {BLOCKS[0]} is {low:.4f}, {BLOCKS[-1]} is {high:.4f}"
     return header, rows, scale
 
 
@@ -116,14 +111,13 @@ def print_comparison(comparison: "Comparison") -> None:
     of_seeds = f" with each of {len(seeds)} seeds" if len(seeds) > 1 else ""
     print(
         f"{comparison.lifetimes} lifetimes of {comparison.length} steps{of_seeds}, the same for "
-        "all (mean ± 95% confidence interval)\n"
+        "all (mean ± 95% confidence interval; differences are paired)\n"
     )
-    first = _shown(comparison.pairs[0].rule)
-    header = ["environment", "rule", "return", f"return - {first}'s, paired",
-              "reward a step: last fifth", "last - first"]  # fmt: skip
+    first = comparison.pairs[0].rule
+    header = ["environment", "rule", "return", f"return - {first}'s", "last fifth", "last - first"]
     rows = []
     for pair in comparison.pairs:
-        row = [pair.environment, _shown(pair.rule)]
+        row = [pair.environment, pair.rule]
         if pair.result:
             result, difference = pair.result, str(pair.difference or "")
             steps = four_digits(result.last.reward), four_digits(result.improvement)
@@ -131,6 +125,7 @@ def print_comparison(comparison: "Comparison") -> None:
         else:
             rows.append([*row, "n/a", "", "", ""])
     print_table(console, header, rows)
+    print("\nfirst and last: the reward a step in the first and last fifth of a lifetime")
     for pair in comparison.pairs:
         if not pair.result:
-            print(f"n/a, {_shown(pair.rule)} in {pair.environment}: {pair.reason}")
+            print(f"n/a, {pair.rule} in {pair.environment}: {pair.reason}")

@@ -42,12 +42,13 @@ def test(arguments: Sequence[str]) -> int:
     rule = rule or hand_made(options.algorithm, in_jax, options.length)
     where = ", ".join((name, *changes_in_words(*changes)))
     numbers = options.lifetimes, options.length, options.seed
+    short = Path(options.algorithm).name  # a folder named random is no random play
+    row = short if known or short not in HAND_MADE else options.algorithm
     try:
-        results = {short_name(options.algorithm): meta_test(rule, environment, *numbers)}
+        results = {row: meta_test(rule, environment, *numbers)}
     except FaultyEnvironmentError as fault:
         if fault.measured:
-            measured = {short_name(options.algorithm): fault.measured}
-            _tell(options, where, measured, incomplete=True, reason=str(fault))
+            _tell(options, where, {row: fault.measured}, incomplete=True, reason=str(fault))
         raise
     problem = ""
     try:
@@ -90,11 +91,6 @@ def _tell(
         )
     if options.plot:
         result.plot(options.plot, dict(others), name=name, title=where)
-
-
-def short_name(rule: str) -> str:
-    """Of a path its last part."""
-    return Path(rule).name or rule
 
 
 def _minus_random(result: "Evaluation", random: "Evaluation | None") -> dict[str, float] | None:

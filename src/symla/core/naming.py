@@ -14,6 +14,7 @@ from typing import Any
 
 from symla.core.errors import SettingError, SymlaError, UnknownNameError, raised
 
+GUARD = 'what it does as a script belongs under `if __name__ == "__main__":`'
 WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
@@ -131,8 +132,7 @@ def load_module(module: str, name: str) -> ModuleType:
         ) from error
     except SystemExit as error:
         raise SettingError(
-            f"{name}: importing {module!r} ended the program (exit code {error.code}): what it "
-            'does as a script belongs under `if __name__ == "__main__":`'
+            f"{name}: importing {module!r} ended the program (exit code {error.code}): {GUARD}"
         ) from error
     except SymlaError:
         raise

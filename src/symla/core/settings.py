@@ -23,12 +23,10 @@ def fits(value: Any, hint: Any) -> bool:
     if kind in (Union, UnionType):
         return any(fits(value, option) for option in parts)
     if kind is tuple and parts:
-        any_length = parts[-1] is Ellipsis
-        return (
-            isinstance(value, list | tuple)
-            and (any_length or len(value) == len(parts))
-            and all(fits(x, parts[0]) for x in value)
-        )
+        if not isinstance(value, list | tuple):
+            return False
+        each = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return len(value) == len(each) and all(map(fits, value, each))
     if not isinstance(kind, type):
         return True
     if isinstance(value, bool):

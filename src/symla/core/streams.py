@@ -33,6 +33,7 @@ class Stream(IntEnum):
     TESTING = 2  # lifetimes that are reported
     CHOOSING = 3  # lifetimes that choose a checkpoint or a rule, and are never reported
     AGENT = 4  # the lifetime of an agent in a person's own loop
+    LIVES = 5  # lives that go on over generations, as they are at the beginning
 
 
 def stream_key(seed: int, stream: Stream) -> PRNGKey:

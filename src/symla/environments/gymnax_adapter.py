@@ -35,9 +35,6 @@ class Gymnax:
     settings: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self):
-        # Lists, of JSON or of a person, are not hashable.
-        pairs = tuple((key, tuple(x) if isinstance(x, list) else x) for key, x in self.settings)
-        object.__setattr__(self, "settings", pairs)
         _load(*self._key)
 
     @property

@@ -49,7 +49,8 @@ def _arms(text: str, **settings: Any) -> Environment:
 
 
 def _gymnax(text: str, **settings: Any) -> Environment:
-    return Gymnax(text, tuple(settings.items()))
+    hashable = {key: tuple(x) if isinstance(x, list) else x for key, x in settings.items()}
+    return Gymnax(text, tuple(hashable.items()))
 
 
 # By prefix: what follows it, an example of that, and a function from it, and settings, to the

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from symla.algorithms import HAND_MADE
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.core.precision import in_float32
 from symla.environments import Environment, name_of
 from symla.evaluation.evaluate import Evaluation, evaluation
 from symla.evaluation.lifetime_sums import check_ranges, joined, lived
@@ -74,6 +75,7 @@ class Comparison:
         }
 
 
+@in_float32
 def compare(
     rules: Sequence[AnyRule] | Mapping[str, AnyRule],
     environments: Sequence[AnyEnvironment] | Mapping[str, AnyEnvironment],

@@ -22,23 +22,18 @@ def references(environment: Environment | GymnasiumEnvironment, length: int) -> 
     Thompson sampling where a bandit pays 0 or 1, tabular Q-learning where observations are one-hot
     and actions are numbered. Raises what making an environment of Gymnasium may raise.
     """
-    names = ["random"]
+    names, spec = ["random"], spec_of(environment)
     if _is_bernoulli_bandit(environment):
         names.append("thompson")
-    elif _shows_one_state(environment):
+    elif spec.one_hot and isinstance(spec.action, Discrete):
         names.append("q-learning")
     return {name: hand_made(name, length=length) for name in names}
 
 
 def _is_bernoulli_bandit(environment: Environment | GymnasiumEnvironment) -> bool:
-    """However it is permuted or projected; other rewards are no longer 0 or 1."""
+    """However it is permuted or projected; with other rewards it no longer pays 0 or 1."""
     if isinstance(environment, GymnasiumEnvironment):
         return False
     *transforms, inside = nested_environments(environment)
     harmless = all(isinstance(each, Permuted | Projected | MoreActions) for each in transforms)
     return harmless and isinstance(inside, IndependentBandit | DependentBandit)
-
-
-def _shows_one_state(environment: Environment | GymnasiumEnvironment) -> bool:
-    spec = spec_of(environment)
-    return spec.one_hot and isinstance(spec.action, Discrete)

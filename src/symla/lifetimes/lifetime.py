@@ -9,25 +9,38 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.core.distributions import is_action
 from symla.core.random_numbers import fast_key
 from symla.core.types import Params, Percept, PRNGKey, State, Task, Transition
 from symla.environments.base import Environment
-from symla.lifetimes.percepts import lifetime_keys, new_percept, next_percept
+from symla.lifetimes.percepts import LifetimeKeys, lifetime_keys, new_percept, next_percept
+
+
+class Life(NamedTuple):
+    """A lifetime under way: it can be stored, and lived on."""
+
+    key: UInt32[Array, "..."]  # the data of its key: everything random in it follows from that
+    task: Task
+    world: State  # of the environment
+    learner: State  # of the learning algorithm
+    percept: Percept  # what the algorithm sees next
+    age: Int[Array, ""]  # steps lived
+    episode: Int[Array, ""]  # number of the one under way, from 0
 
 
 class _Carry(NamedTuple):
     """What goes from step to step."""
 
-    world: State  # of the environment
-    learner: State  # of the learning algorithm
-    percept: Percept  # what the algorithm sees at step t
+    world: State
+    learner: State
+    percept: Percept
     total: Float[Array, ""]  # rewards so far
-    t: Int[Array, ""]
-    episode: Int[Array, ""]  # number of the one under way, from 0
+    age: Int[Array, ""]
+    clock: Int[Array, ""]  # never batched
+    episode: Int[Array, ""]
 
 
 Record = Callable[[Transition, Task, State, State], Any]
@@ -62,24 +75,76 @@ def lifetime(
     noise, whatever their meta-parameters; episode n of a lifetime starts from `fold_in(key of its
     episodes, n)`. An action that could not be sampled, because the policy is not finite, earns NaN.
     """
-    spec = environment.spec
     keys = lifetime_keys(fast_key(key))
+    life = _born(algorithm, environment, params, key, keys)
+    arguments = algorithm, environment, params, life, keys, life.age, length
+    _, total, recorded = _live(*arguments, record, bins)
+    return total, life.task, recorded
+
+
+def born(
+    algorithm: LearningAlgorithm, environment: Environment, params: Params, key: PRNGKey
+) -> Life:
+    """A lifetime before its first step: its task, its first episode, a learner without memory."""
+    return _born(algorithm, environment, params, key, lifetime_keys(fast_key(key)))
+
+
+def _born(
+    algorithm: LearningAlgorithm,
+    environment: Environment,
+    params: Params,
+    key: PRNGKey,
+    keys: LifetimeKeys,
+) -> Life:
     task = environment.sample_task(keys.task)
-    first_episode = jnp.zeros((), jnp.int32)
-    world, observation = environment.reset(jax.random.fold_in(keys.episode, first_episode), task)
+    episode = jnp.zeros((), jnp.int32)
+    world, observation = environment.reset(jax.random.fold_in(keys.episode, episode), task)
+    learner = algorithm.init_state(params, keys.learner, environment.spec)
+    percept = new_percept(observation, environment.spec)
+    data = jax.random.key_data(key)
+    return Life(data, task, world, learner, percept, jnp.zeros((), jnp.int32), episode)
+
+
+def live_on(
+    algorithm: LearningAlgorithm,
+    environment: Environment,
+    params: Params,
+    life: Life,
+    steps: int,
+    *,
+    clock: Int[Array, ""],
+    record: Record | None = whole_transition,
+) -> tuple[Life, Float[Array, ""], Any]:
+    """`steps` more steps. Returns the life after them, the sum of their rewards, and what was
+    recorded of them, as `lifetime` has it.
+
+    What is random at a step follows from the life's key and age. Lives of different ages have one
+    `clock`: the algorithm's `t`, which is never batched, counts from it.
+    """
+    keys = lifetime_keys(fast_key(jax.random.wrap_key_data(life.key)))
+    return _live(algorithm, environment, params, life, keys, clock, steps, record, None)
+
+
+def _live(
+    algorithm: LearningAlgorithm,
+    environment: Environment,
+    params: Params,
+    life: Life,
+    keys: LifetimeKeys,
+    clock: Int[Array, ""],
+    steps: int,
+    record: Record | None,
+    bins: int | None,
+) -> tuple[Life, Float[Array, ""], Any]:
+    spec, task = environment.spec, life.task
     start = _Carry(
-        world,
-        algorithm.init_state(params, keys.learner, spec),
-        new_percept(observation, spec),
-        jnp.zeros(()),
-        jnp.zeros((), jnp.int32),
-        first_episode,
+        life.world, life.learner, life.percept, jnp.zeros(()), life.age, clock, life.episode
     )
 
     def step(now: _Carry) -> tuple[_Carry, Any]:
-        t = now.t  # carried, because a scanned-over range would cost memory
+        t = now.age  # carried, because a scanned-over range would cost memory
         action, learner = algorithm.step(
-            params, now.learner, now.percept, t, jax.random.fold_in(keys.action, t)
+            params, now.learner, now.percept, now.clock, jax.random.fold_in(keys.action, t)
         )
         timestep = environment.step(jax.random.fold_in(keys.step, t), task, now.world, action)
         reward = jnp.where(is_action(action), timestep.reward, jnp.nan)
@@ -94,15 +159,18 @@ def lifetime(
             )
         seen = action, reward, terminated, truncated, timestep.observation
         percept = next_percept(observation, *seen, spec)
-        after = _Carry(world, learner, percept, now.total + reward, t + 1, episode)
+        after = _Carry(world, learner, percept, now.total + reward, t + 1, now.clock + 1, episode)
         transition = Transition(action, reward, terminated, truncated)
         return after, record(transition, task, learner, timestep.state) if record else None
 
     if bins is None:
-        end, recorded = jax.lax.scan(lambda now, _: step(now), start, length=length)
+        end, recorded = jax.lax.scan(lambda now, _: step(now), start, length=steps)
     else:
-        end, recorded = _scan_bins(step, start, bin_edges(length, bins))
-    return end.total, task, recorded
+        end, recorded = _scan_bins(step, start, bin_edges(steps, bins))
+    after = life._replace(
+        world=end.world, learner=end.learner, percept=end.percept, age=end.age, episode=end.episode
+    )
+    return after, end.total, recorded
 
 
 def bin_edges(length: int, bins: int) -> Int[np.ndarray, " edges"]:

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from symla.bridge.from_object import from_object
+from symla.bridge.from_object import check_kind, from_object
 from symla.bridge.gymnasium_environment import PREFIX, GymnasiumEnvironment, spelled
 from symla.core.naming import find_object, parse
 from symla.environments import registry
@@ -54,6 +54,7 @@ def _named(
     if ":" not in base or base.startswith(tuple(FAMILIES)):
         return registry.make(name, **settings)
     found = find_object(base, "environment")
+    check_kind(found)
     if (isinstance(found, type) and issubclass(found, gymnasium.Env)) or isfunction(found):
         return GymnasiumEnvironment.named(name, time_limit, settings)
     if isinstance(found, gymnasium.Env | EnvSpec):

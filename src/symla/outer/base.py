@@ -81,12 +81,23 @@ class OuterLoop(Protocol):
         """The candidates of the next generation."""
         ...
 
-    def evidence(
-        self, setting: Setting, index: int, candidates: Candidates, key: PRNGKey
-    ) -> Evidence:
-        """Try the candidates in environment number `index` of the setting.
+    def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
+        """Lives that go on from one generation to the next, those of each environment; () for all
+        of them where every generation lives whole lifetimes."""
+        ...
 
-        Raises SettingError if the learning algorithm does not offer what this loop needs.
+    def evidence(
+        self,
+        setting: Setting,
+        index: int,
+        candidates: Candidates,
+        lives: Any,
+        key: PRNGKey,
+    ) -> tuple[Evidence, Any]:
+        """Try the candidates in environment number `index` of the setting, whose `lives` go on.
+
+        Returns what was seen, and the lives as they are then. Raises SettingError if the learning
+        algorithm does not offer what this loop needs.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -124,12 +124,16 @@ class EvolutionStrategies:
             extra=Perturbation(noise, sigma),
         )
 
+    def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
+        """None go on."""
+        return ()
+
     def evidence(
-        self, setting: Setting, index: int, candidates: Candidates, key: PRNGKey
-    ) -> Returns:
+        self, setting: Setting, index: int, candidates: Candidates, lives: Any, key: PRNGKey
+    ) -> tuple[Returns, Any]:
         """The returns of whole lifetimes."""
         environment = setting.environments[index]
-        return Returns(population_returns(setting, environment, candidates, key))
+        return Returns(population_returns(setting, environment, candidates, key)), lives
 
     def gradient(self, candidates: Candidates, returns: Float[Array, " P"]) -> Params:
         """Of the expected return: mean over pairs of epsilon (R+ - R-) / (2 sigma).

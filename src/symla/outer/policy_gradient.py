@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from symla.algorithms.base import Differentiable
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.trees import all_finite
 from symla.core.types import Params, PRNGKey, Scalar
+from symla.lifetimes.lifetime import Life, born
 from symla.outer.base import Candidates, Setting
 from symla.outer.returns import lifetime_keys_of_group
-from symla.outer.through_lifetime import Steps, differentiable_lifetime
+from symla.outer.through_lifetime import (
+    Steps,
+    differentiable_lifetime,
+    differentiable_stretch,
+)
 from symla.runtime.devices import spread
 
 
@@ -61,7 +66,12 @@ class PolicyGradient:
     with G_t = sum over k of discount^k r_{t+k}, also past the ends of episodes, H_t the entropy of
     the policy, and deviation the root of the `square` of the `Baseline`. The optimiser's clip is
     applied to the gradient of each candidate, too. Only for learning algorithms that are
-    `Differentiable`. Raises SettingError outside ranges.
+    `Differentiable`.
+
+    With a `lifetime` lives go on: each generation lives the next `length` steps of each, and its
+    objective is of these alone; a life ends after `lifetime` steps, and another begins in its
+    place, at staggered times. So lifetimes may be long, and learners of every age are seen. Raises
+    SettingError outside ranges.
     """
 
     population: int = 8  # P
@@ -69,10 +79,12 @@ class PolicyGradient:
     discount: float = 0.9
     entropy: float = 0.003
     horizon: int = 0  # steps that the gradient goes back at most; 0: to the start of the lifetime
+    lifetime: int = 0  # steps of a life that goes on; 0: whole lifetimes in every generation
 
     def __post_init__(self):
         require(self.population >= 1, f"population must be at least 1, got {self.population}")
         require(0.0 <= self.discount <= 1.0, f"discount must be 0 to 1, got {self.discount}")
+        require(self.lifetime >= 0, f"lifetime must be at least 0 steps, got {self.lifetime}")
         require(self.horizon >= 0, f"horizon must be at least 0 steps, got {self.horizon}")
         require(self.entropy >= 0.0, f"entropy must be at least 0, got {self.entropy}")
 
@@ -90,45 +102,84 @@ class PolicyGradient:
         )
         return Candidates(copies, jnp.arange(self.population), state.baseline)
 
+    def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
+        """Those that go on, [P, lifetimes] in each environment; life i of n begins at an age of
+        i / n of its lifetime, so that as many end in every generation."""
+        if not self.lifetime:
+            return ()
+        require(
+            self.lifetime % setting.length == 0,
+            f"lifetime must be a multiple of length, the {setting.length} steps of a generation, "
+            f"got {self.lifetime}",
+        )
+        count = self.population * setting.lifetimes
+        shape = self.population, setting.lifetimes
+        ages = jnp.arange(count) * self.lifetime // count // setting.length * setting.length
+        numbers = jnp.arange(self.population)
+
+        def begin(index: int) -> Any:
+            def of_candidate(number, params, key):
+                keys = lifetime_keys_of_group(key, number, setting.lifetimes)
+                return jax.vmap(partial(self._born, setting, index, params))(keys)
+
+            over_devices = spread(jax.vmap(of_candidate, (0, None, None)))
+            lives = over_devices(numbers, params, jax.random.fold_in(key, index))
+            return lives._replace(age=ages.reshape(shape).astype(jnp.int32))
+
+        return tuple(begin(index) for index in range(len(setting.environments)))
+
     def evidence(
-        self, setting: Setting, index: int, candidates: Candidates, key: PRNGKey
-    ) -> Gradients:
-        """The gradient of the objective over each candidate's lifetimes.
+        self, setting: Setting, index: int, candidates: Candidates, lives: Any, key: PRNGKey
+    ) -> tuple[Gradients, Any]:
+        """The gradient of the objective over each candidate's lifetimes, or stretches of them.
 
         Gathered from all devices before anything is averaged, as returns are.
         """
-        algorithm = setting.algorithm
-        if not isinstance(algorithm, Differentiable):
-            raise SettingError(
-                f"{type(algorithm).__name__} cannot be differentiated: meta-train it by evolution "
-                "strategies instead of policy gradient"
-            )
-        live = differentiable_lifetime(
-            algorithm, setting.environments[index], setting.length, self.horizon
-        )
+        environment = setting.environments[index]
+        arguments = differentiable(setting), environment, setting.length, self.horizon
+        if self.lifetime:
+            stretch = differentiable_stretch(*arguments)
+        else:
+            whole = differentiable_lifetime(*arguments)
 
         def one(candidate, baseline, key):
-            params, group = candidate
+            params, group, lives = candidate
             keys = lifetime_keys_of_group(key, group, setting.lifetimes)
 
-            def of_lifetime(params, key):
-                total, steps = live(params, key)
+            def of_lifetime(params, key, life):
+                if self.lifetime:
+                    total, steps, after = stretch(params, life)
+                else:
+                    (total, steps), after = whole(params, key), life
                 objective, seen = self.objective(baseline, steps)
-                return objective, (total, *seen)
+                return (objective, total, *seen), after
 
             def mean(params):
-                found = jax.vmap(partial(of_lifetime, params))(keys)
-                return jax.tree.map(jnp.mean, found)
+                found, after = jax.vmap(partial(of_lifetime, params))(keys, lives)
+                objective, *seen = jax.tree.map(jnp.mean, found)
+                return objective, (seen, after)
 
-            gradient, (total, mean_return, square) = jax.grad(mean, has_aux=True)(params)
-            return total, self.optimiser.clipped(gradient), mean_return, square
+            if self.lifetime:  # those whose time is over begin anew
+                old = lives.age >= self.lifetime
+                fresh = jax.vmap(partial(self._born, setting, index, params))(keys)
+                lives = jax.tree.map(lambda new, x: jnp.where(_like(old, x), new, x), fresh, lives)
+            gradient, (seen, lives) = jax.grad(mean, has_aux=True)(params)
+            return self.optimiser.clipped(gradient), seen, lives
 
         here = jax.tree.map(lambda x: x[index], candidates.extra)
         over_devices = spread(jax.vmap(one, (0, None, None)))
-        total, gradient, mean_return, square = over_devices(
-            (candidates.params, candidates.group), here, key
-        )
-        return Gradients(total, gradient, mean_return, square, jnp.asarray(index, jnp.int32))
+        mine = lives[index] if self.lifetime else ()
+        gradient, seen, after = over_devices((candidates.params, candidates.group, mine), here, key)
+        total, mean_return, square = seen
+        if self.lifetime:
+            lives = (*lives[:index], after, *lives[index + 1 :])
+        number = jnp.asarray(index, jnp.int32)
+        return Gradients(total, gradient, mean_return, square, number), lives
+
+    @staticmethod
+    def _born(setting: Setting, index: int, params: Params, key: PRNGKey) -> Life:
+        algorithm = differentiable(setting).differentiable()
+        return born(algorithm, setting.environments[index], params, key)
 
     def objective(self, baseline: Baseline, steps: Steps) -> tuple[Scalar, tuple[Scalar, Scalar]]:
         """To be maximised, and the two numbers that the baseline is made of.
@@ -168,3 +219,22 @@ class PolicyGradient:
             *(jnp.where(here, 0.9 * old + 0.1 * new, old) for old, new in zip(state.baseline, now))
         )
         return PGState(params, optimizer, baseline)
+
+
+def differentiable(setting: Setting) -> Differentiable:
+    """The learning algorithm, which must offer a gradient, in environments that run in JAX.
+
+    Raises SettingError otherwise.
+    """
+    algorithm = setting.algorithm
+    if not isinstance(algorithm, Differentiable):
+        raise SettingError(
+            f"{type(algorithm).__name__} cannot be differentiated: meta-train it by evolution "
+            "strategies instead of policy gradient"
+        )
+    return algorithm
+
+
+def _like(mask: Bool[Array, " E"], x: Array) -> Array:
+    """The mask with as many axes as `x`."""
+    return mask.reshape(-1, *[1] * (x.ndim - 1))

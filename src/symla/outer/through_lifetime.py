@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from symla.algorithms.base import Differentiable
 from symla.core.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State, Task, Transition
 from symla.environments.base import Environment
-from symla.lifetimes.lifetime import lifetime
+from symla.lifetimes.lifetime import Life, lifetime, live_on
 
 
 class Steps(NamedTuple):
@@ -31,14 +31,35 @@ def differentiable_lifetime(
     """
     recording = _RecordsPolicy(algorithm.differentiable(), horizon)
 
-    def record(transition: Transition, task: Task, learner: _Acted, world: State) -> Steps:
-        return Steps(transition.reward, learner.log_probability, learner.entropy)
-
     def live(params: Params, key: PRNGKey) -> tuple[Scalar, Steps]:
-        total, _, steps = lifetime(recording, environment, params, key, length, record=record)
+        total, _, steps = lifetime(recording, environment, params, key, length, record=_steps)
         return total, steps
 
     return live
+
+
+def differentiable_stretch(
+    algorithm: Differentiable, environment: Environment, length: int, horizon: int
+) -> Callable[[Params, Life], tuple[Scalar, Steps, Life]]:
+    """The same of a life that goes on: the sum of rewards and the steps of the next `length`, and
+    the life after them. The gradient never goes back beyond the stretch."""
+    recording = _RecordsPolicy(algorithm.differentiable(), horizon)
+
+    def live(params: Params, life: Life) -> tuple[Scalar, Steps, Life]:
+        zero = jnp.zeros(())
+        before = life._replace(learner=_Acted(life.learner, zero, zero))
+        clock = jnp.zeros((), jnp.int32)
+        after, total, steps = live_on(
+            recording, environment, params, before, length, clock=clock, record=_steps
+        )
+        return total, steps, after._replace(learner=after.learner.learner)
+
+    return live
+
+
+def _steps(transition: Transition, task: Task, learner: State, world: State) -> Steps:
+    """What is recorded of a step."""
+    return Steps(transition.reward, learner.log_probability, learner.entropy)
 
 
 class _Acted(NamedTuple):

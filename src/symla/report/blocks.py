@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH = 20  # characters of a line, at most
+WIDTH = 16  # characters of a line, at most
 
 
 def shrink(means: Sequence[float], steps: Sequence[int]) -> list[float]:

@@ -15,7 +15,7 @@ def describe(value: Any, classes: Mapping[str, type]) -> Any:
     """A frozen dataclass as JSON: its fields, and the name of its class where that has one.
 
     The class of a person's own is named "package.module:Class". Dataclasses and tuples inside are
-    described likewise.
+    described likewise. A field whose metadata have "stored": False is left out.
     """
     if isinstance(value, tuple):
         return [describe(part, classes) for part in value]
@@ -25,7 +25,8 @@ def describe(value: Any, classes: Mapping[str, type]) -> Any:
     names = [name for name, known in classes.items() if known is kind]
     if not names and kind.__module__.partition(".")[0] != "symla":
         names = [f"{kind.__module__}:{kind.__qualname__}"]
-    own = {field.name: describe(getattr(value, field.name), classes) for field in fields(value)}
+    stored = (field for field in fields(value) if field.metadata.get("stored", True))
+    own = {field.name: describe(getattr(value, field.name), classes) for field in stored}
     return {"class": names[0], **own} if names else own
 
 
@@ -73,15 +74,16 @@ def from_settings(
     """
     types = get_type_hints(kind)
 
+    def inside(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(map(inside, value))
+        return rebuild(value, classes, where) if _is_described(value) else value
+
     def build(name: str, value: Any) -> Any:
         hint = types[name]
         if isinstance(hint, type) and is_dataclass(hint):
             return from_settings(hint, value, where, classes)
-        found = value
-        if _is_described(value):
-            found = rebuild(value, classes, where)
-        elif isinstance(value, list):
-            found = tuple(rebuild(x, classes, where) if _is_described(x) else x for x in value)
+        found = inside(value)
         if not fits(found, hint):
             raise TypeError(f"{name} cannot be {value!r}")
         return found

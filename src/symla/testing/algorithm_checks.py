@@ -27,7 +27,7 @@ from symla.core.types import (
 from symla.lifetimes.lifetime import lifetime
 from symla.lifetimes.percepts import new_percept
 from symla.testing.returned import check_arrays, check_kept
-from symla.testing.subject import Subject, instance, kind_of
+from symla.testing.subject import Subject, instance, kind_of, values_of
 from symla.testing.tracing import QUICKLY, trace
 
 SMALL = Spec(3, Discrete(2), one_hot=True)
@@ -112,9 +112,9 @@ def _action(spec: Spec) -> _Wanted:
 
 def _look_at_pair(subject: Subject, method: str, wanted: _Wanted, result: Any) -> None:
     if type(result) is not tuple or len(result) != 2:
-        what = f"{len(result)} values" if type(result) is tuple else kind_of(result)
         raise subject.fault(
-            method, f"returns {what}: it must return two values, {wanted.what} and state"
+            method,
+            f"returns {values_of(result)}: it must return two values, {wanted.what} and state",
         )
     if not wanted.fits(result[0]):
         raise subject.fault(

@@ -28,14 +28,15 @@ from symla.core.types import (
 from symla.environments.base import Environment
 from symla.outer.base import Candidates, OuterLoop
 from symla.testing.returned import check_arrays, check_kept
-from symla.testing.subject import Subject, instance, kind_of, named_leaves
+from symla.testing.subject import Subject, instance, kind_of, named_leaves, values_of
 from symla.testing.tracing import QUICKLY, trace
 
 GENERATIONS = 30
 PARAMETERS = {
     "init": "params, environments",
     "ask": "key, state",
-    "evidence": "setting, index, candidates, key",
+    "lives": "setting, params, key",
+    "evidence": "setting, index, candidates, lives, key",
     "tell": "state, candidates, evidence",
     "params": "state",
 }
@@ -81,7 +82,9 @@ def _check_methods(subject: Subject, setting: "_Easy", params: Params) -> None:
     check_kept(subject, "params", "params", params, found, ("init", "params"))
     candidates = traced("ask", partial(_look_at_candidates, subject), key, state)
     look = partial(_look_at_evidence, subject)
-    evidence = traced("evidence", look, candidates, key, before=(setting, 1))
+    lives = traced("lives", arrays("lives", "lives"), params, key, before=(setting,))
+    evidence, later = traced("evidence", look, candidates, lives, key, before=(setting, 1))
+    check_kept(subject, "evidence", "lives", lives, later, ("lives", "evidence"))
     after = traced("tell", arrays("tell", "state"), state, candidates, evidence)
     check_kept(subject, "tell", "state", state, after, ("init", "tell"))
 
@@ -113,7 +116,14 @@ def _look_at_candidates(subject: Subject, candidates: Any) -> None:
         )
 
 
-def _look_at_evidence(subject: Subject, evidence: Any) -> None:
+def _look_at_evidence(subject: Subject, result: Any) -> None:
+    if type(result) is not tuple or len(result) != 2:
+        raise subject.fault(
+            "evidence",
+            f"returns {values_of(result)}: it must return two values, the evidence and the lives "
+            "as they are then",
+        )
+    evidence = result[0]
     returns, population = getattr(evidence, "returns", None), subject.thing.population
     if kind_of(returns) != f"float32[{population}]":
         raise subject.fault(
@@ -121,7 +131,7 @@ def _look_at_evidence(subject: Subject, evidence: Any) -> None:
             f"has {kind_of(returns)} for its returns: it must be a NamedTuple whose `returns` are "
             f"float32[{population}], one for each candidate",
         )
-    check_arrays(subject, "evidence", "evidence", evidence)
+    check_arrays(subject, "evidence", "evidence", result)
 
 
 @dataclass(frozen=True)
@@ -173,7 +183,7 @@ class _Easy:
     algorithm: LearningAlgorithm = _Preference()
     environments: tuple[Environment, ...] = (_SecondPays(), _SecondPays())
     lifetimes: int = 4
-    length: int = 5
+    length: int = 4
 
 
 @partial(jax.jit, static_argnames="setting", compiler_options=QUICKLY)
@@ -181,13 +191,14 @@ def _trained(setting: _Easy, params: Params, key: PRNGKey) -> tuple[Scalar, Scal
     """The probability of the action that pays, before and after training."""
     outer = setting.outer
 
-    def generation(number: Array, state: State) -> State:
+    def generation(number: Array, now: tuple[State, Any]) -> tuple[State, Any]:
+        state, lives = now
         ask_key, lifetimes_key = jax.random.split(jax.random.fold_in(key, number))
         candidates = outer.ask(ask_key, state)
-        evidence = outer.evidence(setting, 0, candidates, lifetimes_key)
-        return outer.tell(state, candidates, evidence)
+        evidence, lives = outer.evidence(setting, 0, candidates, lives, lifetimes_key)
+        return outer.tell(state, candidates, evidence), lives
 
-    start = outer.init(params, 2)
-    end = jax.lax.fori_loop(0, GENERATIONS, generation, start)
+    start, lives = outer.init(params, 2), outer.lives(setting, params, key)
+    end, _ = jax.lax.fori_loop(0, GENERATIONS, generation, (start, lives))
     first, last = (jax.nn.softmax(outer.params(state)["logits"])[1] for state in (start, end))
     return first, last

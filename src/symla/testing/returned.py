@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from symla.core.types import Spec, Timestep
-from symla.testing.subject import Subject, kind_of, kinds_of, named_leaves
+from symla.testing.subject import Subject, kind_of, kinds_of, named_leaves, values_of
 
 TIMESTEP = f"Timestep({', '.join(Timestep._fields)})"
 
@@ -23,7 +23,7 @@ def start(subject: Subject, spec: Spec) -> Callable[[Any], None]:
     def look(result: Any) -> None:
         wanted = "it must return two values, state and observation"
         if not isinstance(result, tuple) or isinstance(result, Timestep) or len(result) != 2:
-            raise subject.fault("reset", f"returns {_what(result)}: {wanted}")
+            raise subject.fault("reset", f"returns {values_of(result)}: {wanted}")
         state, observation = result
         if isinstance(observation, dict):
             raise subject.fault(
@@ -42,7 +42,7 @@ def timestep(subject: Subject, spec: Spec) -> Callable[[Any], None]:
         if getattr(result, "_fields", None) != Timestep._fields:
             like = ", as one of Gymnasium's does" if _is_of_gymnasium(result) else ""
             raise subject.fault(
-                "step", f"returns {_what(result)}{like}: it must return {TIMESTEP} of symla"
+                "step", f"returns {values_of(result)}{like}: it must return {TIMESTEP} of symla"
             )
         _check_observation(subject, "step", result.observation, spec)
         _check_reward(subject, result.reward)
@@ -149,12 +149,6 @@ def _is_array(x: Any, dtype: str | None = None, shape: tuple[int, ...] | None = 
         and (dtype is None or x.dtype == dtype)
         and (shape is None or x.shape == shape)
     )
-
-
-def _what(result: Any) -> str:
-    if isinstance(result, tuple) and type(result) is tuple:
-        return f"{len(result)} values" if len(result) != 1 else "a tuple of one value"
-    return kind_of(result)
 
 
 def _is_of_gymnasium(result: Any) -> bool:

@@ -179,6 +179,13 @@ def kind_of(x: Any) -> str:
     return _kind(x)
 
 
+def values_of(result: Any) -> str:
+    """What a method returned: "3 values", or the kind of a single one."""
+    if type(result) is not tuple:
+        return kind_of(result)
+    return f"{len(result)} values" if len(result) != 1 else "a tuple of one value"
+
+
 def kinds_of(tree: Any) -> str:
     """The same for a pytree, in one line."""
     text = str(jax.tree.map(kind_of, tree)).replace("'", "")

@@ -56,69 +56,83 @@ class Metrics(NamedTuple):
     finite: Bool[Array, ""]  # some return is, and all of the new state
 
 
-def init(training: Training, start: Params | None = None) -> State:
-    """The outer loop's state before the first generation, from `start` or fresh meta-parameters."""
+class TrainingState(NamedTuple):
+    """What goes from generation to generation, and into checkpoints."""
+
+    outer: State  # of the outer loop
+    lives: tuple[Any, ...]  # that go on, of each environment; () where none do
+
+
+def init(training: Training, start: Params | None = None) -> TrainingState:
+    """The state before the first generation, from `start` or fresh meta-parameters."""
     count = len(training.environments)
-    if start is not None:
-        return training.outer.init(start, count)
-    key, spec = stream_key(training.seed, Stream.INIT), spec_of(training.environments[0])
-    return training.outer.init(training.algorithm.init_params(key, spec), count)
+    if start is None:
+        key, spec = stream_key(training.seed, Stream.INIT), spec_of(training.environments[0])
+        start = training.algorithm.init_params(key, spec)
+    lives = training.outer.lives(training, start, stream_key(training.seed, Stream.LIVES))
+    return TrainingState(training.outer.init(start, count), lives)
 
 
 def generation(
-    training: Training, key: PRNGKey, state: State, number: Int[Array, ""]
-) -> tuple[State, Metrics]:
+    training: Training, key: PRNGKey, state: TrainingState, number: Int[Array, ""]
+) -> tuple[TrainingState, Metrics]:
     """Ask, gather evidence, tell. All its randomness follows from (key, number).
 
     The state stays as it was if what comes of it is not finite: `Metrics.finite` says so.
     """
-    outer = training.outer
     candidates, lifetimes_key = _ask(training, key, state, number)
     count = len(training.environments)
-    evidence = jax.lax.switch(
+    evidence, lives = jax.lax.switch(
         number % count,
-        [partial(outer.evidence, training, index) for index in range(count)],
+        [partial(training.outer.evidence, training, index) for index in range(count)],
         candidates,
+        state.lives,
         lifetimes_key,
     )
-    return _learn(training, state, candidates, evidence)
+    return _learn(training, state, candidates, evidence, lives)
 
 
 def host_generation(
-    training: Training, key: PRNGKey, state: State, number: int
-) -> tuple[State, Metrics]:
+    training: Training, key: PRNGKey, state: TrainingState, number: int
+) -> tuple[TrainingState, Metrics]:
     """The same where environments are on the host: its parts are compiled, each by itself."""
     candidates, lifetimes_key = _asked(training, key, state, jnp.asarray(number, jnp.int32))
     index = number % len(training.environments)
-    where = training, index, candidates, lifetimes_key
+    where = training, index, candidates, state.lives, lifetimes_key
     on_host = is_on_host(training.environments[index])
-    evidence = training.outer.evidence(*where) if on_host else _compiled_evidence(*where)
-    return _compiled_learn(training, state, candidates, evidence)
+    evidence, lives = training.outer.evidence(*where) if on_host else _compiled_evidence(*where)
+    return _compiled_learn(training, state, candidates, evidence, lives)
 
 
 def _ask(
-    training: Training, key: PRNGKey, state: State, number: Int[Array, ""]
+    training: Training, key: PRNGKey, state: TrainingState, number: Int[Array, ""]
 ) -> tuple[Candidates, PRNGKey]:
     """The candidates of a generation, and the key of their lifetimes."""
     noise_key, lifetimes_key = jax.random.split(jax.random.fold_in(key, number))
-    return training.outer.ask(noise_key, state), lifetimes_key
+    return training.outer.ask(noise_key, state.outer), lifetimes_key
 
 
 def _learn(
-    training: Training, state: State, candidates: Candidates, evidence: Any
-) -> tuple[State, Metrics]:
+    training: Training,
+    state: TrainingState,
+    candidates: Candidates,
+    evidence: Any,
+    lives: tuple[Any, ...],
+) -> tuple[TrainingState, Metrics]:
     outer = training.outer
 
-    def learn(state, candidates, evidence):
-        after = outer.tell(state, candidates, evidence)
-        before, params = outer.params(state), outer.params(after)
-        update = global_norm(jax.tree.map(jnp.subtract, params, before))
+    def learn(before, candidates, evidence):
+        after = outer.tell(before, candidates, evidence)
+        params = outer.params(after)
+        update = global_norm(jax.tree.map(jnp.subtract, params, outer.params(before)))
         size = global_norm(params)
         finite = jnp.any(jnp.isfinite(evidence.returns)) & all_finite((after, update, size))
-        kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, state)
+        kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, before)
         return kept, Metrics(evidence.returns, update, size, finite)
 
-    return everywhere(learn)(state, candidates, evidence)
+    kept, metrics = everywhere(learn)(state.outer, candidates, evidence)
+    lives = jax.tree.map(lambda new, old: jnp.where(metrics.finite, new, old), lives, state.lives)
+    return TrainingState(kept, lives), metrics
 
 
 _asked = partial(jax.jit, static_argnames="training")(_ask)
@@ -126,5 +140,11 @@ _compiled_learn = partial(jax.jit, static_argnames="training")(_learn)
 
 
 @partial(jax.jit, static_argnames=("training", "index"))
-def _compiled_evidence(training: Training, index: int, candidates: Candidates, key: PRNGKey) -> Any:
-    return training.outer.evidence(training, index, candidates, key)
+def _compiled_evidence(
+    training: Training,
+    index: int,
+    candidates: Candidates,
+    lives: tuple[Any, ...],
+    key: PRNGKey,
+) -> Any:
+    return training.outer.evidence(training, index, candidates, lives, key)

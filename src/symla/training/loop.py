@@ -26,7 +26,14 @@ from symla.rules.rule import Rule
 from symla.runtime.devices import gather, replicate
 from symla.runtime.signals import stop_signal
 from symla.store import RunFolder
-from symla.training.generation import Metrics, Training, generation, host_generation, init
+from symla.training.generation import (
+    Metrics,
+    Training,
+    TrainingState,
+    generation,
+    host_generation,
+    init,
+)
 from symla.training.metrics import divergence, rows_of
 from symla.training.saver import Saver, restore
 
@@ -49,8 +56,12 @@ class Progress(NamedTuple):
 
 @partial(jax.jit, static_argnames="training")
 def advance(
-    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
-) -> tuple[State, Metrics]:
+    training: Training,
+    key: PRNGKey,
+    state: TrainingState,
+    done: Int[Array, ""],
+    count: Int[Array, ""],
+) -> tuple[TrainingState, Metrics]:
     """`count` generations after the first `done`; metrics of each, in the first `count` rows.
 
     It ends early at a generation whose outcome is not finite. `count` is dynamic, so that chunks
@@ -72,8 +83,12 @@ def advance(
 
 
 def advance_on_host(
-    training: Training, key: PRNGKey, state: State, done: Int[Array, ""], count: Int[Array, ""]
-) -> tuple[State, Metrics | None]:
+    training: Training,
+    key: PRNGKey,
+    state: TrainingState,
+    done: Int[Array, ""],
+    count: Int[Array, ""],
+) -> tuple[TrainingState, Metrics | None]:
     """The same where environments are on the host; None for the metrics of no generation."""
     rows: list[Metrics] = []
     for number in range(int(done), int(done) + int(count)):
@@ -134,7 +149,9 @@ def train_rule(
         finally:
             if loop.done > loop.saver.stored:
                 loop.saver.save(loop.done, loop.state)
-        return Rule(training.algorithm, training.outer.params(loop.state), manifest), loop.done
+        return Rule(
+            training.algorithm, training.outer.params(loop.state.outer), manifest
+        ), loop.done
 
 
 class _Loop:
@@ -155,7 +172,7 @@ class _Loop:
         step = advance_on_host if training.on_host else advance
         self.advance = partial(step, replace(training, seed=0), key)
         self.probe, self.probe_every = probe, probe_every
-        self.done, self.state = 0, None
+        self.done, self.state = 0, TrainingState((), ())
         self.pace = math.inf  # seconds a generation; before the first, as if it took for ever
         self.not_finite = self.equal = 0
 
@@ -195,7 +212,7 @@ class _Loop:
     def _record(self, rows: list[dict[str, Any]], state: State, generations: int) -> None:
         done, row = rows[-1]["generation"], rows[-1]
         if done % self.probe_every == 0 or done == generations:
-            params = self.training.outer.params(state)
+            params = self.training.outer.params(state.outer)
             row |= self.probe(Rule(self.training.algorithm, params, self.saver.manifest))
             self.saver.consider(done, row, state)
         row["seconds"] = round(self.before + time.monotonic() - self.started, 3)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from symla.core import streams
 from symla.core.errors import CheckpointError
 from symla.core.settings import fits
-from symla.core.types import State
 from symla.store import Arrays, Checkpoint, RunFolder, flatten, load_checkpoint, unflatten
+from symla.training.generation import TrainingState
 
 
 class Best(NamedTuple):
@@ -26,7 +26,7 @@ class Restored(NamedTuple):
     """Where a training begins: at its newest checkpoint, or fresh."""
 
     done: int  # generations
-    state: State
+    state: TrainingState
     best: Best | None
 
 
@@ -51,7 +51,7 @@ class Saver:
         self.best = restored.best
         self.better: tuple[Arrays, Mapping[str, Any]] | None = None  # not yet on disk
 
-    def consider(self, done: int, row: Mapping[str, Any], state: State) -> None:
+    def consider(self, done: int, row: Mapping[str, Any], state: TrainingState) -> None:
         """Keep it, until the next checkpoint, if it is the best that was ever probed.
 
         `row["score"]` says how good it is, more is better; a row without one was not probed.
@@ -71,14 +71,14 @@ class Saver:
         by_number = self.until_next(done) == self.run.schedule.generations is not None
         return by_number or time.monotonic() - self.saved >= self.run.schedule.seconds
 
-    def save(self, done: int, state: State) -> None:
+    def save(self, done: int, state: TrainingState) -> None:
         """Write a checkpoint after generation `done`, and the best rule if there is a new one."""
         best = {} if self.best is None else {"best": self.best._asdict()}
         self.run.save(done, _arrays(state), {**self.manifest, **best}, best=self.better)
         self.stored, self.saved, self.better = done, time.monotonic(), None
 
 
-def restore(run: RunFolder, fresh: Callable[[], State]) -> Restored:
+def restore(run: RunFolder, fresh: Callable[[], TrainingState]) -> Restored:
     """From the newest checkpoint in `run`, or a fresh start.
 
     Metric rows past the checkpoint are dropped; they will be written again, the same. Raises
@@ -93,7 +93,10 @@ def restore(run: RunFolder, fresh: Callable[[], State]) -> Restored:
     if not fits(done, int):
         raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
     _check_numerics(checkpoint)
-    arrays = unflatten(state, "outer", checkpoint.arrays, checkpoint.path)
+    found = checkpoint.arrays, checkpoint.path
+    arrays = TrainingState(
+        unflatten(state.outer, "outer", *found), unflatten(state.lives, "lives", *found)
+    )
     run.go_back_to(done)
     return Restored(done, jax.tree.map(jnp.asarray, arrays), _best_of(checkpoint, run))
 
@@ -128,5 +131,6 @@ def _best_of(checkpoint: Checkpoint, run: RunFolder) -> Best | None:
         return None
 
 
-def _arrays(state: State) -> Arrays:
-    return flatten(jax.device_get(state), "outer")
+def _arrays(state: TrainingState) -> Arrays:
+    outer, lives = jax.device_get(state)
+    return flatten(outer, "outer") | flatten(lives, "lives")
