@@ -16,6 +16,8 @@ from symla.rules.rule import Rule
 from symla.testing import check_algorithm
 from tests.probes.environments import Corridor
 
+pytestmark = pytest.mark.usefixtures("own_program")
+
 CONTINUOUS = Spec(3, Continuous(2))
 
 

@@ -17,6 +17,8 @@ from tests.cli.in_process import run
 from tests.testing import mistakes
 from tests.testing.mistakes import Good, HasPart, PythonValues
 
+pytestmark = pytest.mark.usefixtures("own_program")
+
 HERE = "tests.testing.mistakes:"
 
 # Of each mistake: the method that is named, and words of the line.

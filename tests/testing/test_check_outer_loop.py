@@ -13,6 +13,8 @@ from symla.outer.base import Candidates
 from symla.outer.returns import Returns, population_returns
 from symla.testing import check_outer_loop
 
+pytestmark = pytest.mark.usefixtures("own_program")
+
 
 class Climbed(NamedTuple):
     params: dict
