@@ -65,6 +65,8 @@ REFUSED = {
     f"{MINE}SequenceSpace-v0": "supported are Box, Discrete,.*SequenceSpace-v0,wrappers=",
     f"{MINE}Counting-v0,{WRAPPERS}Positio": "no wrapper in tests.bridge.registered named 'Positio'",
     f"{MINE}Counting-v0,wrappers=no_such:W": "no_such:W: No module named 'no_such'",
+    f"{MINE}Counting-v0,wrappers=Position": "'Position' names no wrapper: it has the form package.",
+    f"{MINE}DictSpace-v0,flatten=yes": "flatten must be true or false, got 'yes'",
     f"{MINE}Unbounded-v0": r"no bounds for number 1.*TransformAction",
     f"{MINE}TooManyCombinations-v0": "8192 combinations, more than 4096:.*ActionWrapper",
 }

@@ -24,6 +24,7 @@ REAL = {  # id -> sizes
     "FrozenLake-v1": (16, 4),
     TAXI: (500, 6),
     "LunarLander-v3": (8, 4),
+    "HalfCheetah-v5": (17, 6),  # six torques
 }
 
 
@@ -43,6 +44,9 @@ def test_meta_test_runs_in_them(name):
         assert result.last.episode_return == result.last.episode_length > 5
     if name == TAXI:
         assert result.return_.mean <= -250  # each step costs 1
+    if name == "HalfCheetah-v5":  # torques cost, and nothing falls
+        assert result.first.ends.mean == 0
+        assert -250 < result.return_.mean < 0
     if name in ("Acrobot-v1", "MountainCar-v0"):
         assert -250 <= result.return_.mean <= -240
 

@@ -203,6 +203,6 @@ def test_a_fault_in_a_class_of_ones_own_is_called_theirs(tmp_path):
     assert "my_world.py, line 4)" in said(done)
 
 
-def test_training_is_for_environments_in_jax():
+def test_the_registry_is_of_environments_in_jax():
     with pytest.raises(SettingError, match="not in JAX"):
         make("gymnasium:CartPole-v1")

@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 import symla
 from symla.algorithms import ALGORITHMS
+from symla.core.precision import as_outside, in_float32
 from symla.core.types import Discrete, Spec
 from symla.environments import ENVIRONMENTS, Permuted, make
 from symla.evaluation.evaluate import meta_test
@@ -65,6 +66,28 @@ def test_a_training_gives_the_same_and_calls_back_as_the_program_is(x64, tmp_pat
     assert same(rules[0].params, rules[1].params)
     assert set(seen[:1]) == {jnp.dtype("float32")}
     assert set(seen[-1:]) == {jnp.dtype("float64")}
+
+
+def test_within_what_is_called_back_symla_may_be_called_again(x64):
+    x64()
+    seen = []
+
+    @in_float32
+    def ours(callback):
+        seen.append(jnp.ones(1).dtype)
+        callback()
+
+    def theirs():
+        seen.append(jnp.ones(1).dtype)
+
+    @in_float32
+    def outer():
+        ours(as_outside(theirs))
+        ours(as_outside(lambda: ours(as_outside(theirs))))
+
+    outer()
+    assert [dtype.itemsize for dtype in seen] == [4, 8, 4, 4, 8]
+    assert jnp.ones(1).dtype == jnp.float64
 
 
 def test_an_agent_made_before_acts_the_same(x64):

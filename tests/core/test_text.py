@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from symla.core.text import typed
+from symla.algorithms import SymLA
+from symla.core.text import brief, html_table, typed
 
 NAMES = ["plain", "runs/a-b_1", "f run", "it's", 'a"b', "$HOME/`x`;&|", "~x", "-x", "-x/y", "größe",
          "a\nb", "a\x1bb", "a\udcffb", "*?[", "a!b", "日\t"]  # fmt: skip
@@ -29,3 +30,16 @@ def test_a_shell_gives_it_back(monkeypatch, encoding):
 def test_what_needs_no_quotes_has_none_and_a_name_becomes_a_path():
     assert typed(Path("runs/bandits-seed0")) == "runs/bandits-seed0"
     assert typed(Path("bandits")) == "./bandits"
+
+
+def test_brief_shows_what_is_no_default():
+    assert brief(SymLA()) == "SymLA()"
+    assert brief(SymLA(hidden_size=4, widths=(3,))) == "SymLA(hidden_size=4, widths=(3,))"
+
+
+def test_a_table_for_notebooks_escapes_and_cuts():
+    shown = html_table("a < b", {"x": "<i>", "none": None, "long": "y" * 999})
+    assert "<i>" not in shown
+    assert "a &lt; b" in shown
+    assert "none" not in shown
+    assert len(shown) < 700

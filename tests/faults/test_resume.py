@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from symla.core import streams
+from symla.core.errors import CheckpointError
 from symla.store import CheckpointSchedule, RunFolder, load_checkpoint
 from symla.training import loop as train
 from tests.faults.trainer import create, digest, experiment, probe
@@ -99,24 +101,19 @@ def test_what_is_raised_on_the_way_costs_nothing(tmp_path):
 
 
 def test_other_random_numbers_are_refused(tmp_path, monkeypatch):
-    from symla.core.errors import CheckpointError
-    from symla.training import saver as saving
-
     folder = create(tmp_path / "run")
     train_on(folder, 3)
     before = digest(folder)
-    monkeypatch.setattr(saving, "numerics", lambda: {"jax": "9.9.9", "prng": "rbg, sequential"})
+    monkeypatch.setattr(streams, "numerics", lambda: {"jax": "9.9.9", "prng": "rbg, sequential"})
     with pytest.raises(CheckpointError, match="JAX_DEFAULT_PRNG_IMPL"):
         train_on(folder, 5)
     assert digest(folder) == before
 
 
 def test_another_jax_is_said(tmp_path, monkeypatch, caplog):
-    from symla.training import saver as saving
-
     folder = create(tmp_path / "run")
     train_on(folder, 3)
-    now = saving.numerics()
-    monkeypatch.setattr(saving, "numerics", lambda: {**now, "jax": "9.9.9"})
+    now = streams.numerics()
+    monkeypatch.setattr(streams, "numerics", lambda: {**now, "jax": "9.9.9"})
     train_on(folder, 4)
     assert "this is 9.9.9" in caplog.text

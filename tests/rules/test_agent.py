@@ -90,6 +90,19 @@ def test_an_observation_that_is_none(agent, observation, words):
     agent.act(SEEN)  # nothing was lost
 
 
+def test_all_that_reset_or_step_returns_is_no_observation():
+    env = gymnasium.make("CartPole-v1")
+    agent = hand_made("random").agent(env)
+    with pytest.raises(SymlaError, match=r"Pole-v1, at step 1 .*`observation, info = env"):
+        agent.act(env.reset())
+    action = agent.act(env.reset()[0])
+    agent.observe(1.0, False, False)
+    with pytest.raises(SymlaError, match=r"at step 2 .*`observation, reward, term.* = env.step"):
+        agent.act(env.step(action))
+    agent = hand_made("random").agent((Box(0, 1, (2,)), Discrete(2)))
+    agent.act((0.0, 1.0))  # what can be an observation is one
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_rule_that_is_not_finite_says_at_which_step(value):
     agent = Rule(Logits(), jnp.array([0.0, value])).agent(TWO)

@@ -9,7 +9,7 @@ from gymnasium.envs.registration import EnvCreator, EnvSpec, load_env_creator
 
 from symla.bridge.gymnasium_environment import registered_spec
 from symla.bridge.refusals import unflattened, unsupported
-from symla.core.errors import SettingError, raised
+from symla.core.errors import SettingError, raised, require
 from symla.core.naming import find_object, load_module
 from symla.core.settings import check_known
 
@@ -38,6 +38,7 @@ def copies(request: Request, begin: Callable[[int], None]) -> list[gymnasium.Env
     names = str(settings.pop("wrappers", "") or "").split("+")
     wrappers = [find_object(name.strip(), "wrapper") for name in names if name.strip()]
     flatten = settings.pop("flatten", False)
+    require(isinstance(flatten, bool), f"flatten must be true or false, got {flatten!r}")
     if request.module:
         load_module(request.module, request.name)
     made: list[gymnasium.Env] = []

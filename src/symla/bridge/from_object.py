@@ -50,7 +50,7 @@ def check_kind(what: Any) -> None:
     if libraries(inner) & {"gym", "gymnax"}:
         name = getattr(inner, "__name__", type(inner).__name__)
         raise SettingError(f"{name}: {other_library(inner)}")
-    if hasattr(what, "num_envs"):
+    if hasattr(what, "num_envs") and not isinstance(what, gymnasium.Env):
         spec = getattr(what, "spec", None)
         name = repr(f"gymnasium:{spec.id if isinstance(spec, EnvSpec) else 'ID'}")
         raise SettingError(

@@ -27,6 +27,7 @@ from symla.core.errors import (
     UnknownNameError,
     raised,
 )
+from symla.core.output import print_anything
 
 EXTRAS = ("box2d", "mujoco")  # of symla, for Gymnasium's of the same name
 
@@ -214,4 +215,5 @@ def _short(thing: Any) -> str:
 def main(connection: int, record: int) -> None:
     """The program of a worker process. Both arguments are file descriptors that it inherits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    print_anything()
     serve(Connection(connection), CallRecord(record))

@@ -16,7 +16,7 @@ from symla.store import write_json
 
 def compare(arguments: Sequence[str]) -> int:
     """Compare rules on the same tasks: symla compare RULE ... --environments ENV ..."""
-    options = parse(CompareOptions, arguments, "compare", CompareOptions.__doc__)
+    options = parse(CompareOptions, arguments, "compare")
     check_outputs(options.json, options.plot)
     prepare_jax()
     from symla.evaluation.comparison import compare as compare_rules

@@ -24,6 +24,7 @@ from symla.cli.test import test
 from symla.cli.train import train
 from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.output import print_anything
+from symla.core.text import docstring
 from symla.report.terminal import console, print_table
 from symla.report.training_view import TrainingView
 from symla.runtime import processes
@@ -53,7 +54,7 @@ def report(arguments: Sequence[str]) -> int:
 
 def reproduce(arguments: Sequence[str]) -> int:
     """Make a figure of the paper: symla reproduce figure3 | ... | figure7 | all"""
-    options = parse(ReproduceOptions, arguments, "reproduce", ReproduceOptions.__doc__)
+    options = parse(ReproduceOptions, arguments, "reproduce")
     prepare_jax(MachineOptions(options.devices))
     from symla.experiments.reproduce import figures, reproduce
     from symla.report.paper_figures import draw_figure, draw_recordings, verdict_table
@@ -85,7 +86,7 @@ def reproduce(arguments: Sequence[str]) -> int:
 
 def export(arguments: Sequence[str]) -> int:
     """Write a rule to a file of its own, with its card: symla export RUN FILE"""
-    options = parse(ExportOptions, arguments, "export", ExportOptions.__doc__)
+    options = parse(ExportOptions, arguments, "export")
     require(options.file.suffix == ".safetensors", f"{options.file} must end in .safetensors")
     from symla.rules.loading import export as write_rule
     from symla.rules.loading import load
@@ -99,7 +100,7 @@ def export(arguments: Sequence[str]) -> int:
 
 def list_(arguments: Sequence[str]) -> int:
     """Show environments, algorithms, experiments, figures, rules: symla list [WHAT]"""
-    what = parse(ListOptions, arguments, "list", ListOptions.__doc__).what
+    what = parse(ListOptions, arguments, "list").what
     prepare_jax()
     from symla.cli.listing import cards, everything_named
 
@@ -119,7 +120,7 @@ def bench(arguments: Sequence[str]) -> int:
     """Measure environment steps per second: symla bench [options]"""
     from symla.bench.shapes import BenchOptions
 
-    options = parse(BenchOptions, arguments, "bench", BenchOptions.__doc__)
+    options = parse(BenchOptions, arguments, "bench")
     shapes = options.build()
     if options.json:
         check_writable(options.json)  # asked now, not after minutes of measuring
@@ -134,7 +135,7 @@ def bench(arguments: Sequence[str]) -> int:
 
 def doctor(arguments: Sequence[str]) -> int:
     """Show what runs here and why: symla doctor"""
-    parse(DoctorOptions, arguments, "doctor", DoctorOptions.__doc__)
+    parse(DoctorOptions, arguments, "doctor")
     prepare_jax()
     from symla.cli.doctor import doctor
 
@@ -178,6 +179,11 @@ def run_command(arguments: Sequence[str]) -> int:
         print(f"symla {version('symla')}")
         return 0
     try:
+        if arguments[0] == "--completion":
+            from symla.cli.completion import completion
+
+            print(completion(arguments[1] if len(arguments) > 1 else ""), end="")
+            return 0
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
         code = COMMANDS[arguments[0]](arguments[1:])
@@ -209,8 +215,9 @@ def _failed(error: Exception, debug: bool) -> int:
 def _print_help() -> None:
     print("symla: meta-learn reinforcement-learning algorithms, and use them\n")
     for command in COMMANDS.values():
-        purpose, _, usage = (command.__doc__ or "").partition(": ")
+        purpose, _, usage = docstring(command).partition(": ")
         print(f"  {usage:<52}{purpose}")
-    print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version.")
+    print("\nsymla COMMAND --help tells more; --debug shows tracebacks; --version;")
+    print("--completion bash, zsh or fish prints what completes all this in that shell.")
     print(f"Exit codes: {EXIT_CODES}.")
     print("Begin with: symla train bandits")

@@ -3,13 +3,20 @@
 No jax: `--help` must answer at once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
+from symla.cli.flags import Flag, flags
+from symla.cli.words import understood, unknown_option
+from symla.core.errors import SettingError
+from symla.core.text import cut, docstring
 from symla.runtime.machine import MachineOptions
 from symla.store import CheckpointSchedule
 
@@ -177,12 +184,60 @@ class DoctorOptions:
     """Show what runs here and why: versions, devices, the kernel, the caches."""
 
 
-def parse(options: type, arguments: Sequence[str], command: str, description: str | None) -> Any:
-    """An object of the class `options`, parsed from the command line; a wrong one exits with 2."""
-    return tyro.cli(
-        options,
-        args=arguments,
-        prog=f"symla {command}",
-        description=description,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )
+def parse(
+    options: type, arguments: Sequence[str], command: str, description: str | None = None
+) -> Any:
+    """An object of the class `options`, parsed from the command line; --help exits.
+
+    Raises SettingError, one line, for what cannot be parsed.
+    """
+    found = list(flags(options))
+    for kind in {options, *_nested(options)}:
+        kind.__doc__ = docstring(kind)  # tyro shows it, and `python -OO` drops it
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(
+                options,
+                args=[_checked(argument, command, found) for argument in arguments],
+                prog=f"symla {command}",
+                description=description or docstring(options),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    raise SettingError(f"{_sentence(said.getvalue())}; `symla {command} --help` shows all options")
+
+
+def _checked(argument: str, command: str, found: Sequence[Flag]) -> str:
+    """The argument; of an option that is understood, with its own name. Raises SettingError for an
+    option that there is not."""
+    if not re.match(r"--?[A-Za-z]", argument) or argument in ("-h", "--help"):
+        return argument  # a value, a negative number say
+    typed, equals, value = argument.partition("=")
+    known = [flag.name for flag in found if not flag.positional]
+    word = understood(typed.lstrip("-").replace("_", "-"), known)
+    if word not in known:
+        positional = [flag.name for flag in found if flag.positional]
+        raise unknown_option(typed, command, known, positional)
+    return f"--{word}{equals}{value}"
+
+
+def _sentence(box: str) -> str:
+    """What tyro draws a frame around: its title line and its advice left out."""
+    lines: list[str] = []
+    for line in box.splitlines():
+        text = re.sub(r"[\u2500-\u257f|]", "", line).strip(" -+")
+        if lines and not text:
+            break  # the line below which help is repeated
+        if text and not re.match(r"[\u256d+]|.*\u256e$", line.strip()):
+            lines.append(text)
+    return cut(" ".join(" ".join(lines).split()).rstrip("."), 300)
+
+
+def _nested(options: type) -> Iterator[type]:
+    for kind in get_type_hints(options).values():
+        if is_dataclass(kind) and isinstance(kind, type):
+            yield kind
+            yield from _nested(kind)

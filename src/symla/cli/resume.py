@@ -21,7 +21,7 @@ from symla.store import RECIPE, RunFolder, differences, from_settings
 def resume(arguments: Sequence[str]) -> int:
     """Continue an interrupted run: symla resume RUN"""
     if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
-        path = parse(ResumeOptions, arguments, "resume", ResumeOptions.__doc__).run
+        path = parse(ResumeOptions, arguments, "resume").run
         rest = list(arguments)
         rest.remove(next(x for x in rest if Path(x) == path))
         arguments = [str(path), *rest]
@@ -38,7 +38,7 @@ def resume(arguments: Sequence[str]) -> int:
     stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
     settings_field = "settings", EXPERIMENTS[name], field(default=stored)
     Command = make_dataclass("Command", [("options", ResumeOptions), settings_field], frozen=True)
-    parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
+    parsed = parse(Command, arguments, "resume")
     options, experiment = parsed.options, parsed.settings
     schedule = options.saving.build()
     prepare_jax(options.machine)
@@ -70,7 +70,7 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
         [("options", ResumeOptions), ("generations", int | None, field(default=None))],
         frozen=True,
     )
-    parsed = parse(Command, arguments, "resume", ResumeOptions.__doc__)
+    parsed = parse(Command, arguments, "resume")
     options = parsed.options
     require(
         not options.allow_changes,

@@ -96,9 +96,12 @@ def _split(text: str) -> list[str]:
 def find_object(name: str, kind: str) -> Any:
     """What "package.module:OBJECT" names; `kind` is what it should be, in messages.
 
-    Raises SettingError if the module cannot be imported, UnknownNameError if it has no such object.
+    Raises SettingError for another form, and if the module cannot be imported; UnknownNameError if
+    it has no such object.
     """
-    module_name, _, path = name.partition(":")
+    module_name, colon, path = name.partition(":")
+    if not colon:
+        raise SettingError(f"{name!r} names no {kind}: it has the form package.module:NAME")
     found: Any = load_module(module_name, name)
     try:
         for part in path.split("."):

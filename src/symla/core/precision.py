@@ -8,6 +8,7 @@ type wherever it makes an array.
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,24 +20,43 @@ R = TypeVar("R")
 HALF = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
 
 
+_outside: ContextVar[bool | None] = ContextVar("outside", default=None)  # None: not within ours
+
+
 def in_float32(function: Callable[P, R]) -> Callable[P, R]:
     """`function` with 64-bit jax off while it runs."""
 
-    return _with_x64(False, function)
-
-
-def in_todays_precision(function: Callable[P, R]) -> Callable[P, R]:
-    """`function`, a person's own that we call back, with 64-bit jax as it is now."""
-    return _with_x64(jax.enable_x64.value, function)
-
-
-def _with_x64(on: bool, function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def run(*arguments: P.args, **keywords: P.kwargs) -> R:
-        with jax.enable_x64(on):
-            return function(*arguments, **keywords)
+        token = _outside.set(_setting_outside())
+        try:
+            with jax.enable_x64(False):
+                return function(*arguments, **keywords)
+        finally:
+            _outside.reset(token)
 
     return run
+
+
+def as_outside(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, a person's own that we call back, with the setting of the program around."""
+    setting = _setting_outside()
+
+    @wraps(function)
+    def run(*arguments: P.args, **keywords: P.kwargs) -> R:
+        token = _outside.set(None)
+        try:
+            with jax.enable_x64(setting):
+                return function(*arguments, **keywords)
+        finally:
+            _outside.reset(token)
+
+    return run
+
+
+def _setting_outside() -> bool:
+    outside = _outside.get()
+    return jax.enable_x64.value if outside is None else outside
 
 
 def methods_in_float32(kind: type, *names: str) -> None:

@@ -4,7 +4,10 @@ With JAX's counter-based generator `split(k)[i]` equals `fold_in(k, i)`. So one 
 purpose: it is consumed, or split, or folded with numbers that nothing else folds into it.
 """
 
+import logging
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 import jax
 
@@ -23,6 +26,35 @@ def check_version(found: int, where: object) -> None:
             "still loads and tests; to train further, train anew, or resume it with the version "
             "that began it"
         )
+
+
+def numerics() -> dict[str, Any]:
+    """What bits depend on besides the settings: it stands in every manifest."""
+    config = jax.config.values
+    partitionable = "partitionable" if config["jax_threefry_partitionable"] else "sequential"
+    return {
+        "jax": jax.__version__,
+        "prng": f"{config['jax_default_prng_impl']}, {partitionable}",
+        "streams": VERSION,
+    }
+
+
+def check_numerics(before: Mapping[str, Any], where: object) -> None:
+    """Raises CheckpointError if other random numbers would be drawn here than `before`; another
+    version of jax is said."""
+    now = numerics()
+    check_version(before.get("streams", 1), where)
+    if before.get("prng", now["prng"]) != now["prng"]:
+        raise CheckpointError(
+            f"{where} was made with the random numbers of {before['prng']!r}, but jax gives "
+            f"{now['prng']!r} here: it would not go on as it began. Set JAX_DEFAULT_PRNG_IMPL and "
+            "JAX_THREEFRY_PARTITIONABLE as they were"
+        )
+    if before.get("jax", now["jax"]) != now["jax"]:
+        logging.getLogger("symla").warning(
+            "%s was made with jax %s, and this is %s: results may differ in their last bits",
+            where, before["jax"], now["jax"],
+        )  # fmt: skip
 
 
 class Stream(IntEnum):

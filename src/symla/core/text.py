@@ -1,8 +1,14 @@
 """Small functions on text."""
 
+import ast
+import html
+import inspect
 import os
 import shlex
 import sys
+import textwrap
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +20,45 @@ def first_line(text: str) -> str:
 
 def summary(thing: Any) -> str:
     """The first line of the docstring of `thing`."""
-    return first_line(thing.__doc__ or "")
+    return first_line(docstring(thing))
+
+
+def docstring(thing: Any) -> str:
+    """Of a class or function; from its source, where `python -OO` has dropped it."""
+    if sys.flags.optimize < 2:
+        return inspect.cleandoc(thing.__doc__ or "")
+    try:
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
+    except (OSError, TypeError, SyntaxError):  # it was not written in a file
+        return ""
+    assert isinstance(body, ast.ClassDef | ast.FunctionDef)
+    return ast.get_docstring(body) or ""
+
+
+def brief(settings: Any) -> str:
+    """A dataclass as it is made, without the fields that stand at their default."""
+    changed = [
+        f"{field.name}={getattr(settings, field.name)!r}"
+        for field in fields(settings)
+        if getattr(settings, field.name) != field.default
+    ]
+    return f"{type(settings).__name__}({', '.join(changed)})"
+
+
+def cut(text: str, length: int) -> str:
+    """At most so many characters of it."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def html_table(title: str, rows: Mapping[str, Any]) -> str:
+    """What a notebook shows of an object: a title, and a row for each thing that is known."""
+    body = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(cut(str(value), 300))}</td></tr>"
+        for name, value in rows.items()
+        if value not in (None, "")
+    )
+    return f"<table><caption>{html.escape(title)}</caption>{body}</table>"
 
 
 def typed(path: Path) -> str:

@@ -76,7 +76,7 @@ def make(name: str, /, **settings: Any) -> Environment:
         if base.startswith(prefix):
             return build(base.removeprefix(prefix), **settings)
     if base.startswith("gymnasium:"):
-        raise SettingError(f"{name} is not in JAX: it is for `symla test` and agents, not training")
+        raise SettingError(f"{name} is not in JAX: `symla.make` makes it, for processes of its own")
     if ":" in base:
         return from_class(find_object(base, "environment"), settings, base)
     families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]

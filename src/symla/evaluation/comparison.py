@@ -10,6 +10,7 @@ from symla.algorithms import HAND_MADE
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.precision import in_float32
+from symla.core.text import html_table
 from symla.environments import Environment, name_of
 from symla.evaluation.evaluate import Evaluation, evaluation
 from symla.evaluation.lifetime_sums import check_ranges, joined, lived
@@ -44,6 +45,22 @@ class Comparison:
     lifetimes: int  # with each seed
     length: int
     seeds: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        """One line: all results would be pages."""
+        rules = len({pair.rule for pair in self.pairs})
+        environments = len({pair.environment for pair in self.pairs})
+        return (
+            f"Comparison({rules} rules in {environments} environments, {self.lifetimes:,} "
+            f"lifetimes of {self.length:,} steps, seeds {', '.join(map(str, self.seeds))})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            f"{pair.environment}, {pair.rule}": pair.result.return_ if pair.result else pair.reason
+            for pair in self.pairs
+        }
+        return html_table("return of a lifetime (mean and 95% interval)", rows)
 
     def plot(self, path: str | PathLike[str] | None = None) -> "Figure":
         """Reward a step over the lifetime with its 95% interval, a panel for each environment.

@@ -12,6 +12,7 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import FaultyEnvironmentError, SettingError, require
 from symla.core.precision import in_float32
 from symla.core.streams import Stream
+from symla.core.text import html_table
 from symla.environments import Environment, Permuted, Projected, Rewards
 from symla.evaluation.lifetime_sums import Lived, Sums, lived
 from symla.evaluation.statistics import Estimate, estimate
@@ -61,6 +62,24 @@ class Evaluation:
     # Of each lifetime, for differences to others that lived the same tasks.
     returns: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
     improvements: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """One line: curves would be pages."""
+        regret = f", regret {self.regret}" if self.regret else ""
+        return f"Evaluation(return {self.return_}{regret}, {self._where()})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "return": self.return_,
+            "regret": self.regret,
+            "reward a step, first fifth": f"{self.first.reward.mean:.4f}",
+            "reward a step, last fifth": f"{self.last.reward.mean:.4f}",
+            "last - first": f"{self.improvement.mean:.4f} ± {self.improvement.ci95:.4f}",
+        }
+        return html_table(f"Evaluation: {self._where()}", rows)
+
+    def _where(self) -> str:
+        return f"{self.lifetimes:,} lifetimes of {self.length:,} steps, seed {self.seed}"
 
     def difference(self, other: "Evaluation") -> Estimate:
         """Its return minus that of another rule in the same environment, paired by lifetime.

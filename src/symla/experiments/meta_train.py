@@ -21,7 +21,7 @@ from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
 from symla.rules.rule import Rule
-from symla.store import RunFolder
+from symla.store import RunFolder, new_folder
 from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
@@ -44,7 +44,7 @@ def meta_train(
     start: Rule | str | None = None,
     probes: Any = (),
     run_dir: str | os.PathLike[str] | None = None,
-    watch: Callable[[Mapping[str, float]], None] | None = None,
+    watch: Callable[[Mapping[str, Any]], None] | None = None,
     quiet: bool = False,
 ) -> Rule:
     """Meta-train `algorithm` on one environment, or on several in turn, and return the rule.
@@ -62,8 +62,8 @@ def meta_train(
     KeyboardInterrupt. `watch` gets each row of metrics, a dictionary of numbers, as it comes.
 
     Raises SettingError for settings outside their ranges and for another run in `run_dir`,
-    UnknownNameError for an unknown name, FaultyEnvironmentError for an environment that breaks its
-    contract.
+    UnknownNameError for an unknown name, FaultyEnvironmentError and FaultyAlgorithmError for an
+    environment or an algorithm that breaks its contract.
     """
     worlds = _as_tuple(environments)
     search = OuterSettings(outer, generations).build if isinstance(outer, str) else outer
@@ -81,7 +81,7 @@ def meta_train(
     )
     stamp = time.strftime("%Y%m%d-%H%M%S")
     name = f"{type(worlds[0]).__name__.lower()}-seed{seed}-{stamp}"
-    run = RunFolder(Path(run_dir) if run_dir else Path("runs") / name)
+    run = RunFolder(Path(run_dir) if run_dir else new_folder(Path("runs") / name))
     begin(run, recipe, rule)
     view = TrainingView(Console(quiet=True) if quiet else console)
     again = f"symla.meta_train(..., run_dir={str(run.path)!r})"

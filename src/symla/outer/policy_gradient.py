@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from symla.algorithms.base import Differentiable
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.trees import all_finite
-from symla.core.types import Params, PRNGKey, Scalar
+from symla.core.types import Params, PRNGKey, Scalar, State
 from symla.lifetimes.lifetime import Life, born
 from symla.outer.base import Candidates, Setting
 from symla.outer.returns import lifetime_keys_of_group
@@ -39,7 +38,7 @@ class PGState(NamedTuple):
     """The state of the policy gradient."""
 
     params: Params
-    optimizer: optax.OptState
+    optimizer: State
     baseline: Baseline
 
 

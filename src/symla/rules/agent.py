@@ -1,14 +1,16 @@
 """A rule as an agent in somebody's own Gymnasium loop: one lifetime, one step at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
 
+import gymnasium
 import jax
 import numpy as np
 
-from symla.algorithms.base import LearningAlgorithm
 from symla.bridge import spaces
 from symla.bridge.action_spaces import actions
 from symla.bridge.refusals import libraries, other_library
@@ -22,23 +24,10 @@ from symla.core.errors import (
 )
 from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
-from symla.core.types import Params
+from symla.core.text import brief, html_table
 from symla.lifetimes.percepts import NOT_FINITE, act, first_step, host_spec, lifetime_keys
-
-
-@runtime_checkable
-class Learned(Protocol):
-    """What an agent needs of a `Rule`, which imports this module."""
-
-    @property
-    def algorithm(self) -> LearningAlgorithm:
-        """The learning algorithm."""
-        ...
-
-    @property
-    def params(self) -> Params:
-        """Its meta-parameters."""
-        ...
+from symla.rules.agent_memory import Learned, Memory, memory_of, save_agent, seed_of
+from symla.store import Checkpoint, load_checkpoint
 
 
 class Agent:
@@ -54,21 +43,20 @@ class Agent:
                 observation, _ = env.reset()
 
     It perceives what it would in `lifetime`: the step after an episode ended shows the first
-    observation of the next one beside the last reward, and that it was the last.
+    observation of the next one beside the last reward, and that it was the last. What it has
+    learned can be kept: `save` and `load` go on in the same lifetime, and so does a pickle.
     """
+
+    rule_from: ClassVar[Callable[[Checkpoint], Learned]]  # `loading`'s, given by the package
 
     def __init__(self, rule: Learned, environment: Any, seed: int = 0):
         """`environment` is a gymnasium.Env, or its (observation_space, action_space).
 
         Raises SettingError for spaces it cannot take, SizeError for sizes the rule cannot take.
         """
-        observation_space, action_space = _spaces_of(environment)
+        self._spaces = _spaces_of(environment)
         self._environment = _name_of(environment)
-        try:
-            self._observations = spaces.observations(observation_space)
-            self._actions = actions(action_space)
-        except SettingError as error:
-            raise SettingError(f"{self._environment}: {error}") from error
+        self._read_spaces()
         self.rule = rule
         self.spec = host_spec(
             self._observations.size,
@@ -78,6 +66,14 @@ class Agent:
         )
         self._begin(seed)
 
+    def _read_spaces(self) -> None:
+        observation_space, action_space = self._spaces
+        try:
+            self._observations = spaces.observations(observation_space)
+            self._actions = actions(action_space)
+        except SettingError as error:
+            raise SettingError(f"{self._environment}: {error}") from error
+
     @in_float32
     def _begin(self, seed: int) -> None:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
@@ -86,8 +82,7 @@ class Agent:
         self._key = keys.action
         algorithm, params = self.rule.algorithm, self.rule.params
         self._state = algorithm.init_state(params, keys.learner, self.spec)
-        nothing = np.zeros(self.spec.observation_size, np.float32)
-        self._last = first_step(nothing, self.spec.action)._replace(final_observation=None)
+        self._last = first_step(self._unknown, self.spec.action)
 
     @in_float32
     def act(self, observation: Any) -> Any:
@@ -104,14 +99,13 @@ class Agent:
                 "act was called twice: what the last action earned is missing. After each "
                 "env.step call agent.observe(reward, terminated, truncated), then act"
             )
+        if not isinstance(self._spaces[0], gymnasium.spaces.Tuple):
+            self._refuse_a_tuple(observation)
         with self._named():
             vector = self._observations.encode(observation)
         last = self._last._replace(observation=vector)
-        if last.final_observation is None:
-            ended = last.terminated or last.truncated
-            last = last._replace(
-                final_observation=np.full_like(vector, np.nan) if ended else vector
-            )
+        if np.isnan(last.final_observation).any() and not (last.terminated or last.truncated):
+            last = last._replace(final_observation=vector)  # the episode goes on
         action, self._state = _act(
             self.rule.algorithm, self.spec, self.rule.params, self._state,
             last, np.int32(self.steps), self._key,
@@ -139,12 +133,13 @@ class Agent:
                 "env.step with its action, then agent.observe(reward, terminated, truncated)"
             )
         with self._named():
+            known = observation is not None
             self._last = self._last._replace(
                 reward=spaces.reward(reward),
                 terminated=np.bool_(spaces.flag("terminated", terminated)),
                 truncated=np.bool_(spaces.flag("truncated", truncated)),
                 final_observation=(
-                    None if observation is None else self._observations.encode(observation)
+                    self._observations.encode(observation) if known else self._unknown
                 ),
             )
         self._acted = False
@@ -153,6 +148,65 @@ class Agent:
     def new_lifetime(self, seed: int | None = None) -> None:
         """Forget everything learned. `seed` is by default the next one."""
         self._begin(self.seed + 1 if seed is None else seed)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write rule and agent, as it is now, to `path` (.safetensors) and its manifest (.json).
+
+        Raises SettingError for another suffix, StorageError if they cannot be written.
+        """
+        memory = Memory(self.seed, self.steps, self._acted, self._state, self._last)
+        save_agent(Path(path), self.rule, self.spec, memory)
+
+    @classmethod
+    @in_float32
+    def load(cls, path: str | PathLike[str], environment: Any) -> "Agent":
+        """The agent that `save` wrote, in the same lifetime, for an environment of such spaces.
+
+        It goes on bit for bit, with what the environment shows next. Raises CheckpointError for a
+        file that holds no agent or cannot be read, SizeError for spaces of other sizes.
+        """
+        checkpoint = load_checkpoint(Path(path))
+        agent = cls(cls.rule_from(checkpoint), environment, seed_of(checkpoint))
+        fresh = Memory(agent.seed, 0, False, agent._state, agent._last)
+        memory = memory_of(checkpoint, agent.spec, fresh, agent._environment)
+        _, agent.steps, agent._acted, agent._state, agent._last = memory
+        return agent
+
+    def __repr__(self) -> str:
+        algorithm = brief(self.rule.algorithm)
+        return f"Agent({algorithm} in {self._environment}, step {self.steps}, seed {self.seed})"
+
+    def _repr_html_(self) -> str:
+        known = {"rule": repr(self.rule), "environment": self._environment}
+        return html_table("Agent", {**known, "steps lived": self.steps, "seed": self.seed})
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"_observations", "_actions"}  # functions, which follow from the spaces
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._read_spaces()
+
+    def _refuse_a_tuple(self, observation: Any) -> None:
+        """Whole results of reset or step, which are taken for an observation now and then."""
+        if isinstance(observation, tuple) and observation and isinstance(observation[-1], dict):
+            of_reset = len(observation) == 2
+            names = (
+                "observation, info"
+                if of_reset
+                else ("observation, reward, terminated, truncated, info")
+            )
+            call = "env.reset()" if of_reset else "env.step(action)"
+            raise SymlaError(
+                f"{self._environment},{self._where()}: act was given all that {call} returns, and "
+                f"takes the observation alone: `{names} = {call}`, then agent.act(observation)"
+            )
+
+    @property
+    def _unknown(self) -> np.ndarray:
+        """An observation that nobody told: NaN, which no observation of an environment is."""
+        return np.full(self.spec.observation_size, np.nan, np.float32)
 
     @contextmanager
     def _named(self) -> Iterator[None]:

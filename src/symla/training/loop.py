@@ -18,7 +18,7 @@ from jaxtyping import Array, Int
 
 from symla.bridge.pool import keep_pools
 from symla.core.errors import require
-from symla.core.precision import in_todays_precision
+from symla.core.precision import as_outside, in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.text import typed
 from symla.core.types import Params, PRNGKey, State
@@ -102,6 +102,7 @@ def advance_on_host(
     return state, jax.tree.map(lambda *x: np.stack(x), *rows, *missing)
 
 
+@in_float32
 def train_rule(
     training: Training,
     generations: int,
@@ -126,15 +127,10 @@ def train_rule(
     KeyboardInterrupt. Returns the rule and the number of generations done.
     """
     require(generations >= 1, f"generations must be at least 1, got {generations}")
-    watch = in_todays_precision(watch)
+    watch = as_outside(watch)
     resume_with = resume_with or f"symla resume {typed(run.path)}"
     hint = f"`{resume_with}` continues from its newest checkpoint"
-    with (
-        jax.enable_x64(False),
-        run.locked(),
-        keep_pools(),
-        stop_signal(hint, exits) as stopped,
-    ):
+    with run.locked(), keep_pools(), stop_signal(hint, exits) as stopped:
         restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
         loop.done, loop.state = restored.done, replicate(restored.state)

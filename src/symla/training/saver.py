@@ -30,22 +30,11 @@ class Restored(NamedTuple):
     best: Best | None
 
 
-def numerics() -> dict[str, Any]:
-    """What the bits of a run depend on besides its settings."""
-    config = jax.config.values
-    partitionable = "partitionable" if config["jax_threefry_partitionable"] else "sequential"
-    return {
-        "jax": jax.__version__,
-        "prng": f"{config['jax_default_prng_impl']}, {partitionable}",
-        "streams": streams.VERSION,
-    }
-
-
 class Saver:
     """Writes checkpoints, by time and by generation, and remembers the best rule between them."""
 
     def __init__(self, run: RunFolder, manifest: Mapping[str, Any], restored: Restored):
-        self.run, self.manifest = run, {**manifest, **numerics()}
+        self.run, self.manifest = run, {**manifest, **streams.numerics()}
         self.stored = restored.done  # generations in the newest checkpoint
         self.saved = time.monotonic()
         self.best = restored.best
@@ -92,29 +81,13 @@ def restore(run: RunFolder, fresh: Callable[[], TrainingState]) -> Restored:
     done: Any = checkpoint.manifest.get("generation")
     if not fits(done, int):
         raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
-    _check_numerics(checkpoint)
+    streams.check_numerics(checkpoint.manifest, checkpoint.path)
     found = checkpoint.arrays, checkpoint.path
     arrays = TrainingState(
         unflatten(state.outer, "outer", *found), unflatten(state.lives, "lives", *found)
     )
     run.go_back_to(done)
     return Restored(done, jax.tree.map(jnp.asarray, arrays), _best_of(checkpoint, run))
-
-
-def _check_numerics(checkpoint: Checkpoint) -> None:
-    before, now = checkpoint.manifest, numerics()
-    streams.check_version(before.get("streams", 1), checkpoint.path)
-    if before.get("prng", now["prng"]) != now["prng"]:
-        raise CheckpointError(
-            f"{checkpoint.path} was made with the random numbers of {before['prng']!r}, but jax "
-            f"gives {now['prng']!r} here: the run would not go on as it began. Set "
-            "JAX_DEFAULT_PRNG_IMPL and JAX_THREEFRY_PARTITIONABLE as they were"
-        )
-    if before.get("jax", now["jax"]) != now["jax"]:
-        logging.getLogger("symla").warning(
-            "%s was made with jax %s, and this is %s: results may differ in their last bits",
-            checkpoint.path, before["jax"], now["jax"],
-        )  # fmt: skip
 
 
 def _best_of(checkpoint: Checkpoint, run: RunFolder) -> Best | None:
