@@ -37,9 +37,6 @@ _HOMES = {
     "Continuous": "core.types",
     "Timestep": "core.types",
     "Percept": "core.types",
-    "Timestep": "core.types",
-    "Discrete": "core.types",
-    "Continuous": "core.types",
 }
 
 _FOLDERS = ("testing",)
