@@ -98,13 +98,12 @@ def _rows(replay: Replay, begin: np.ndarray, end: np.ndarray) -> Arrays:
         # A power of two, so that few are compiled, whatever the number of new ones.
         width = min(1 << (stop - first - 1).bit_length(), replay.capacity)
         numbers = (first + np.arange(width)) % replay.capacity
-        where = np.unravel_index(member, replay.added.shape)
-        taken = _taken(replay.transitions, *map(jnp.int32, where), jnp.asarray(numbers, jnp.int32))
+        place = tuple(map(jnp.int32, np.unravel_index(member, replay.added.shape)))
+        taken = _taken(replay.transitions, place, jnp.asarray(numbers, jnp.int32))
         parts.append(jax.tree.map(lambda x: np.asarray(x)[: stop - first], taken))  # noqa: B023
     return flatten(jax.tree.map(lambda *x: np.concatenate(x), *parts), "rows")
 
 
 @jax.jit
-def _taken(transitions: Any, *where: Int[Array, "*n"]) -> Any:
-    """The rows numbered by the last of `where` of the member that the others are the place of."""
-    return jax.tree.map(lambda x: x[where], transitions)
+def _taken(transitions: Any, member: tuple[Array, ...], rows: Int[Array, " n"]) -> Any:
+    return jax.tree.map(lambda x: x[(*member, rows)], transitions)

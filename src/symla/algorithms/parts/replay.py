@@ -75,7 +75,7 @@ def add(replay: Replay, batch: Transitions) -> Replay:
             replay.transitions,
             batch,
         ),
-        jnp.where(after >= WRAPS, after - less, after),
+        jnp.where(after >= jnp.uint32(WRAPS), after - less, after),
         replay.identity,
     )
 
