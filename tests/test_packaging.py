@@ -20,6 +20,16 @@ def test_all_bounds_of_gymnasium_are_equal():
     assert len({re.sub(r"^gymnasium(\[.*\])?", "", one) for one in found}) == 1
 
 
+def test_whatever_it_needs_has_a_lowest_version():
+    """Those that `.ci/lowest` installs, on the oldest Python, to run the tests with them."""
+    extras = PROJECT["optional-dependencies"]
+    named = [*PROJECT["dependencies"], *(one for extra in extras.values() for one in extra)]
+    for requirement in named:
+        assert re.match(r"[\w-]+(\[.*\])?[>=]=[\d.]+", requirement), requirement
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert "python3.11 -m venv" in (Path(__file__).parents[1] / ".ci" / "lowest").read_text()
+
+
 def test_its_types_are_for_those_who_import_it():
     assert (Path(symla.__file__).parent / "py.typed").exists()
 

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from symla.cli import train, training_runs
 from symla.core.errors import SettingError
+from symla.experiments import EnvironmentTraining
+from symla.experiments.environment_training import WorldSettings
 from symla.report.training_view import TrainingView
 from symla.runtime import provenance
 from symla.store import RunFolder, new_folder
@@ -25,7 +27,7 @@ LONG = Path("/somewhere/" + "a long name/" * 9 + "it's")
 def test_how_to_use_a_run_can_be_pasted(capsys, terminal, path):
     shown = io.StringIO()
     view = TrainingView(Console(file=shown, force_terminal=terminal, width=80))
-    training_runs.say_how_to_use(RunFolder(path), view, "bandit-arms-5", ".regret")
+    training_runs.say_how_to_use(RunFolder(path), view, "bandit-arms-5", measure=".regret")
     training_runs.stopped(RunFolder(path), view)
     lines = (shown.getvalue() if terminal else capsys.readouterr().out).splitlines()
     command = next(line for line in lines if "symla test" in line)
@@ -37,6 +39,22 @@ def test_how_to_use_a_run_can_be_pasted(capsys, terminal, path):
     assert any(line.startswith("continue with: symla resume ") for line in lines)
     code = ast.parse(next(line for line in lines if "symla.load" in line).strip())
     assert Path(code.body[0].value.args[0].value) == path
+
+
+def test_what_was_changed_stands_in_both_lines():
+    shown = io.StringIO()
+    view = TrainingView(Console(file=shown, force_terminal=True))
+    settings = {"world": WorldSettings(permute=True, project=4, swap_rewards=0.5)}
+    recipe = EnvironmentTraining(("hearts,size=4",), **settings).recipe(0)
+    where, changes = recipe.where()
+    assert (where, changes) == ("hearts,size=4", {"permute": True, "project": 4})
+    training_runs.say_how_to_use(RunFolder(Path("run")), view, where, changes)
+    assert "test ./run --environment hearts,size=4 --permute --project 4\n" in shown.getvalue()
+    assert "meta_test(rule, 'hearts,size=4', permute=True, project=4)" in shown.getvalue()
+    training_runs.say_how_to_use(RunFolder(Path("run")), view, "m:C,name='a b'")
+    assert """--environment 'm:C,name='"'"'a b'"'"''""" in shown.getvalue()
+    training_runs.say_how_to_use(RunFolder(Path("run")), view, None)  # a class without a name
+    assert shown.getvalue().rstrip().endswith("rule = symla.load('./run')")
 
 
 def test_two_runs_of_a_sweep_in_one_second_have_two_folders(monkeypatch, tmp_path):

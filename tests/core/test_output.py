@@ -4,11 +4,14 @@ import io
 import json
 import sys
 
+import gymnasium
 import pytest
 from rich.console import Console
 
 from symla.core.output import PLAIN, print_anything
+from symla.evaluation.evaluate import meta_test
 from symla.report.training_view import TrainingView
+from symla.rules.loading import hand_made
 from tests.cli.in_process import run
 
 
@@ -52,6 +55,22 @@ def test_results_and_files_do_not_depend_on_it(monkeypatch, tmp_path):
     assert shown[1] == "".join(PLAIN.get(character, character) for character in shown[0])
     assert files[0].read_bytes() == files[1].read_bytes()
     assert json.loads(files[0].read_text())["lifetimes"] == 4
+
+
+class Prints(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Discrete(2), gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return 0, {}
+
+    def step(self, action):
+        print("0 ± 1")
+        return 0, 1.0, False, False, {}
+
+
+def test_what_an_environment_prints_is_no_fault_of_it(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert meta_test(hand_made("random"), Prints, 2, 3).return_.mean == 3
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -156,7 +156,26 @@ def test_a_finished_run_is_resumed_without_a_change(whole, tmp_path, capsys):
     said = capsys.readouterr()
     assert "is finished" in said.out
     assert "all its 5 generations" in said.out
-    assert f"`symla test {run}`" in said.out
+    assert f"`symla resume {run} --generations N`" in said.out
+
+
+def test_a_finished_run_goes_on_with_more_generations(whole, tmp_path, capsys):
+    run = shutil.copytree(whole.second, tmp_path / "run")
+    assert symla("resume", run, "--generations", 6) == 0
+    assert [row["generation"] for row in RunFolder(run).metrics()] == [1, 2, 3, 4, 5, 6]
+    assert symla("resume", run) == 0
+    assert "all its 6 generations" in capsys.readouterr().out
+
+
+def test_results_of_fewer_generations_do_not_finish_a_run(whole, tmp_path):
+    """It was trained on after its tests, and killed before the next ones."""
+    run = RunFolder(shutil.copytree(whole.second, tmp_path / "run"))
+    tested = replace(RECIPES[SECOND], test_lifetimes=2)
+    assert RECIPES[SECOND].finished(run)
+    assert not tested.finished(run)
+    for generations, finished in ((4, False), (5, True)):
+        write_json(run.results_path, {"length": 6, "generations": generations})
+        assert tested.finished(run) is finished
 
 
 @pytest.mark.parametrize("stop", [0, 1, 4])
@@ -204,7 +223,7 @@ def test_killed_while_the_run_folder_is_made(whole, begun, monkeypatch, where):
 
     view = View(0)
     with monkeypatch.context() as patch:
-        patch.setattr(f"symla.experiments.reproduce.{where}", killed)
+        patch.setattr(f"symla.experiments.recipes.{where}", killed)
         run = begun(view)
     assert not (run / "config.json").exists()
     assert symla("resume", run) == 2

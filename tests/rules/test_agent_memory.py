@@ -69,6 +69,23 @@ def test_it_goes_on_bit_for_bit(name, due, tmp_path):
         assert other.rule.algorithm == agent.rule.algorithm
 
 
+def test_continuous_actions_and_what_a_step_led_to(tmp_path):
+    spaces = (Box(-1, 1, (2,)), Box(-2, 2, (3,)))
+    agent = symla.load("control").agent(spaces)
+    seen = np.float32([0.5, -0.5])
+    agent.act(seen)
+    agent.observe(1.0, False, True, seen / 2)  # truncated, and it led to this
+    agent.save(tmp_path / "agent.safetensors")
+    loaded = symla.Agent.load(tmp_path / "agent.safetensors", spaces)
+    others = loaded, pickle.loads(pickle.dumps(agent))
+    expected = agent.act(seen)
+    for other in others:
+        np.testing.assert_array_equal(other._last.final_observation, seen / 2)
+        np.testing.assert_array_equal(other.act(seen), expected)
+    with pytest.raises(SizeError, match="3 numbers in an action, but"):
+        symla.Agent.load(tmp_path / "agent.safetensors", TWO)
+
+
 def test_in_another_process(tmp_path):
     """Without the environment it lived in: one of the same spaces does."""
     path = tmp_path / "agent.safetensors"

@@ -111,11 +111,12 @@ def _trained_on(card: Mapping[str, Any]) -> str | None:
     """The environment that the card names, if it is one that a person could name."""
     from symla.lifetimes.resolve import make
 
+    name = card.get("environment", card.get("trained_on"))
     try:
-        make(card["trained_on"])
-    except (KeyError, TypeError, AttributeError, SymlaError):
+        make(name)
+    except (TypeError, AttributeError, SymlaError):
         return None
-    return card["trained_on"]
+    return name
 
 
 def changes_in_words(permute: bool, project: int | None, swap_rewards: bool) -> list[str]:

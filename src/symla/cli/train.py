@@ -18,12 +18,14 @@ from symla.cli.training_runs import (
     run_recipe,
     say_finished,
     stoppable,
+    view_of,
 )
 from symla.core.errors import UnknownNameError, require
 from symla.core.text import summary
 from symla.experiments import EXPERIMENTS, EnvironmentTraining
 from symla.experiments.environment_training import ChoiceSettings, WorldSettings
 from symla.experiments.training_options import LearnerSettings, OuterSettings
+from symla.report.tensorboard import require_tensorboard, tensorboard
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
 from symla.store import RunFolder, new_folder
@@ -71,6 +73,7 @@ def train(arguments: Sequence[str]) -> int:
         _check_words(words)
     seeds = options.seeds
     require(len(set(seeds)) == len(seeds) >= 1, f"seeds must differ from each other, got {seeds}")
+    _check_settings(parsed, experiment, seeds)  # before anything is written
     single = len(seeds) == 1 and not stages
     name = experiment or parsed.settings.name
     what: dict[str, Any] = {"experiment": experiment} if experiment else {}
@@ -122,6 +125,20 @@ def _parsed(experiment: str | None, arguments: Sequence[str]) -> Any:
     )
     rest = arguments[1:] if experiment else arguments
     return parse(Command, rest, f"train {experiment or 'ENV'}", summary(kind))
+
+
+def _check_settings(parsed: Any, experiment: str | None, seeds: Sequence[int]) -> None:
+    """Raises what wrong settings raise, and the lack of tensorboardX."""
+    if parsed.options.tensorboard:
+        require_tensorboard()
+    if experiment is not None:
+        parsed.settings.training(seeds[0])
+        return
+    recipe = parsed.settings.recipe(seeds[0])
+    if recipe.start:
+        from symla.rules.loading import load
+
+        load(recipe.start)
 
 
 def _check_words(words: Sequence[str]) -> None:
@@ -196,6 +213,7 @@ def _train_experiment(
 
 
 def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> int:
+    from symla.experiments.forecast import forecast
     from symla.experiments.recipes import begin
     from symla.rules.loading import load
 
@@ -214,6 +232,7 @@ def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> 
         begin(run, recipe, start)
         run.write_options(text)
         with run.locked():
+            view_of(run).say(f"this will take {forecast(recipe)}")
             return run_recipe(recipe, run, run.path.name, _watch(job.parsed.options, run))
 
     return stoppable(go_on, run)
@@ -222,8 +241,6 @@ def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> 
 def _watch(options: TrainOptions, run: RunFolder) -> Watch:
     if not (options.tensorboard and run.writer):
         return None
-    from symla.report.tensorboard import tensorboard
-
     return tensorboard(run.path / "tensorboard")
 
 

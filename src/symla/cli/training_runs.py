@@ -4,8 +4,10 @@ jax is imported late: `--help` and a misspelt word answer at once.
 """
 
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -20,7 +22,7 @@ from symla.store import RunFolder
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe
 
-Watch = Callable[[Mapping[str, float]], None] | None
+Watch = Callable[[Mapping[str, Any]], None] | None
 
 
 def stoppable(work: Callable[[], int], run: RunFolder) -> int:
@@ -63,7 +65,7 @@ def run_experiment(
     results = run.results()
     # Only SymLA goes where it has never been.
     where = "bandit-arms-20" if results["algorithm"] == "symla" else results["trained_on"]
-    say_how_to_use(run, view, where, ".regret")
+    say_how_to_use(run, view, where, measure=".regret")
     return 0
 
 
@@ -80,7 +82,7 @@ def run_recipe(recipe: "Recipe", run: RunFolder, title: str, watch: Watch = None
     if run.writer:
         if run.results_path.exists():
             show(run, view)
-        say_how_to_use(run, view, recipe.where())
+        say_how_to_use(run, view, *recipe.where())
     return 0
 
 
@@ -94,17 +96,26 @@ def show(run: RunFolder, view: TrainingView) -> None:
     view.say(f"\nfigures: {', '.join(str(path) for path in draw(run))}")
 
 
-def say_how_to_use(run: RunFolder, view: TrainingView, where: str, measure: str = "") -> None:
-    named = str(run.path)
-    named = named if os.sep in named else os.path.join(".", named)  # whatever ships by name
-    view.say(
-        "\nnext, meta-test it:\n"
-        f"    symla test {typed(run.path)} --environment {where}\n"
-        "or use it in Python:\n"
-        "    import symla\n"
-        f"    rule = symla.load({named!r})\n"
-        f'    print(symla.meta_test(rule, "{where}"){measure})'
-    )
+def say_how_to_use(
+    run: RunFolder,
+    view: TrainingView,
+    where: str | None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    measure: str = "",
+) -> None:
+    """Lines to copy. `where` names an environment, None: it has no name; `changes` as `meta_test`
+    has them."""
+    path = str(run.path)
+    path = path if os.sep in path else os.path.join(".", path)  # whatever ships by name
+    python = ["    import symla", f"    rule = symla.load({path!r})"]
+    shell = f"    symla report {typed(run.path)}"
+    if where is not None:
+        flags = "".join(f" --{key}" + f" {x}" * (x is not True) for key, x in changes.items())
+        named = shlex.quote(where)
+        shell = f"    symla test {typed(run.path)} --environment {named}{flags}"
+        keywords = "".join(f", {key}={value!r}" for key, value in changes.items())
+        python.append(f"    print(symla.meta_test(rule, {where!r}{keywords}){measure})")
+    view.say("\n".join(["", "next, meta-test it:", shell, "or use it in Python:", *python]))
 
 
 def say_finished(run: RunFolder, advice: str) -> int:

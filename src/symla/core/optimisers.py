@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from symla.core.errors import require
-from symla.core.types import Params
+from symla.core.types import Params, State
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Optimiser:
         """What the learning rate of update `step` is multiplied by."""
         return geometric_decay(step, self.decay_steps, self.decay_to)
 
-    def init(self, params: Params) -> optax.OptState:
+    def init(self, params: Params) -> State:
         """The state before the first update."""
         return self.build().init(params)
 
@@ -71,9 +71,7 @@ class Optimiser:
         clip = optax.clip_by_global_norm(self.clip)
         return clip.update(gradient, clip.init(gradient))[0]
 
-    def ascend(
-        self, params: Params, gradient: Params, state: optax.OptState
-    ) -> tuple[Params, optax.OptState]:
+    def ascend(self, params: Params, gradient: Params, state: State) -> tuple[Params, State]:
         """One step up the gradient. Returns parameters and state."""
         descent = jax.tree.map(jnp.negative, gradient)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes int and float in Adam's count

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array
 
 from symla.core.errors import SettingError, UnknownNameError
+from symla.core.matplotlib_import import matplotlib_importable
 from symla.core.settings import with_settings
 from symla.core.types import Action, Continuous, Discrete, Observation, PRNGKey, Spec, Timestep
 
@@ -99,8 +100,9 @@ class Gymnax:
 @cache
 def _load(name: str, settings: tuple[tuple[str, Any], ...]) -> tuple[Any, Any]:
     """The environment and its parameters, checked. Imports gymnax here because that is slow."""
-    import gymnax
-    from gymnax.environments import spaces
+    with matplotlib_importable():  # which gymnax imports
+        import gymnax
+        from gymnax.environments import spaces
 
     if name not in gymnax.registered_envs:
         raise UnknownNameError("gymnax environment", name, gymnax.registered_envs)

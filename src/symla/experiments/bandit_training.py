@@ -118,6 +118,7 @@ class Bandits(BanditSettings):
         view.stop(done, interrupted)
         if interrupted:
             return False
+        view.say("testing ...")
         run.write_results(self.results(rule, seed) | {"generations": done} | run.origin())
         return True
 

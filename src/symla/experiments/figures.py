@@ -16,7 +16,6 @@ from symla.outer import EvolutionStrategies
 from symla.rules.rule import Rule
 
 SEEDS = (0, 1, 2)
-LEARNERS = ("symla", "meta-rnn")
 
 
 def evolution(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
 from symla.core.errors import CheckpointError, SettingError
 from symla.core.types import ACTION_SPACES, Params
-from symla.environments import ENVIRONMENT_CLASSES, name_of
+from symla.environments import ENVIRONMENT_CLASSES, Permuted, Projected, name_of
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.references import references
 from symla.experiments.base import View
@@ -22,7 +22,7 @@ from symla.outer import OUTER_LOOPS, OuterLoop
 from symla.rules.loading import export, load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import provenance
-from symla.store import RECIPE, RunFolder, describe, differences, from_settings
+from symla.store import RECIPE, RunFolder, describe, differences, from_settings, rebuild
 from symla.training.generation import Training
 from symla.training.loop import Progress, train_rule
 
@@ -31,6 +31,7 @@ CLASSES: dict[str, type] = (
 )
 World = Any  # an Environment, or one on the host
 PROBE_EVERY = 50
+BUDGET = ("generations", "environment_steps")  # of a card: more of it may come later
 
 
 def named(world: World) -> str:
@@ -75,6 +76,7 @@ class Recipe:
             "algorithm": describe(self.algorithm, CLASSES),
             "spec": describe(spec_of(self.environments[0]), ACTION_SPACES),
             "trained_on": ", ".join(map(repr, self.environments)),
+            "environment": named(self.environments[0]),
             "training": {
                 "outer": describe(self.outer, CLASSES),
                 "lifetimes": self.lifetimes,
@@ -88,8 +90,11 @@ class Recipe:
 
     def finished(self, run: RunFolder) -> bool:
         """Whether `run` has all generations, and the tests that follow them."""
-        tested = run.results_path.exists() or not self.test_lifetimes
-        return tested and any(run.checkpoints()) and run.generations_done() >= self.generations
+        if not any(run.checkpoints()) or (done := run.generations_done()) < self.generations:
+            return False
+        if not self.test_lifetimes:
+            return True
+        return run.results_path.exists() and run.results().get("generations", done) == done
 
     def run(
         self,
@@ -97,7 +102,7 @@ class Recipe:
         view: View,
         title: str,
         resume_with: str = "",
-        watch: Callable[[Mapping[str, float]], None] | None = None,
+        watch: Callable[[Mapping[str, Any]], None] | None = None,
         exits: bool = True,
     ) -> Rule | None:
         """Train, from the newest checkpoint in `run` if it has one. None if a signal ended it.
@@ -133,6 +138,7 @@ class Recipe:
         if interrupted:
             return None
         if self.test_lifetimes:
+            view.say("testing ...")
             run.write_results(self.results(rule) | run.origin())
         return rule
 
@@ -152,6 +158,7 @@ class Recipe:
             "algorithm": describe(self.algorithm, CLASSES),
             "trained_on": [named(world) for world in self.environments],
             "length": self.length,
+            "generations": self.generations,
             "tests": tested,
         }
 
@@ -159,8 +166,8 @@ class Recipe:
         """The meta-parameters that `run` has for the beginning. None: fresh ones, or none needed
         because there is a checkpoint of this very recipe."""
         if any(run.checkpoints()):
-            before, now = run.newest_checkpoint(warn=False).manifest, self.card()
-            changes = differences({key: before.get(key) for key in now}, now)
+            found = run.newest_checkpoint(warn=False)
+            changes = self.differences(found.manifest, found.path, BUDGET)
             if changes:
                 raise CheckpointError(
                     f"{run.path} was trained by another recipe than {run.config_path.name} has:\n  "
@@ -169,9 +176,34 @@ class Recipe:
             return None
         return load(run.start_path).params if self.start else None
 
-    def where(self) -> str:
-        """The first environment, as a person names it."""
-        return named(self.environments[0])
+    def differences(
+        self, card: Mapping[str, Any], where: Path, but: Collection[str] = ()
+    ) -> list[str]:
+        """How a card's training, described by whatever version, differs from this recipe's.
+
+        `but` names what may differ. Raises CheckpointError for what this version does not know.
+        """
+        mine, training = self.card(), dict(card.get("training", {}))
+        if "outer" in training:  # as this version describes it: new fields at their default
+            training["outer"] = describe(rebuild(training["outer"], CLASSES, where), CLASSES)
+        algorithm = describe(rebuild(card.get("algorithm"), CLASSES, where), CLASSES)
+        before = {"algorithm": algorithm, "trained_on": card.get("trained_on"), **training}
+        now = {key: mine[key] for key in ("algorithm", "trained_on")} | mine["training"]
+        before, now = ({k: x for k, x in each.items() if k not in but} for each in (before, now))
+        return differences({key: before.get(key) for key in now}, now)
+
+    def where(self) -> tuple[str | None, dict[str, Any]]:
+        """The first environment as a person names it, if that can be, and how it is changed in the
+        words of `meta_test`. How its rewards were changed is left out: the sizes are the same."""
+        world: Any = self.environments[0]
+        changes: dict[str, Any] = {}
+        while not is_on_host(world) and name_of(world) is None and hasattr(world, "environment"):
+            if isinstance(world, Permuted):
+                changes["permute"] = True
+            elif isinstance(world, Projected):
+                changes["project"] = world.size
+            world = world.environment
+        return world.name if is_on_host(world) else name_of(world), changes
 
     def tiny(self) -> Recipe:
         """The same, so small that it shows only that everything runs."""

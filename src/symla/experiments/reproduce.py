@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,6 +72,7 @@ def reproduce(
         **to_json(measured),
         "verdicts": [verdict._asdict() for verdict in figure.verdicts(measured)],
     }
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", report)
     return report
 
@@ -136,16 +136,27 @@ def trained(who: str, recipe: Recipe, folder: Path) -> bool:
     card = folder / f"{who}.json"
     if not card.exists():
         return False
-    found, wanted = load_manifest(card), json.loads(json.dumps(recipe.card()))
-    return all(found.get(key) == value for key, value in wanted.items())
+    return not recipe.differences(load_manifest(card), card)
 
 
 def stored_rule(who: str, folder: Path) -> Rule:
     """Raises CheckpointError if it is not there."""
-    path = folder / f"{who}.safetensors"
+    path = _found(who, folder).with_suffix(".safetensors")
     if not path.exists():
         raise CheckpointError(
-            f"{path} is not there. The rules of the figures come with the repository: run this in "
-            "its folder, or say where with --results; or train them with --scale full"
+            f"{path} is not there: say where the rules of the figures are with --results, or train "
+            "them with --scale full"
         )
     return load(path)
+
+
+def _found(who: str, folder: Path) -> Path:
+    """The card of a rule: in `folder`, else where the package has those that come with it."""
+    here = Path(__file__)
+    places = (
+        folder,
+        here.with_name("stored") / folder.name,
+        here.parents[3] / "results" / folder.name,
+    )
+    cards = (place / f"{who}.json" for place in places)
+    return next(filter(Path.exists, cards), folder / f"{who}.json")

@@ -8,18 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from symla.core.errors import require
+from symla.core.errors import UnknownNameError, require
+from symla.core.naming import find_object, parse
+from symla.core.settings import construct
 
 if TYPE_CHECKING:
     from symla.outer import OuterLoop
+
+
+LEARNERS = ("symla", "meta-rnn")
 
 
 @dataclass(frozen=True)
 class LearnerSettings:
     """The learning algorithm whose meta-parameters are searched."""
 
-    algorithm: Literal["symla", "meta-rnn"] = "symla"
-    """symla, or the black box without symmetries it is compared with."""
+    algorithm: str = "symla"
+    """symla; meta-rnn, the black box without symmetries; or package.module:CLASS[,settings]."""
     hidden_size: int = 16
     """LSTM units N, of each weight (symla) or in all (meta-rnn; the paper takes 64). At least 1."""
     message_size: int = 8
@@ -35,8 +40,19 @@ class LearnerSettings:
 
     def build(self):
         """The learning algorithm. Raises SettingError for a setting outside its range."""
-        from symla.algorithms import MetaRNN, SymLA
+        from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
 
+        if ":" in self.algorithm:
+            name, settings = parse(self.algorithm)
+            made = construct(find_object(name, "learning algorithm"), settings, name)
+            require(
+                isinstance(made, LearningAlgorithm),
+                f"{name} is no learning algorithm: it needs init_params, init_state and step",
+            )
+            return made
+        if self.algorithm not in LEARNERS:
+            hint = ", or package.module:CLASS"
+            raise UnknownNameError("learning algorithm", self.algorithm, LEARNERS, hint)
         if self.algorithm == "meta-rnn":
             return MetaRNN(self.hidden_size)
         return SymLA(

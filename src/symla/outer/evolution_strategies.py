@@ -6,14 +6,13 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from symla.core.errors import require
 from symla.core.optimisers import Optimiser, geometric_decay
 from symla.core.random_numbers import fast_key
-from symla.core.types import PRECISION, Params, PRNGKey
+from symla.core.types import PRECISION, Params, PRNGKey, State
 from symla.outer.base import Candidates, Setting
 from symla.outer.returns import Returns, population_returns
 from symla.runtime.devices import everywhere, spread
@@ -25,7 +24,7 @@ class ESState(NamedTuple):
     """The state of evolution strategies: `params` are the centre of the perturbations, theta."""
 
     params: Params
-    optimizer: optax.OptState
+    optimizer: State
     generation: Int[Array, ""]  # generations done
 
 

@@ -4,33 +4,14 @@ So they are drawn, and look, the same whatever backend the environment names (a 
 whatever a person's matplotlibrc sets, and whatever figures the program around has open.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from symla.core.caches import cache_folder, has_home
+from symla.core.matplotlib_import import matplotlib_importable
 
-
-@contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    """Within it that variable has that value; None: it is not set."""
-    before = os.environ.pop(name, None)
-    os.environ |= {name: value} if value is not None else {}
-    try:
-        yield
-    finally:
-        os.environ.pop(name, None)
-        os.environ |= {name: before} if before is not None else {}
-
-
-# It cannot be imported with a backend that it does not know. Of a user without a home it would say
-# what `cache_folder` says.
-_folder = os.environ.get("MPLCONFIGDIR") or (
-    None if has_home() else str(cache_folder("matplotlib"))
-)
-with _environment("MPLBACKEND", None), _environment("MPLCONFIGDIR", _folder):
+with matplotlib_importable():
     import matplotlib
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure

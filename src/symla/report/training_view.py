@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from html import escape
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console
@@ -52,6 +53,7 @@ class TrainingView:
     def __init__(self, console: Console):
         self.console = console
         self.bar: Progress | None = None
+        self.notebook: NotebookBar | None = None
         self.last_line = -PLAIN_SECONDS
         self.reached = self.standing = ""
         self.first: Reported | None = None
@@ -73,6 +75,8 @@ class TrainingView:
             self.bar = Progress(*columns, console=self.console)
             self.task = self.bar.add_task("", total=None, where="compiling", standing="", left="")
             self.bar.start()
+        elif self.console.is_jupyter and not self.console.quiet:
+            self.notebook = NotebookBar()
 
     def progress(self, progress: Reported) -> None:
         """Update the bar, or print a line every PLAIN_SECONDS."""
@@ -91,6 +95,8 @@ class TrainingView:
                 standing=self.standing,
                 left=left,
             )
+        elif self.notebook is not None:
+            self.notebook.show(done, total, ", ".join(filter(None, (where, self.standing, left))))
         elif done == total or time.monotonic() - self.last_line >= PLAIN_SECONDS:
             self.last_line = time.monotonic()
             self.say(", ".join(filter(None, (where, self.standing, left))))
@@ -114,8 +120,6 @@ class TrainingView:
         self.close()
         if interrupted:
             self.say(f"stopped after {generations_done} generations; all of them are kept")
-        else:
-            self.say("testing ...")
 
     def say(self, text: str) -> None:
         """Print a line, unless the console is quiet."""
@@ -127,6 +131,21 @@ class TrainingView:
         else:
             with suppress(BrokenPipeError):  # nobody reads any more: train on
                 print(text, flush=True)
+
+
+class NotebookBar:
+    """One bar in the output of a notebook's cell, which changes in place."""
+
+    def __init__(self) -> None:
+        from IPython.display import HTML, display  # there is one, where there is a notebook
+
+        self.html = HTML
+        self.handle = display(HTML("compiling"), display_id=True)
+
+    def show(self, done: int, total: int, text: str) -> None:
+        """Update it."""
+        bar = f'<progress value="{done}" max="{total}" style="width: 20em"></progress>'
+        self.handle.update(self.html(f"{bar} {escape(text)}"))
 
 
 def _faults(progress: Reported) -> Iterator[str]:

@@ -20,11 +20,9 @@ from symla.rules.rule import Rule
 from symla.store import (
     Checkpoint,
     RunFolder,
-    flatten,
     from_settings,
     load_checkpoint,
     rebuild,
-    save_checkpoint,
     unflatten,
 )
 
@@ -88,9 +86,7 @@ def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
 
     Its card keeps where the rule comes from, and what `card` adds: a summary, say, or results.
     """
-    own = {"schema", "sha256", "best"}  # of the file it came from
-    origin = {key: value for key, value in rule.card.items() if key not in own}
-    save_checkpoint(path, flatten(jax.device_get(rule.params), "params"), {**origin, **card})
+    rule.save(path, **card)
 
 
 @in_float32

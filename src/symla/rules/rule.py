@@ -1,6 +1,8 @@
 """A rule: a learning algorithm with its meta-parameters."""
 
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -8,10 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from symla.algorithms.base import LearningAlgorithm
+from symla.core.errors import require
 from symla.core.precision import in_float32, narrowed
 from symla.core.text import brief, cut, html_table
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 from symla.rules.agent import Agent
+from symla.store import flatten, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,20 @@ class Rule:
     def agent(self, environment: Any, *, seed: int = 0) -> Agent:
         """It, living one lifetime in a gymnasium.Env, or anything of its two spaces."""
         return Agent(self, environment, seed)
+
+    def save(self, path: str | PathLike[str], **card: Any) -> Path:
+        """Write the rule to `path`, .safetensors, and its card beside it, .json; return the path.
+
+        `symla.load(path)` reads it. `card` is what the card says in addition. Raises SettingError
+        for another suffix and for a hand-made rule, StorageError if it cannot be written.
+        """
+        path = Path(path)
+        require(path.suffix == ".safetensors", f"{path} must end in .safetensors")
+        require("spec" in self.card, f"{self!r} has no learned meta-parameters to save: load it")
+        own = {"schema", "sha256", "best"}  # of the file it came from
+        origin = {key: value for key, value in self.card.items() if key not in own}
+        save_checkpoint(path, flatten(jax.device_get(self.params), "params"), {**origin, **card})
+        return path
 
     def __repr__(self) -> str:
         """One line: the arrays and the card would be pages."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
 from symla.environments import make
-from symla.experiments.figures import LEARNERS, SEEDS, Verdict, claim_below, evolution
+from symla.experiments.figures import SEEDS, Verdict, claim_below, evolution
 from symla.experiments.measures import hand_made_regrets, regret, show
 from symla.experiments.recipes import Recipe
+from symla.experiments.training_options import LEARNERS
 from symla.rules.rule import Rule
 
 BANDITS = ("uniform-independent", "uniform-dependent", "easy", "medium", "hard")

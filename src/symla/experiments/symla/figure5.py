@@ -15,9 +15,10 @@ from symla.core.distributions import Categorical
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 from symla.environments import Control, Environment, Permuted
 from symla.evaluation.statistics import Estimate
-from symla.experiments.figures import LEARNERS, SEEDS, Verdict, claim_above, claim_below, evolution
+from symla.experiments.figures import SEEDS, Verdict, claim_above, claim_below, evolution
 from symla.experiments.measures import Curve, show
 from symla.experiments.recipes import Recipe
+from symla.experiments.training_options import LEARNERS
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
