@@ -274,3 +274,21 @@ def test_what_a_manifest_says_of_segments_comes_back(tmp_path):
     assert [(run.path / "checkpoints" / x.file).stat().st_size for x in segments] == [
         x.length for x in segments
     ]
+
+
+def test_no_segment_is_deleted_while_a_manifest_cannot_be_read(tmp_path):
+    """What it names may still be wanted; the checkpoint that drops it deletes them."""
+    train(run := created(tmp_path / "run"), 6)
+    oldest = list(run.checkpoints())[-1]
+    named = {segment.file for segment in load_checkpoint(oldest).segments}
+    manifest = oldest.with_suffix(".json")
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole[:-9])
+    run.go_back_to(6)
+    assert named <= files(run).keys()
+    manifest.write_bytes(whole)
+    np.testing.assert_array_equal(contents(run, load_checkpoint(oldest))[2], Agents(5).whole())
+    manifest.write_bytes(whole[:-9])
+    train(run, 8)
+    train(other := created(tmp_path / "other"), 8)
+    assert files(run) == files(other)
