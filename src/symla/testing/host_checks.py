@@ -46,7 +46,7 @@ def _played(pool: Pool, seed: int, actions: np.ndarray) -> Iterator[Stepped]:
     pool.seeds = [seed]
     nothing = np.zeros(1, np.float32)
     observation = pool.reset()
-    yield Stepped(observation, nothing, nothing > 0, nothing > 0, observation)
+    yield Stepped(observation, nothing, nothing > 0, nothing > 0, observation, nothing)
     for number, action in enumerate(actions):
         yield pool.step(action, np.array([OTHER + number]))
 
