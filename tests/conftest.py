@@ -3,6 +3,7 @@
 import os
 import warnings
 
+import jaxtyping
 from jaxtyping import install_import_hook
 
 with warnings.catch_warnings():
@@ -32,3 +33,12 @@ hypothesis.settings.load_profile("symla")
 @pytest.fixture
 def key():
     return jax.random.key(0)
+
+
+@pytest.fixture
+def own_program():
+    """As in a person's own program: no shapes are checked, and jax promotes types and ranks."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+    jaxtyping.config.update("jaxtyping_disable", False)

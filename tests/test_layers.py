@@ -32,13 +32,16 @@ ALLOWED = {
     "report": CORE | {"store"},
     "lifetimes": CORE | {"environments", "algorithms", "bridge", "runtime"},
     "outer": CORE | {"environments", "algorithms", "runtime", "lifetimes"},
+    "testing": CORE | {"environments", "algorithms", "bridge", "lifetimes", "outer", "runtime"},
     "rules": INNER | {"lifetimes", "outer"},
     "training": INNER | {"lifetimes", "outer", "rules"},
-    "evaluation": INNER | {"lifetimes", "rules", "report"},
-    "experiments": INNER | {"lifetimes", "outer", "rules", "training", "evaluation", "report"},
+    "evaluation": INNER | {"lifetimes", "testing", "rules", "report"},
+    "experiments": INNER
+    | {"lifetimes", "outer", "testing", "rules", "training", "evaluation", "report"},
     "bench": INNER | {"lifetimes", "outer", "training", "report"},
     "cli": INNER
-    | {"lifetimes", "outer", "rules", "training", "evaluation", "experiments", "bench", "report"},
+    | {"lifetimes", "outer", "testing", "rules", "training", "evaluation"}
+    | {"experiments", "bench", "report"},
 }
 
 

@@ -39,10 +39,14 @@ _HOMES = {
     "Percept": "core.types",
 }
 
-__all__ = list(_HOMES)
+_FOLDERS = ("testing",)
+
+__all__ = [*_HOMES, *_FOLDERS]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _FOLDERS:
+        return import_module(f"symla.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'symla' has no attribute {name!r}")
     return getattr(import_module(f"symla.{_HOMES[name]}"), name)

@@ -244,7 +244,7 @@ def test_a_rule_to_begin_with_that_is_lost_is_missed(begun, capsys):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seed": 1}, "training.seed: 0 -> 1"),
+        ({"seed": 1}, "seed: 0 -> 1"),
         ({"environments": [{"class": "Target"}]}, "trained_on"),
         ({"environments": [{"class": "symla"}]}, "environments cannot be"),
         ({"algorithm": {"class": "Target"}}, "algorithm cannot be"),

@@ -32,7 +32,7 @@ def run(tmp_path):
 
 
 def same(checkpoint, other):
-    arrays, manifest, _ = checkpoint
+    arrays, manifest, *_ = checkpoint
     equal = [np.array_equal(array, other.arrays[name]) for name, array in arrays.items()]
     return all(equal) and manifest == other.manifest
 

@@ -172,7 +172,7 @@ def test_an_environment_of_other_sizes(spaces, words, tmp_path):
 def test_an_agent_that_cannot_go_on_here(change, words, tmp_path):
     path = tmp_path / "agent.safetensors"
     symla.load("bandits").agent(TWO).save(path)
-    arrays, manifest, _ = load_checkpoint(path)
+    arrays, manifest, *_ = load_checkpoint(path)
     own = {"schema", "sha256"}
     changed = {key: value for key, value in manifest.items() if key not in own}
     save_checkpoint(path, arrays, {**changed, "agent": {**manifest["agent"], **change}})

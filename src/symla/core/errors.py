@@ -3,6 +3,7 @@
 Imports no jax, so that the command line can use it at once.
 """
 
+import inspect
 import os
 import traceback
 from collections.abc import Iterable
@@ -77,6 +78,10 @@ class FaultyEnvironmentError(SymlaError):
     measured: Any = None
 
 
+class FaultyAlgorithmError(SymlaError):
+    """A learning algorithm or an outer loop that raised, or violated its protocol."""
+
+
 def require(holds: bool, message: str) -> None:
     """Raise `SettingError(message)` unless `holds`."""
     if not holds:
@@ -96,12 +101,27 @@ def line_of(error: BaseException) -> str | None:
     places = [(x.filename, x.lineno) for x in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
-    for file, line in reversed(places):
-        if is_own_file(file):
-            path = Path(file)
-            inside = path.is_relative_to(Path.cwd())
-            return f"{path.relative_to(Path.cwd()) if inside else path}, line {line}"
-    return None
+    return next((_place(*place) for place in reversed(places) if is_own_file(place[0])), None)
+
+
+def defined_at(thing: Any) -> str | None:
+    """Where a person wrote a class, a function or a property: "worlds.py, line 12"; else None."""
+    thing = inspect.unwrap(getattr(thing, "fget", getattr(thing, "__func__", thing)))
+    try:
+        file, (source, first) = inspect.getsourcefile(thing), inspect.getsourcelines(thing)
+    except (TypeError, OSError):  # written in C, or typed into an interpreter
+        return None
+    if file is None or not is_own_file(file):
+        return None
+    words = ("class ", "def ", "async def ")
+    decorators = next((n for n, x in enumerate(source) if x.lstrip().startswith(words)), 0)
+    return _place(file, first + decorators)
+
+
+def _place(file: str, line: int | None) -> str:
+    path = Path(file)
+    inside = path.is_relative_to(Path.cwd())
+    return f"{path.relative_to(Path.cwd()) if inside else path}, line {line}"
 
 
 def is_own_file(file: str) -> bool:

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from symla.core.errors import SettingError, UnknownNameError
+from symla.core.errors import SettingError, UnknownNameError, defined_at
 from symla.core.naming import find_object, parse, spell
 from symla.core.precision import methods_in_float32
 from symla.core.settings import construct, with_settings
@@ -89,11 +90,13 @@ def from_class(kind: Any, settings: Mapping[str, Any], name: str) -> Environment
     Raises SettingError for what is no environment.
     """
     if lacking(kind):
-        what = "class" if isinstance(kind, type) else type(kind).__name__
+        is_class = isinstance(kind, type)
+        place = defined_at(kind if is_class else type(kind))
+        what = "class" if is_class else type(kind).__name__
         raise SettingError(
-            f"{name} is no environment: the {what} lacks {', '.join(lacking(kind))}. One of symla "
-            f"has {', '.join(METHODS)} (docs/extending.md), one of Gymnasium inherits from "
-            "gymnasium.Env"
+            f"{name}{f' ({place})' if place else ''} is no environment: the {what} lacks "
+            f"{_lacks(kind)}. One of symla has {', '.join(METHODS)} (docs/extending.md), one of "
+            "Gymnasium inherits from gymnasium.Env"
         )
     if isinstance(kind, type):
         return construct(kind, settings, name)
@@ -102,14 +105,13 @@ def from_class(kind: Any, settings: Mapping[str, Any], name: str) -> Environment
 
 def lacking(thing: Any) -> list[str]:
     """Which parts of an environment a class or an object does not have."""
+    return [name for name in METHODS if name not in dir(thing)]  # a property may raise
 
-    def has(name: str) -> bool:
-        try:
-            return hasattr(thing, name)
-        except Exception:  # of a property: it is there
-            return True
 
-    return [name for name in METHODS if not has(name)]
+def _lacks(thing: Any) -> str:
+    """The same in words, with what is spelt almost so: "sample_task (it has sample_tasks)"."""
+    near = {name: get_close_matches(name, dir(thing), n=1, cutoff=0.75) for name in lacking(thing)}
+    return ", ".join(f"{name} (it has {x[0]})" if x else name for name, x in near.items())
 
 
 def name_of(environment: Environment) -> str | None:

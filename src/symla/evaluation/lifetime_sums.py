@@ -15,7 +15,13 @@ from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.core.errors import DivergenceError, FaultyEnvironmentError, SymlaError, require
+from symla.core.errors import (
+    DivergenceError,
+    FaultyEnvironmentError,
+    SizeError,
+    SymlaError,
+    require,
+)
 from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
@@ -25,6 +31,7 @@ from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.lifetimes.percepts import NOT_FINITE
 from symla.rules.rule import Rule
 from symla.runtime.devices import spread
+from symla.testing.own_classes import blame
 
 BATCH = 512  # lifetimes lived at once, at most: bounds memory
 HOST_BATCH = 128  # the same, where each has an environment of its own on the host
@@ -76,15 +83,20 @@ def live(
     key = _test_key(lifetimes, length, seed, stream)
     environment = make(environment) if isinstance(environment, str) else environment
     batch = _batch_size(lifetimes)
-    batches = [
-        jax.device_get(_live(rule.algorithm, environment, length, batch, rule.params, key, first))
-        for first in range(0, lifetimes, batch)
-    ]
+    arguments = rule.algorithm, environment, length, batch, rule.params, key
+    try:
+        batches = [jax.device_get(_live(*arguments, first)) for first in range(0, lifetimes, batch)]
+    except SizeError:
+        raise
+    except Exception:
+        blame(rule.algorithm, environment)
+        raise
     reward, ends, *regret = (np.concatenate(part)[:lifetimes] for part in zip(*batches))
     sums = Sums(reward, ends, *regret)
     wrong = np.flatnonzero(~np.isfinite(sums.reward).all(axis=1))
     if wrong.size:
         where = f" in {wrong.size} of {lifetimes} lifetimes, or the environment's rewards are not"
+        blame(rule.algorithm, environment)
         raise DivergenceError(NOT_FINITE.format(where=where))
     return sums
 

@@ -22,6 +22,7 @@ from symla.report.training_view import TrainingView
 from symla.rules.loading import load
 from symla.rules.rule import Rule
 from symla.store import RunFolder, new_folder
+from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
@@ -61,8 +62,8 @@ def meta_train(
     KeyboardInterrupt. `watch` gets each row of metrics, a dictionary of numbers, as it comes.
 
     Raises SettingError for settings outside their ranges and for another run in `run_dir`,
-    UnknownNameError for an unknown name, FaultyEnvironmentError for an environment that breaks its
-    contract.
+    UnknownNameError for an unknown name, FaultyEnvironmentError and FaultyAlgorithmError for an
+    environment or an algorithm that breaks its contract.
     """
     worlds = _as_tuple(environments)
     search = OuterSettings(outer, generations).build if isinstance(outer, str) else outer
@@ -111,6 +112,7 @@ def recipe_of(
 
     `search` is an outer loop, or makes one and is told whether an environment is on the host.
     """
+    check_before_training(algorithm, worlds)
     on_host = any(map(is_on_host, worlds))
     outer = search(on_host) if callable(search) else search
     usual = 16 if isinstance(outer, PolicyGradient) else 4 if on_host else 8

@@ -10,9 +10,9 @@ from typing import Any
 from symla.algorithms import ALGORITHMS, LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
-from symla.core.errors import CheckpointError, SettingError
+from symla.core.errors import CheckpointError, SettingError, require
 from symla.core.types import ACTION_SPACES, Params
-from symla.environments import ENVIRONMENT_CLASSES, Permuted, Projected, name_of
+from symla.environments import ENVIRONMENT_CLASSES, Environment, Permuted, Projected, name_of
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.references import references
 from symla.experiments.base import View
@@ -58,6 +58,13 @@ class Recipe:
     probes: tuple[World, ...] = ()
     tests: tuple[World, ...] = ()
     test_lifetimes: int = 0
+
+    def __post_init__(self):
+        for world in (*self.environments, *self.probes, *self.tests):
+            require(
+                is_on_host(world) or isinstance(world, Environment),
+                f"environments cannot be {world!r}: make one with symla.make",
+            )
 
     def training(self) -> Training:
         """What is trained."""

@@ -148,7 +148,8 @@ def _live(
         )
         timestep = environment.step(jax.random.fold_in(keys.step, t), task, now.world, action)
         reward = jnp.where(is_action(action), timestep.reward, jnp.nan)
-        done = timestep.terminated | timestep.truncated
+        terminated, truncated = jnp.asarray(timestep.terminated), jnp.asarray(timestep.truncated)
+        done = terminated | truncated
         world, observation, episode = timestep.state, timestep.observation, now.episode
         if spec.episode_length is not None:
             episode = episode + done.astype(jnp.int32)
@@ -156,7 +157,6 @@ def _live(
             world, observation = jax.tree.map(
                 lambda new, old: jnp.where(done, new, old), fresh, (world, observation)
             )
-        terminated, truncated = timestep.terminated, timestep.truncated
         seen = action, reward, terminated, truncated, timestep.observation
         percept = next_percept(observation, *seen, spec)
         after = _Carry(world, learner, percept, now.total + reward, t + 1, now.clock + 1, episode)

@@ -12,7 +12,7 @@ from symla.bridge.gymnasium_environment import PREFIX, GymnasiumEnvironment, spe
 from symla.core.naming import find_object, parse
 from symla.environments import registry
 from symla.environments.base import Environment
-from symla.environments.registry import FAMILIES, from_class, lacking
+from symla.environments.registry import FAMILIES, METHODS, from_class, lacking
 
 
 def make(
@@ -34,9 +34,15 @@ def make(
     if isinstance(what, GymnasiumEnvironment):
         typed = dict(what.settings) | dict(spelled(settings))
         return replace(what, settings=tuple(typed.items()))
-    if not lacking(what):
+    if not lacking(what) or _was_meant_as_ours(what):
         return from_class(what, settings, getattr(what, "__name__", type(what).__name__))
     return from_object(what, time_limit, settings)
+
+
+def _was_meant_as_ours(what: Any) -> bool:
+    """Whether it has some parts of an environment in JAX, and nothing of one of Gymnasium."""
+    foreign = any("_space" in name for name in dir(what))
+    return not foreign and len(lacking(what)) < len(METHODS)
 
 
 def _named(

@@ -87,7 +87,7 @@ def memory_of(checkpoint: Checkpoint, spec: Spec, fresh: Memory, where: str) -> 
     Raises SizeError if it lived in other spaces than those of `where`, CheckpointError if arrays
     are missing or of other shapes.
     """
-    arrays, manifest, path = checkpoint
+    arrays, manifest, path, _ = checkpoint
     agent = manifest["agent"]
     if agent["spec"] != describe(spec, ACTION_SPACES):
         raise SizeError(

@@ -69,7 +69,7 @@ def load(what: str | os.PathLike[str]) -> Rule:
 @in_float32
 def rule_from(checkpoint: Checkpoint) -> Rule:
     """Raises CheckpointError if the arrays are not the ones that the manifest's algorithm needs."""
-    arrays, manifest, path = checkpoint
+    arrays, manifest, path, _ = checkpoint
     if "algorithm" not in manifest:
         raise CheckpointError(f"the manifest of {path} lacks its algorithm: it is damaged")
     spec = from_settings(Spec, manifest.get("spec"), path, ACTION_SPACES)

@@ -7,6 +7,7 @@ the rest is JSON; nothing is ever unpickled. No jax here, so that `report` can r
     RUN/config.json          experiment, settings, seed, command, hardware, revision
         metrics.jsonl        one row per generation
         checkpoints/         generation-000150.safetensors and .json, the manifest; best-*
+                             replay-000150-*.safetensors: what was added to replay buffers since
         start.safetensors    the rule it began with, if not a fresh one; start.json, its card
         results.json         regret per environment and algorithm
         figures/*.png
@@ -15,25 +16,29 @@ the rest is JSON; nothing is ever unpickled. No jax here, so that `report` can r
 
 from symla.store.checkpoints import (
     SCHEMA,
-    Arrays,
     Checkpoint,
     flatten,
     load_checkpoint,
     load_manifest,
+    named_leaves,
     save_checkpoint,
     unflatten,
 )
 from symla.store.descriptions import describe, differences, from_settings, rebuild
 from symla.store.files import check_writable, read_json, read_object, write, write_json
 from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder, new_folder
+from symla.store.segments import Buffer, Segment, read_segments
+from symla.store.tensors import Arrays
 
 __all__ = [
     "RECIPE",
     "SCHEMA",
     "Arrays",
+    "Buffer",
     "Checkpoint",
     "CheckpointSchedule",
     "RunFolder",
+    "Segment",
     "check_writable",
     "describe",
     "differences",
@@ -41,9 +46,11 @@ __all__ = [
     "from_settings",
     "load_checkpoint",
     "load_manifest",
+    "named_leaves",
     "new_folder",
     "read_json",
     "read_object",
+    "read_segments",
     "rebuild",
     "save_checkpoint",
     "unflatten",

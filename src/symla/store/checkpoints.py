@@ -1,6 +1,5 @@
 """Checkpoints: arrays by name in a safetensors file, and a manifest with their SHA-256."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -8,12 +7,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError, deserialize
 
 from symla.core.errors import CheckpointError, SchemaError
 from symla.store.files import read_json, write, write_json
 from symla.store.migrations import to_schema_3, to_schema_4
+from symla.store.segments import Segment, from_listed, verified
+from symla.store.tensors import Arrays, digest, from_bytes, to_bytes
 
 SCHEMA = 4
 
@@ -24,17 +23,6 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     3: to_schema_4,
 }
 
-Arrays = dict[str, np.ndarray]
-
-# By the name in a safetensors file. `safetensors.numpy` writes "BF16", but does not read it.
-DTYPES: dict[str, Any] = {
-    "BOOL": np.bool_,
-    "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64,
-    "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64,
-    "F16": np.float16, "F32": np.float32, "F64": np.float64,
-    "C64": np.complex64,
-}  # fmt: skip
-
 
 class Checkpoint(NamedTuple):
     """What a checkpoint holds, and the safetensors file it was read from."""
@@ -42,6 +30,7 @@ class Checkpoint(NamedTuple):
     arrays: Arrays  # by name, "params/recurrent"
     manifest: dict[str, Any]
     path: Path
+    segments: tuple[Segment, ...] = ()  # what its replay buffers are made of
 
 
 def flatten(tree: Any, name: str) -> Arrays:
@@ -50,7 +39,7 @@ def flatten(tree: Any, name: str) -> Arrays:
     Parts are named by field, key or position; typed keys become their data, numbers of Python
     arrays as jax would make them.
     """
-    return {where: np.asarray(_data(leaf)) for where, leaf in _named_leaves(tree, name)}
+    return {where: np.asarray(_data(leaf)) for where, leaf in named_leaves(tree, name)}
 
 
 def unflatten(template: Any, name: str, arrays: Arrays, where: Path) -> Any:
@@ -61,14 +50,17 @@ def unflatten(template: Any, name: str, arrays: Arrays, where: Path) -> Any:
     """
     import jax
 
-    found = [_checked(leaf, part, arrays, where) for part, leaf in _named_leaves(template, name)]
+    found = [_checked(leaf, part, arrays, where) for part, leaf in named_leaves(template, name)]
     return jax.tree.unflatten(jax.tree.structure(template), found)
 
 
-def _named_leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
+def named_leaves(
+    tree: Any, name: str, is_leaf: Callable[[Any], bool] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Each leaf with its name; whatever `is_leaf` says is one, too."""
     from jax.tree_util import tree_flatten_with_path  # here, so that `report` needs no jax
 
-    for path, leaf in tree_flatten_with_path(tree)[0]:
+    for path, leaf in tree_flatten_with_path(tree, is_leaf)[0]:
         yield "/".join((name, *map(_part, path))), leaf
 
 
@@ -118,16 +110,15 @@ def _checked(leaf: Any, name: str, arrays: Arrays, where: Path) -> Any:
 
 def save_checkpoint(path: Path, arrays: Arrays, manifest: Mapping[str, Any]) -> None:
     """Write `path` (.safetensors), then its manifest (.json) with the SHA-256 of both."""
-    # Of an array in another order than C safetensors would write the bytes as they lie.
-    data = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in arrays.items()})
+    data = to_bytes(arrays)
     write(path, data)
-    digest = hashlib.sha256(data).hexdigest()
-    whole = {"schema": SCHEMA, "sha256": digest, **manifest}
+    whole = {"schema": SCHEMA, "sha256": digest(data), **manifest}
     write_json(path.with_suffix(".json"), {**whole, "manifest_sha256": manifest_digest(whole)})
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Raises CheckpointError if any of it is missing, damaged, or of another schema."""
+    """Raises CheckpointError if any of it is missing, damaged, or of another schema, the segments
+    that it names included."""
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path} is not a checkpoint: name a .safetensors file")
     try:
@@ -135,30 +126,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror}") from error
     manifest = load_manifest(path.with_suffix(".json"))
-    if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
+    if digest(data) != manifest.get("sha256"):
         raise CheckpointError(
             f"{path} is damaged: its contents do not match the SHA-256 in its manifest, "
             f"{path.stem}.json. Take an earlier checkpoint of the run"
         )
-    try:
-        return Checkpoint(_arrays(data), manifest, path)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
-
-
-def _arrays(data: bytes) -> Arrays:
-    return {
-        name: np.frombuffer(view["data"], _dtype(view["dtype"])).reshape(view["shape"])
-        for name, view in deserialize(data)
-    }
-
-
-def _dtype(name: str) -> Any:
-    if name == "BF16":
-        import ml_dtypes  # here, so that `symla --help` answers at once
-
-        return ml_dtypes.bfloat16
-    return DTYPES[name]
+    segments = from_listed(manifest.pop("segments", []), path.with_suffix(".json"))
+    for segment in segments:
+        verified(path.parent, segment)
+    return Checkpoint(from_bytes(data, path), manifest, path, segments)
 
 
 def load_manifest(path: Path) -> dict[str, Any]:
@@ -201,4 +177,4 @@ def check_schema(path: Path, schema: int) -> None:
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
     """SHA-256 of what it says, whatever the order and the spaces."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    return digest(json.dumps(manifest, sort_keys=True).encode())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from symla.core.errors import CheckpointError, SchemaError, SettingError, require
@@ -13,14 +14,16 @@ from symla.core.settings import fits
 from symla.core.text import typed
 from symla.store.checkpoints import (
     SCHEMA,
-    Arrays,
     Checkpoint,
     check_schema,
     load_checkpoint,
+    load_manifest,
     save_checkpoint,
 )
 from symla.store.files import append, read_object, remove_leftovers, write, write_json
 from symla.store.lock import locked
+from symla.store.segments import Buffer, Segment, from_listed, listed, write_segment
+from symla.store.tensors import Arrays
 
 RECIPE = "recipe"  # the experiment that a figure's run names: its settings are a recipe
 
@@ -244,6 +247,7 @@ class RunFolder:
                 if newer or not manifest.exists():
                     for part in filter(Path.exists, (manifest, path)):
                         part.replace(part.with_name(f"damaged-{part.name}"))
+        self._delete_outdated_segments()
         self.forget_metrics_after(generation)
 
     def save(
@@ -253,20 +257,42 @@ class RunFolder:
         manifest: Mapping[str, Any],
         keep: int | None = None,
         best: tuple[Arrays, Mapping[str, Any]] | None = None,
-    ) -> Path:
-        """Add a checkpoint (after `best`, where there is a new one), then drop the oldest."""
-        path = self.path / "checkpoints" / _name(generation)
+        buffers: Mapping[str, Buffer] = MappingProxyType({}),
+        known: Sequence[Segment] = (),
+    ) -> tuple[Segment, ...]:
+        """Add a checkpoint (after `best`, where there is a new one), then drop the oldest.
+
+        Of replay `buffers` only what the `known` segments, those of the checkpoint before, have not
+        is written. Returns the segments of this one.
+        """
         if not self.writer:
-            return path
+            return ()
+        path = self.path / "checkpoints" / _name(generation)
         if best is not None:
             arrays_then, manifest_then = best
             save_checkpoint(self.best_path(manifest_then["generation"]), arrays_then, manifest_then)
-        save_checkpoint(path, arrays, {"generation": generation, **manifest})
+        segments = write_segment(path.parent, generation, buffers, known)
+        named = {"segments": listed(segments)} if segments else {}
+        save_checkpoint(path, arrays, {"generation": generation, **manifest, **named})
         keep = keep or self.schedule.newest  # so many bests too: each may be one checkpoint's
         for old in [*list(self.checkpoints())[keep:], *list(self.checkpoints("best"))[keep:]]:
             old.with_suffix(".json").unlink(missing_ok=True)  # the manifest first: none is half
             old.unlink(missing_ok=True)
-        return path
+        self._delete_outdated_segments()
+        return segments
+
+    def _delete_outdated_segments(self) -> None:
+        """Those that no checkpoint names, if all of these can be read."""
+        found = set((self.path / "checkpoints").glob("replay-*.safetensors"))
+        try:
+            for path in self.checkpoints() if found else ():
+                where = path.with_suffix(".json")
+                named = from_listed(load_manifest(where).get("segments", []), where)
+                found -= {path.with_name(segment.file) for segment in named}
+        except CheckpointError:
+            return
+        for path in found:
+            path.unlink(missing_ok=True)
 
     def checkpoints(self, kind: str = "generation") -> Iterator[Path]:
         """Newest first. Arrays without a manifest are none: a save that did not come to its end."""

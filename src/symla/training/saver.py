@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from symla.core import streams
 from symla.core.errors import CheckpointError
 from symla.core.settings import fits
-from symla.store import Arrays, Checkpoint, RunFolder, flatten, load_checkpoint, unflatten
+from symla.store import Arrays, Checkpoint, RunFolder, Segment, flatten, load_checkpoint, unflatten
 from symla.training.generation import TrainingState
+from symla.training.replays import buffers, read_transitions, without_transitions
 
 
 class Best(NamedTuple):
@@ -28,6 +29,7 @@ class Restored(NamedTuple):
     done: int  # generations
     state: TrainingState
     best: Best | None
+    segments: tuple[Segment, ...] = ()  # that its replay buffers are made of
 
 
 class Saver:
@@ -37,7 +39,7 @@ class Saver:
         self.run, self.manifest = run, {**manifest, **streams.numerics()}
         self.stored = restored.done  # generations in the newest checkpoint
         self.saved = time.monotonic()
-        self.best = restored.best
+        self.best, self.segments = restored.best, restored.segments
         self.better: tuple[Arrays, Mapping[str, Any]] | None = None  # not yet on disk
 
     def consider(self, done: int, row: Mapping[str, Any], state: TrainingState) -> None:
@@ -63,7 +65,14 @@ class Saver:
     def save(self, done: int, state: TrainingState) -> None:
         """Write a checkpoint after generation `done`, and the best rule if there is a new one."""
         best = {} if self.best is None else {"best": self.best._asdict()}
-        self.run.save(done, _arrays(state), {**self.manifest, **best}, best=self.better)
+        self.segments = self.run.save(
+            done,
+            _arrays(state),
+            {**self.manifest, **best},
+            best=self.better,
+            buffers=buffers(state.lives, "lives"),
+            known=self.segments,
+        )
         self.stored, self.saved, self.better = done, time.monotonic(), None
 
 
@@ -83,11 +92,11 @@ def restore(run: RunFolder, fresh: Callable[[], TrainingState]) -> Restored:
         raise CheckpointError(f"the manifest of {checkpoint.path} lacks its generation")
     streams.check_numerics(checkpoint.manifest, checkpoint.path)
     found = checkpoint.arrays, checkpoint.path
-    arrays = TrainingState(
-        unflatten(state.outer, "outer", *found), unflatten(state.lives, "lives", *found)
-    )
+    lives = unflatten(without_transitions(state.lives), "lives", *found)
+    lives, segments = read_transitions(lives, state.lives, "lives", checkpoint)
+    arrays = TrainingState(unflatten(state.outer, "outer", *found), lives)
     run.go_back_to(done)
-    return Restored(done, jax.tree.map(jnp.asarray, arrays), _best_of(checkpoint, run))
+    return Restored(done, jax.tree.map(jnp.asarray, arrays), _best_of(checkpoint, run), segments)
 
 
 def _best_of(checkpoint: Checkpoint, run: RunFolder) -> Best | None:
@@ -105,5 +114,6 @@ def _best_of(checkpoint: Checkpoint, run: RunFolder) -> Best | None:
 
 
 def _arrays(state: TrainingState) -> Arrays:
-    outer, lives = jax.device_get(state)
+    """All but the transitions of replay buffers."""
+    outer, lives = jax.device_get(without_transitions(state))
     return flatten(outer, "outer") | flatten(lives, "lives")

@@ -1,0 +1,1 @@
+"""What several learning algorithms are made of."""
