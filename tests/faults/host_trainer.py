@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from symla.algorithms import MetaRNN
 from symla.bridge.pool import keep_pools
 from symla.core.caches import cache_folder
 from symla.core.optimisers import Optimiser
@@ -61,10 +62,10 @@ def count_devices(folder):
         for count in (1, 2):
 
             @dataclass(frozen=True)
-            class Same(Remembers):  # another one each time: none takes what the other compiled
+            class Same(MetaRNN):  # another one each time: none takes what the other compiled
                 pass
 
-            one = replace(training(name), algorithm=Same())
+            one = replace(training(name), algorithm=Same(hidden_size=4))
             with keep_pools(), use_devices(jax.devices()[:count]):
                 state, key = replicate(init(one)), jax.random.key(1)
                 for number in range(4):

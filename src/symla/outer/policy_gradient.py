@@ -295,8 +295,13 @@ def _learned_again(
             learner = algorithm.init_state(params, lifetime_keys(learner).learner, spec)
         return *learn(params, learner, seen), ()
 
-    def one(candidate, baseline):
-        params, items = candidate
-        return outer._gradient(live, params, items, baseline)[:2]
+    # One candidate after the other: of several at once, how many there are on a device would show
+    # in the last bits.
+    def each(candidates, baseline):
+        def one(candidate):
+            params, items = candidate
+            return outer._gradient(live, params, items, baseline)[:2]
 
-    return spread(jax.vmap(one, (0, None)))((params, record), baseline)
+        return jax.lax.map(one, candidates)
+
+    return spread(each)((params, record), baseline)
