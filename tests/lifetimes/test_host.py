@@ -18,7 +18,7 @@ from symla.core.types import Continuous, Spec
 from symla.environments import PointNavigation
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.lifetime_sums import HOST_BATCH
-from symla.lifetimes.host import _episode_seeds, host_lifetimes, spec_of
+from symla.lifetimes.host import episode_seeds, host_lifetimes, spec_of
 from symla.lifetimes.lifetime import lifetime
 from symla.lifetimes.percepts import lifetime_keys
 from symla.lifetimes.resolve import make
@@ -116,7 +116,7 @@ def test_an_episode_that_ends_is_reset_in_the_same_step(name):
     for i in (0, 8):  # of the first process and of the last
         episode_and_step = [x[i].tolist() for x in (first, *(s.observation for s in steps))]
         assert episode_and_step == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2], [2, 0], [2, 1]]
-        rewards, *ends = zip(*((r[i], e[i], u[i]) for _, r, e, u, _ in steps))
+        rewards, *ends = zip(*((r[i], e[i], u[i]) for _, r, e, u, *_ in steps))
         assert list(rewards) == [1, 2, 3, 1, 2, 3, 1]
         ended, never = ends if name == "Counting" else ends[::-1]
         assert list(ended) == [False, False, True] * 2 + [False]
@@ -171,7 +171,7 @@ def test_episode_n_has_the_same_seed_whenever_it_begins():
     environment, count = GymnasiumEnvironment(f"{MINE}Seeds-v0"), 4
     keys = jax.random.split(jax.random.key(5), 2)
     own = jax.vmap(lambda key: lifetime_keys(key).episode)(keys)
-    expected = np.stack([_episode_seeds(own, np.full(2, n, np.int32)) for n in range(count)])
+    expected = np.stack([episode_seeds(own, np.full(2, n, np.int32)) for n in range(count)])
     assert len(set(expected.ravel().tolist())) == 2 * count
     for period in (2, 3):
         steps = host_lifetimes(Every(period), environment, (), keys, count * period)
@@ -183,7 +183,7 @@ def test_episode_n_has_the_same_seed_whenever_it_begins():
 def test_seeds_follow_from_the_key_of_an_episode_as_in_jax():
     """31 bits of `fold_in(key of episodes, n)`."""
     keys = jax.random.split(jax.random.key(0), 2)
-    seeds = _episode_seeds(keys, np.array([0, 3], np.int32))
+    seeds = episode_seeds(keys, np.array([0, 3], np.int32))
     for key, n, seed in zip(keys, (0, 3), seeds):
         bits = jax.random.bits(jax.random.fold_in(key, n))
         assert int(seed) == int(bits) >> 1 < 2**31
@@ -201,7 +201,7 @@ def test_a_policy_that_is_not_finite_ends_the_test(value):
     environment = GymnasiumEnvironment(f"{MINE}Seeds-v0")
     keys = jax.random.split(jax.random.key(5), 3)
     own = jax.vmap(lambda key: lifetime_keys(key).episode)(keys)
-    upper_half = float(_episode_seeds(own, np.zeros(3, np.int32))[1] // 2**16)
+    upper_half = float(episode_seeds(own, np.zeros(3, np.int32))[1] // 2**16)
     params = jnp.array([1e4, 0.0, upper_half])  # always action 0: the first episode goes on
     steps = host_lifetimes(Once(), environment, params, keys, 9, first=10)
     assert len([next(steps) for _ in range(3)]) == 3  # what was lived before stands
@@ -251,7 +251,7 @@ def seed_of(number, episode):
     """Of one lifetime of a test with seed 0."""
     key = jax.random.fold_in(stream_key(0, Stream.TESTING), number)
     keys = lifetime_keys(key).episode[None]
-    return int(_episode_seeds(keys, np.array([episode], np.int32))[0])
+    return int(episode_seeds(keys, np.array([episode], np.int32))[0])
 
 
 def test_spaces_that_start_elsewhere():

@@ -20,7 +20,7 @@ import numpy as np
 
 from symla.bridge.creation import Request
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.bridge.worker import CallRecord, Fault, Sizes, Stepped
+from symla.bridge.worker import CallRecord, Fault, Replayed, Sizes, Stepped
 from symla.core.cpu import available_cores
 from symla.core.errors import FaultyEnvironmentError, SettingError
 from symla.core.naming import GUARD
@@ -38,14 +38,16 @@ class Pool:
     """Copies of one environment, one per seed, stepped together. A context manager.
 
     `sizes` are those of an observation and an action. `first` is the number of the first lifetime
-    in messages, from 0. Raises SettingError for spaces that are not supported and for what is not
-    there, UnknownNameError, and FaultyEnvironmentError, here and in every method, for what an
-    environment does wrong.
+    in messages, from 0, and `steps` are what each has lived. `at` is for whoever replays episodes:
+    what they know of where the environments are, forgotten when these move. Raises SettingError for
+    spaces that are not supported and for what is not there, UnknownNameError, and
+    FaultyEnvironmentError, here and in every method, for what an environment does wrong.
     """
 
     def __init__(self, environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0):
         self.environment, self.seeds, self.first = environment, list(seeds), first
-        self.steps = 0  # finished
+        self.steps = np.zeros(len(self.seeds), np.int64)
+        self.at: Any = None
         source, name = environment.pickled(), environment.name
         processes = min(available_cores(), -(-len(self.seeds) // PER_PROCESS))
         self.parts = np.array_split(np.arange(len(self.seeds)), processes)
@@ -63,7 +65,7 @@ class Pool:
 
     def reset(self) -> np.ndarray:
         """First observations [len(seeds), A], each environment with its own seed."""
-        self.steps = 0
+        self.steps[:], self.at = 0, None
         answers = self._call_all("reset", [[self.seeds[i] for i in part] for part in self.parts])
         return np.concatenate(answers)
 
@@ -72,12 +74,25 @@ class Pool:
 
         Where an episode ended, the next begins with that environment's number of `seeds`.
         """
+        self.at = None
         answers = self._call_all("step", [(actions[part], seeds[part]) for part in self.parts])
         self.steps += 1
         stepped = Stepped(*map(np.concatenate, zip(*answers)))
         for index in np.flatnonzero(stepped.terminated | stepped.truncated):
             self.seeds[index] = int(seeds[index])
         return stepped
+
+    def replay(self, indices: np.ndarray, actions: Sequence[np.ndarray]) -> list[Replayed]:
+        """Reset the environments of these indices with their `seeds`, then take these actions."""
+        self.at = None
+        owned = [np.flatnonzero(np.isin(indices, part)) for part in self.parts]
+        requests = [
+            [(int(indices[k] - part[0]), self.seeds[indices[k]], actions[k]) for k in own.tolist()]
+            for part, own in zip(self.parts, owned)
+        ]
+        answers = [one for part in self._call_all("replay", requests) for one in part]
+        order = np.argsort(np.concatenate(owned), kind="stable")
+        return [answers[k] for k in order.tolist()]
 
     def close(self, now: bool = False) -> None:
         """End the processes; with `now` without closing the environments first."""
@@ -115,7 +130,10 @@ class Pool:
             hint = f". If it was importing {module!r}: {GUARD}" if module else ""
             error = FaultyEnvironmentError(f"{name} cannot be made: it {fault.text}{hint}")
         else:
-            where = f"step {self.steps + 1}" if method == "step" else "its first reset"
+            lived = self.steps[index]
+            where = f"step {lived + 1}" if method == "step" else "its first reset"
+            if method == "replay" and lived:
+                where = f"step {lived}, from which its episode is replayed"
             error = FaultyEnvironmentError(
                 f"{name}: {fault.text}. It was lifetime {self.first + index + 1}, at {where}; "
                 f"seed {self.seeds[index]} (env.reset(seed={self.seeds[index]}))"
@@ -142,15 +160,15 @@ def keep_pools() -> Iterator[None]:
 
 @contextmanager
 def open_pool(
-    environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0
+    environment: GymnasiumEnvironment, seeds: Sequence[int], first: int = 0, use: str = ""
 ) -> Iterator[Pool]:
-    """A `Pool` that is new, or was kept and waits for its reset. One that failed is not kept."""
+    """A `Pool` that is new, or was kept for this `use`. One that failed is not kept."""
     kept = _kept.get()
     if kept is None:
         with Pool(environment, seeds, first) as pool:
             yield pool
         return
-    key = environment, len(seeds)
+    key = environment, len(seeds), use
     if key not in kept:
         kept[key] = Pool(environment, seeds, first)
     pool = kept[key]

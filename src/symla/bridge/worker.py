@@ -8,6 +8,7 @@ import mmap
 import re
 import signal
 import traceback
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -69,6 +70,14 @@ class Stepped(NamedTuple):
     terminated: np.ndarray
     truncated: np.ndarray
     final_observation: np.ndarray  # [n, A], before any reset
+    checksum: np.ndarray  # of all answers since the reset of the episode under way
+
+
+class Replayed(NamedTuple):
+    """What an environment answered when an episode was begun, or lived again."""
+
+    observation: np.ndarray  # the first one
+    checksums: np.ndarray  # after the reset, and after each step up to the end of the episode
 
 
 class CallRecord:
@@ -106,6 +115,7 @@ class Environments:
         self.record = record
         record.begin(0)
         self.envs = copies(request, record.begin)
+        self.checksums = [0] * len(self.envs)
         first = self.envs[0]
         try:
             self.observations = spaces.observations(first.observation_space, request.name)
@@ -132,8 +142,22 @@ class Environments:
         steps = map(self._step, range(len(chosen)), chosen, seeds.tolist())
         return Stepped(*map(np.asarray, zip(*steps)))
 
-    def _step(self, index: int, action: Any, next_seed: int) -> tuple[Any, ...]:
-        """Of one environment: what `Stepped` has."""
+    def replay(self, episodes: Sequence[tuple[int, int, np.ndarray]]) -> list[Replayed]:
+        """Of each (environment, seed, actions): reset it, then take the actions."""
+        return [self._replay(*episode) for episode in episodes]
+
+    def _replay(self, index: int, seed: int, actions: np.ndarray) -> Replayed:
+        first = self._reset(index, seed)
+        checksums = [self.checksums[index]]
+        for action in actions:
+            _, _, terminated, truncated, _, checksum = self._step(index, action, None)
+            checksums.append(checksum)
+            if terminated or truncated:
+                break
+        return Replayed(first, np.array(checksums, np.uint32))
+
+    def _step(self, index: int, action: Any, next_seed: int | None) -> tuple[Any, ...]:
+        """Of one environment: what `Stepped` has. Without a seed the end of an episode is left."""
         self.record.begin(index)
         answer = self.envs[index].step(self.actions.decode(action))
         if not isinstance(answer, tuple) or len(answer) != 5:
@@ -144,16 +168,26 @@ class Environments:
         vector = final = self.observations.encode(observation)
         reward = spaces.reward(reward)
         ends = spaces.flag("terminated", terminated), spaces.flag("truncated", truncated)
-        if any(ends):
+        if any(ends) and next_seed is not None:
             vector = self._reset(index, next_seed)
-        return vector, reward, *ends, final
+        else:
+            self._add(index, vector, np.array([reward, *ends], np.float32))
+        return vector, reward, *ends, final, np.uint32(self.checksums[index])
 
     def _reset(self, index: int, seed: int) -> np.ndarray:
         self.record.begin(index)
         answer = self.envs[index].reset(seed=seed)
         if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], dict)):
             raise FaultyEnvironmentError(OLD_RESET)
-        return self.observations.encode(answer[0])
+        vector = self.observations.encode(answer[0])
+        self.checksums[index] = 0
+        self._add(index, vector)
+        return vector
+
+    def _add(self, index: int, *parts: np.ndarray) -> None:
+        """To the checksum of what this environment answered."""
+        for part in parts:
+            self.checksums[index] = zlib.crc32(part.tobytes(), self.checksums[index])
 
     def close(self) -> None:
         """Close all of them, whatever errors that raises."""

@@ -18,6 +18,7 @@ from symla.cli.training_runs import (
     run_recipe,
     say_finished,
     stoppable,
+    view_of,
 )
 from symla.core.errors import UnknownNameError, require
 from symla.core.text import summary
@@ -212,6 +213,7 @@ def _train_experiment(
 
 
 def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> int:
+    from symla.experiments.forecast import forecast
     from symla.experiments.recipes import begin
     from symla.rules.loading import load
 
@@ -230,6 +232,7 @@ def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> 
         begin(run, recipe, start)
         run.write_options(text)
         with run.locked():
+            view_of(run).say(f"this will take {forecast(recipe)}")
             return run_recipe(recipe, run, run.path.name, _watch(job.parsed.options, run))
 
     return stoppable(go_on, run)

@@ -15,17 +15,19 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.bridge.pool import open_pool
+from symla.bridge.pool import Pool, open_pool
+from symla.bridge.worker import Stepped
 from symla.core.distributions import are_actions
 from symla.core.errors import DivergenceError
 from symla.core.types import Params, Spec, State
 from symla.lifetimes.percepts import (
     NOT_FINITE,
     LastStep,
-    act,
+    LifetimeKeys,
     first_step,
     host_spec,
     lifetime_keys,
+    next_percept,
 )
 from symla.runtime.devices import spread
 
@@ -37,6 +39,14 @@ class HostTransition(NamedTuple):
     reward: Float[np.ndarray, " batch"]
     terminated: Bool[np.ndarray, " batch"]
     truncated: Bool[np.ndarray, " batch"]
+
+
+class Now(NamedTuple):
+    """Lifetimes between two steps; arrays with a leading axis for them."""
+
+    learner: State  # of the learning algorithm
+    last: LastStep  # what the algorithm sees next
+    episode: Int[np.ndarray, " batch"]  # number of the one under way, from 0
 
 
 def host_lifetimes(
@@ -57,40 +67,65 @@ def host_lifetimes(
     an equal share of the keys, in their order; an action that could not be sampled then earns NaN,
     as in `lifetime`, and that lifetime goes on with some other action.
     """
-    lives = jax.vmap(lifetime_keys)(keys)
-    episode = np.zeros(len(keys), np.int32)
-    seeds = np.asarray(_episode_seeds(lives.episode, episode))
+    own = jax.vmap(lifetime_keys)(keys)
+    zeros = np.zeros(len(keys), np.int32)
+    seeds = np.asarray(episode_seeds(own.episode, zeros))
     with open_pool(environment, seeds.tolist(), first) as pool:
         spec = host_spec(*pool.sizes)
-        state = _init_states(algorithm, spec, params, lives.learner, candidates)
-        last = first_step(pool.reset(), spec.action)
-        seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))  # should this one end
-        for t in range(length):
-            now = np.int32(t)
-            action, state = _act(
-                algorithm, spec, params, state, last, now, lives.action, candidates
-            )
-            action = np.asarray(action)
-            valid = are_actions(action)
-            if candidates:
-                action = np.where(_like(valid, action), action, np.zeros_like(action))
-            elif not valid.all():
-                number = first + int(np.flatnonzero(~valid)[0]) + 1
-                where = f" in lifetime {number}, at step {t + 1}"
-                raise DivergenceError(NOT_FINITE.format(where=where))
-            step = pool.step(action, seeds)
-            reward = np.where(valid, step.reward, np.float32(np.nan))
-            ends = step.terminated, step.truncated
-            done = step.terminated | step.truncated
-            if done.any():
-                episode += done
-                seeds = np.asarray(_episode_seeds(lives.episode, episode + 1))
-            last = LastStep(step.observation, action, reward, *ends, step.final_observation)
-            yield HostTransition(action, reward, *ends)
+        learner = init_learners(algorithm, spec, params, own.learner, candidates)
+        start = Now(learner, first_step(pool.reset(), spec.action), zeros)
+        for now, _ in lived_steps(
+            algorithm, pool, params, own, start, zeros, length, candidates, first
+        ):
+            last = now.last
+            yield HostTransition(last.action, last.reward, last.terminated, last.truncated)
+
+
+def lived_steps(
+    algorithm: LearningAlgorithm,
+    pool: Pool,
+    params: Params,
+    keys: LifetimeKeys,
+    now: Now,
+    ages: Int[np.ndarray, " batch"],
+    steps: int,
+    candidates: int,
+    first: int,
+) -> Iterator[tuple[Now, Stepped]]:
+    """Live on for so many steps, in a pool whose environments are where `now` says; `ages` are the
+    steps lived before it. Yields, after each step, where lifetimes are and what environments
+    answered. Arguments, and errors, are those of `host_lifetimes`; what `now` has of learners is
+    donated.
+    """
+    spec = host_spec(*pool.sizes)
+    learner, last, episode = now
+    seeds = np.asarray(episode_seeds(keys.episode, episode + 1))  # should this one end
+    for t in range(steps):
+        clock, age = np.int32(t), ages + np.int32(t)
+        action, learner = _act(
+            algorithm, spec, params, learner, last, clock, age, keys.action, candidates
+        )
+        action = np.asarray(action)
+        valid = are_actions(action)
+        if candidates:
+            action = np.where(_like(valid, action), action, np.zeros_like(action))
+        elif not valid.all():
+            number = first + int(np.flatnonzero(~valid)[0]) + 1
+            where = f" in lifetime {number}, at step {t + 1}"
+            raise DivergenceError(NOT_FINITE.format(where=where))
+        step = pool.step(action, seeds)
+        reward = np.where(valid, step.reward, np.float32(np.nan))
+        ends = step.terminated, step.truncated
+        done = step.terminated | step.truncated
+        if done.any():
+            episode = episode + done
+            seeds = np.asarray(episode_seeds(keys.episode, episode + 1))
+        last = LastStep(step.observation, action, reward, *ends, step.final_observation)
+        yield Now(learner, last, episode), step
 
 
 @jax.jit
-def _episode_seeds(
+def episode_seeds(
     keys: Key[Array, " batch"], episode: Int[Array, " batch"]
 ) -> Int[Array, " batch"]:
     """Of each lifetime's episode: 31 bits, which every environment takes."""
@@ -133,13 +168,15 @@ def _over_lifetimes(function: Callable[..., Any], params: Params, candidates: in
 
 
 @partial(jax.jit, static_argnames=("algorithm", "spec", "candidates"))
-def _init_states(
+def init_learners(
     algorithm: LearningAlgorithm,
     spec: Spec,
     params: Params,
     keys: Key[Array, " batch"],
     candidates: int,
 ) -> State:
+    """Of learning algorithms without memory; `candidates` as `host_lifetimes` has it."""
+
     def one(params: Params, key: Key[Array, ""]) -> State:
         return algorithm.init_state(params, key, spec)
 
@@ -153,13 +190,15 @@ def _act(
     params: Params,
     state: State,
     last: LastStep,
-    t: Int[Array, ""],
+    clock: Int[Array, ""],
+    ages: Int[Array, " batch"],
     keys: Key[Array, " batch"],
     candidates: int,
 ) -> tuple[Array, State]:
     def one(
-        params: Params, state: State, last: LastStep, key: Key[Array, ""]
+        params: Params, state: State, last: LastStep, age: Array, key: Key[Array, ""]
     ) -> tuple[Array, State]:
-        return act(algorithm, spec, params, state, last, t, key)
+        percept = next_percept(*last, spec)
+        return algorithm.step(params, state, percept, clock, jax.random.fold_in(key, age))
 
-    return _over_lifetimes(one, params, candidates, state, last, keys)
+    return _over_lifetimes(one, params, candidates, state, last, ages, keys)

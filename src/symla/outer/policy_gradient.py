@@ -1,27 +1,32 @@
 """Policy gradient through whole lifetimes: backpropagation where evolution strategies estimate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import Differentiable
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.trees import all_finite
-from symla.core.types import Params, PRNGKey, Scalar, State
+from symla.core.types import Params, PRNGKey, Scalar, Spec, State
+from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.lifetime import Life, born
+from symla.lifetimes.percepts import lifetime_keys
 from symla.outer.base import Candidates, Setting
-from symla.outer.returns import lifetime_keys_of_group
+from symla.outer.on_host import host_born, live_before_learning, renewed
+from symla.outer.returns import host_keys, lifetime_keys_of_group
 from symla.outer.through_lifetime import (
     Steps,
     differentiable_lifetime,
+    differentiable_record,
     differentiable_stretch,
 )
-from symla.runtime.devices import spread
+from symla.runtime.devices import gather_shares, local, share, spread, use_devices
 
 
 class Baseline(NamedTuple):
@@ -96,10 +101,11 @@ class PolicyGradient:
 
     def ask(self, key: PRNGKey, state: PGState) -> Candidates:
         """The same meta-parameters P times, each for lifetimes of its own."""
-        copies = jax.tree.map(
-            lambda x: jnp.broadcast_to(x, (self.population, *x.shape)), state.params
-        )
+        copies = self._copies(state.params)
         return Candidates(copies, jnp.arange(self.population), state.baseline)
+
+    def _copies(self, params: Params) -> Params:
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, (self.population, *x.shape)), params)
 
     def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
         """Those that go on, [P, lifetimes] in each environment; life i of n begins at an age of
@@ -117,6 +123,15 @@ class PolicyGradient:
         numbers = jnp.arange(self.population)
 
         def begin(index: int) -> Any:
+            if is_on_host(setting.environments[index]):
+                own = host_keys(jax.random.fold_in(key, index), numbers, setting.lifetimes)
+                with use_devices(jax.local_devices()):
+                    lives = host_born(
+                        differentiable(setting), setting.environments[index],
+                        self._copies(params), own, self.lifetime,
+                    )  # fmt: skip
+                return lives._replace(age=ages.reshape(shape).astype(jnp.int32))
+
             def of_candidate(number, params, key):
                 keys = lifetime_keys_of_group(key, number, setting.lifetimes)
                 return jax.vmap(partial(self._born, setting, index, params))(keys)
@@ -135,45 +150,81 @@ class PolicyGradient:
         Gathered from all devices before anything is averaged, as returns are.
         """
         environment = setting.environments[index]
+        if is_on_host(environment):
+            return self._host_evidence(setting, index, candidates, lives, key)
         arguments = differentiable(setting), environment, setting.length, self.horizon
-        if self.lifetime:
-            stretch = differentiable_stretch(*arguments)
-        else:
-            whole = differentiable_lifetime(*arguments)
+        whole, stretch = differentiable_lifetime(*arguments), differentiable_stretch(*arguments)
 
         def one(candidate, baseline, key):
             params, group, lives = candidate
             keys = lifetime_keys_of_group(key, group, setting.lifetimes)
-
-            def of_lifetime(params, key, life):
-                if self.lifetime:
-                    total, steps, after = stretch(params, life)
-                else:
-                    (total, steps), after = whole(params, key), life
-                objective, seen = self.objective(baseline, steps)
-                return (objective, total, *seen), after
-
-            def mean(params):
-                found, after = jax.vmap(partial(of_lifetime, params))(keys, lives)
-                objective, *seen = jax.tree.map(jnp.mean, found)
-                return objective, (seen, after)
-
-            if self.lifetime:  # those whose time is over begin anew
-                old = lives.age >= self.lifetime
-                fresh = jax.vmap(partial(self._born, setting, index, params))(keys)
-                lives = jax.tree.map(lambda new, x: jnp.where(_like(old, x), new, x), fresh, lives)
-            gradient, (seen, lives) = jax.grad(mean, has_aux=True)(params)
-            return self.optimiser.clipped(gradient), seen, lives
+            if not self.lifetime:
+                return self._gradient(lambda *x: (*whole(*x), ()), params, keys, baseline)
+            # Those whose time is over begin anew.
+            fresh = jax.vmap(partial(self._born, setting, index, params))(keys)
+            lives = renewed(lives.age >= self.lifetime, fresh, lives)
+            return self._gradient(stretch, params, lives, baseline)
 
         here = jax.tree.map(lambda x: x[index], candidates.extra)
         over_devices = spread(jax.vmap(one, (0, None, None)))
         mine = lives[index] if self.lifetime else ()
-        gradient, seen, after = over_devices((candidates.params, candidates.group, mine), here, key)
-        total, mean_return, square = seen
+        found = over_devices((candidates.params, candidates.group, mine), here, key)
+        return self._evidence(index, lives, *found)
+
+    def _host_evidence(
+        self, setting: Setting, index: int, candidates: Candidates, lives: Any, key: PRNGKey
+    ) -> tuple[Gradients, Any]:
+        """The same on the host: lived first, and then learned again from what was perceived.
+
+        The processes of `--distributed` share the candidates out.
+        """
+        mine = share(self.population)
+        require(
+            len(mine) > 0,
+            f"population must be at least the number of processes, {jax.process_count()}, got "
+            f"{self.population}",
+        )
+        algorithm, environment = differentiable(setting), setting.environments[index]
+        own = candidates.params, candidates.group, lives[index] if self.lifetime else None
+        own, key, here = local((own, key, jax.tree.map(lambda x: x[index], candidates.extra)))
+        params, group, own = jax.tree.map(lambda x: x[mine.start : mine.stop], own)
+        with use_devices(jax.local_devices()):
+            keys = host_keys(key, group, setting.lifetimes)
+            steps, first = (setting.length, self.lifetime), mine.start * setting.lifetimes
+            *record, after = live_before_learning(
+                algorithm, environment, params, keys, own, *steps, first
+            )
+            found = _learned_again(self, algorithm, spec_of(environment), params, record, here)
+        return self._evidence(index, lives, *gather_shares((*found, after), self.population))
+
+    def _evidence(
+        self, index: int, lives: Any, gradient: Params, numbers: Any, after: Any
+    ) -> tuple[Gradients, Any]:
+        total, mean_return, square = numbers
         if self.lifetime:
             lives = (*lives[:index], after, *lives[index + 1 :])
         number = jnp.asarray(index, jnp.int32)
         return Gradients(total, gradient, mean_return, square, number), lives
+
+    def _gradient(
+        self, live: Callable[[Params, Any], Any], params: Params, items: Any, baseline: Baseline
+    ) -> tuple[Params, list[Scalar], Any]:
+        """Of the mean objective of lifetimes, clipped; the means of `total` and of what the
+        baseline is made of; and the lives after. `live(params, item)` gives of each of the `items`
+        the sum of its rewards, its `Steps` and the life after them."""
+
+        def of_lifetime(params, item):
+            total, steps, after = live(params, item)
+            objective, seen = self.objective(baseline, steps)
+            return (objective, total, *seen), after
+
+        def mean(params):
+            found, after = jax.vmap(partial(of_lifetime, params))(items)
+            objective, *seen = jax.tree.map(jnp.mean, found)
+            return objective, (seen, after)
+
+        gradient, (seen, after) = jax.grad(mean, has_aux=True)(params)
+        return self.optimiser.clipped(gradient), seen, after
 
     @staticmethod
     def _born(setting: Setting, index: int, params: Params, key: PRNGKey) -> Life:
@@ -221,10 +272,7 @@ class PolicyGradient:
 
 
 def differentiable(setting: Setting) -> Differentiable:
-    """The learning algorithm, which must offer a gradient, in environments that run in JAX.
-
-    Raises SettingError otherwise.
-    """
+    """The learning algorithm, which must offer a gradient. Raises SettingError otherwise."""
     algorithm = setting.algorithm
     if not isinstance(algorithm, Differentiable):
         raise SettingError(
@@ -234,6 +282,26 @@ def differentiable(setting: Setting) -> Differentiable:
     return algorithm
 
 
-def _like(mask: Bool[Array, " E"], x: Array) -> Array:
-    """The mask with as many axes as `x`."""
-    return mask.reshape(-1, *[1] * (x.ndim - 1))
+@partial(jax.jit, static_argnames=("outer", "algorithm", "spec"))
+def _learned_again(
+    outer: PolicyGradient,
+    algorithm: Differentiable,
+    spec: Spec,
+    params: Params,
+    record: Any,
+    baseline: Baseline,
+) -> tuple[Params, list[Array]]:
+    """The gradients of candidates, from what `live_before_learning` recorded."""
+    learn = differentiable_record(algorithm, spec, outer.horizon)
+
+    def live(params, item):
+        learner, seen = item
+        if not outer.lifetime:
+            learner = algorithm.init_state(params, lifetime_keys(learner).learner, spec)
+        return *learn(params, learner, seen), ()
+
+    def one(candidate, baseline):
+        params, items = candidate
+        return outer._gradient(live, params, items, baseline)[:2]
+
+    return spread(jax.vmap(one, (0, None)))((params, record), baseline)

@@ -23,7 +23,7 @@ class Returns(NamedTuple):
 
 
 def population_returns(
-    setting: Setting, environment: Environment, candidates: Candidates, key: PRNGKey
+    setting: Setting, environment: Any, candidates: Candidates, key: PRNGKey
 ) -> Float[Array, " P"]:
     """The mean return of each candidate over its lifetimes, spread over all devices.
 
@@ -92,7 +92,7 @@ def _host_returns(
         params = jax.tree.map(partial(np.take, indices=numbers, axis=0), every)
         totals = np.zeros(at_once * E, np.float64)
         with use_devices(jax.local_devices()):
-            keys = _host_keys(key, group[numbers % G], E)
+            keys = host_keys(key, group[numbers % G], E)
             for transition in host_lifetimes(
                 setting.algorithm, environment, params, keys, setting.length, begin * E, at_once
             ):
@@ -102,7 +102,6 @@ def _host_returns(
 
 
 @partial(jax.jit, static_argnames="lifetimes")
-def _host_keys(
-    key: PRNGKey, groups: Int[Array, " n"], lifetimes: int
-) -> Key[Array, " n*lifetimes"]:
+def host_keys(key: PRNGKey, groups: Int[Array, " n"], lifetimes: int) -> Key[Array, " lives"]:
+    """Of the lifetimes of each group, one after the other."""
     return jax.vmap(lambda g: lifetime_keys_of_group(key, g, lifetimes))(groups).reshape(-1)

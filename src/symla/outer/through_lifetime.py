@@ -9,9 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.algorithms.base import Differentiable
+from symla.core.distributions import Distribution
 from symla.core.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State, Task, Transition
 from symla.environments.base import Environment
 from symla.lifetimes.lifetime import Life, lifetime, live_on
+from symla.lifetimes.percepts import LastStep, next_percept
 
 
 class Steps(NamedTuple):
@@ -57,6 +59,35 @@ def differentiable_stretch(
     return live
 
 
+def differentiable_record(
+    algorithm: Differentiable, spec: Spec, horizon: int
+) -> Callable[[Params, State, LastStep], tuple[Scalar, Steps]]:
+    """A function of meta-parameters, a learner's state, and what was seen since then on the host,
+    [L + 1] of what each step left behind: the sum of rewards, and the L steps.
+
+    The learner learns from the same percepts again. `horizon` as in `differentiable_lifetime`.
+    """
+    recording = _RecordsPolicy(algorithm.differentiable(), horizon)
+
+    def live(params: Params, learner: State, seen: LastStep) -> tuple[Scalar, Steps]:
+        before = jax.tree.map(lambda x: x[:-1], seen)
+        after = jax.tree.map(lambda x: x[1:], seen)
+
+        def step(now, one):
+            learner, t = now
+            last, action, reward = one
+            percept = next_percept(**last._asdict(), spec=spec)
+            policy, learner = recording.policy(params, learner, percept, t)
+            steps = Steps(reward, policy.log_probability(action), policy.entropy())
+            return (learner, t + 1), steps
+
+        start = learner, jnp.zeros((), jnp.int32)
+        _, steps = jax.lax.scan(step, start, (before, after.action, after.reward))
+        return jnp.sum(steps.reward), steps
+
+    return live
+
+
 def _steps(transition: Transition, task: Task, learner: State, world: State) -> Steps:
     """What is recorded of a step."""
     return Steps(transition.reward, learner.log_probability, learner.entropy)
@@ -87,11 +118,17 @@ class _RecordsPolicy:
     def step(
         self, params: Params, state: _Acted, percept: Percept, t: Array, key: PRNGKey
     ) -> tuple[Action, _Acted]:
-        # Recomputed on the way back: what a step needs would fill the memory of long lifetimes.
-        update = jax.checkpoint(self.algorithm.update)
-        policy, learner = update(params, self._cut(state.learner, t), percept)
+        policy, learner = self.policy(params, state.learner, percept, t)
         action = jax.lax.stop_gradient(policy).sample(key)
         return action, _Acted(learner, policy.log_probability(action), policy.entropy())
+
+    def policy(
+        self, params: Params, learner: State, percept: Percept, t: Array
+    ) -> tuple[Distribution, State]:
+        """The distribution of the next action, and the learner's new state."""
+        # Recomputed on the way back: what a step needs would fill the memory of long lifetimes.
+        update = jax.checkpoint(self.algorithm.update)
+        return update(params, self._cut(learner, t), percept)
 
     def _cut(self, learner: State, t: Array) -> State:
         """Where the gradient goes no further back."""
@@ -99,3 +136,22 @@ class _RecordsPolicy:
             return learner
         cut = t % self.horizon == 0
         return jax.tree.map(lambda x: jnp.where(cut, jax.lax.stop_gradient(x), x), learner)
+
+
+@dataclass(frozen=True)
+class SamplesPolicy:
+    """A differentiable learning algorithm as it acts where its gradient is taken afterwards."""
+
+    algorithm: Differentiable
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> Params:
+        return self.algorithm.init_params(key, spec)
+
+    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> State:
+        return self.algorithm.init_state(params, key, spec)
+
+    def step(
+        self, params: Params, state: State, percept: Percept, t: Array, key: PRNGKey
+    ) -> tuple[Action, State]:
+        policy, state = self.algorithm.update(params, state, percept)
+        return policy.sample(key), state

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from symla.core.types import State
 
@@ -67,15 +67,19 @@ def gather(*values: int) -> Int[np.ndarray, "processes values"]:
     return np.asarray(multihost_utils.process_allgather(np.array(values, np.int32)))
 
 
-def gather_shares(mine: Float[np.ndarray, " n"], of: int) -> Float[np.ndarray, " of"]:
-    """All numbers, of which each process has the share that `share` gave it."""
+def gather_shares(mine: State, of: int) -> State:
+    """All rows of arrays, of whose `of` each process has the share that `share` gave it."""
     if jax.process_count() == 1:
         return mine
-    padded = np.full(-(-of // jax.process_count()), np.nan, mine.dtype)
-    padded[: mine.size] = mine
-    rows = np.asarray(multihost_utils.process_allgather(padded))
     parts = np.array_split(np.arange(of), jax.process_count())
-    return np.concatenate([row[: part.size] for row, part in zip(rows, parts)])
+
+    def pad(x):
+        return np.concatenate([x, np.zeros((parts[0].size - len(x), *x.shape[1:]), x.dtype)])
+
+    every = multihost_utils.process_allgather(jax.tree.map(lambda x: pad(np.asarray(x)), mine))
+    return jax.tree.map(
+        lambda rows: np.concatenate([row[: part.size] for row, part in zip(rows, parts)]), every
+    )
 
 
 def local(tree: State) -> State:

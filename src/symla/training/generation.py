@@ -13,7 +13,6 @@ from symla.core.errors import require
 from symla.core.streams import Stream, stream_key
 from symla.core.trees import all_finite, global_norm
 from symla.core.types import Params, PRNGKey, State
-from symla.environments.base import Environment
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.outer.base import Candidates, OuterLoop
 from symla.runtime.devices import everywhere
@@ -29,7 +28,7 @@ class Training:
     """
 
     algorithm: LearningAlgorithm
-    environments: tuple[Environment, ...]
+    environments: tuple[Any, ...]  # each an Environment, or one on the host
     outer: OuterLoop
     lifetimes: int
     length: int

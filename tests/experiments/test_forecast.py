@@ -1,0 +1,35 @@
+"""What a training is said to cost: of the right order, and more for more."""
+
+import re
+from dataclasses import replace
+
+import symla
+from symla.algorithms import MetaRNN, SymLA
+from symla.experiments.forecast import forecast
+from symla.experiments.meta_train import recipe_of
+from symla.outer import EvolutionStrategies, PolicyGradient
+
+
+def recipe(outer, **more):
+    settings = {"generations": 300, "lifetimes": 8, "length": 300, "seed": 0} | more
+    return recipe_of(SymLA(), (symla.make("point-navigation"),), outer, **settings)
+
+
+def test_a_training_of_a_minute_is_said_to_take_one():
+    said = forecast(recipe(EvolutionStrategies()))
+    assert said.startswith("9.2e+07 environment steps, about ")
+    seconds = int(re.search(r"about (\d+) s", said)[1])
+    assert 10 <= seconds <= 90
+
+
+def test_gradients_cost_time_and_memory():
+    both = recipe(EvolutionStrategies(8)), recipe(PolicyGradient(8))
+    memory = [int(re.search(r"([\d,]+) MB", forecast(r))[1].replace(",", "")) for r in both]
+    assert memory[1] > 10 * memory[0]
+    assert "min" in forecast(replace(both[1], generations=3000))
+
+
+def test_an_algorithm_of_unknown_cost_has_no_time():
+    said = forecast(replace(recipe(EvolutionStrategies()), algorithm=MetaRNN()))
+    assert "about" not in said
+    assert "MB" in said
