@@ -216,6 +216,7 @@ def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> 
     from symla.experiments.forecast import forecast
     from symla.experiments.recipes import begin
     from symla.rules.loading import load
+    from symla.testing.own_classes import quick_check
 
     settings = job.parsed.settings
     if job.start is not None:
@@ -232,6 +233,8 @@ def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> 
         begin(run, recipe, start)
         run.write_options(text)
         with run.locked():
+            for world in recipe.environments:
+                view_of(run).say(str(quick_check(world)))
             view_of(run).say(f"this will take {forecast(recipe)}")
             return run_recipe(recipe, run, run.path.name, _watch(job.parsed.options, run))
 
