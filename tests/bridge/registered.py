@@ -60,6 +60,20 @@ class RaisesOnce(Counting):
         return answer
 
 
+class Licensed(Counting):
+    """Only while there is a file $LICENCE. Its episodes begin where their seed says."""
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.episode = int(self.np_random.integers(9))
+        return self.observation(), {}
+
+    def step(self, action):
+        if not os.path.exists(os.environ["LICENCE"]):
+            raise OSError("no licence was found")
+        return super().step(action)
+
+
 class ResetRaises(Counting):
     def reset(self, **keywords):
         raise RuntimeError("no map was found")

@@ -121,6 +121,16 @@ def test_tensorboard_gets_the_rows(here):
     assert list((here / "r" / "tensorboard").glob("events.*"))
 
 
+@pytest.mark.parametrize("world", ["gymnasium:FrozenLake-v1", "hearts-2x2"])
+def test_a_policy_gradient_of_lives_that_go_on(here, world):
+    """On the host and in JAX; a run of other lifetimes is another one."""
+    words = "train", world, *TINY, "--outer", "policy-gradient", "--run-dir", "r"
+    assert run(*words, "--lifetime", "12") == 0
+    checkpoint = RunFolder(here / "r").newest_checkpoint()
+    assert checkpoint.manifest["training"]["outer"]["lifetime"] == 12
+    assert sorted(checkpoint.arrays["lives/0/age"].ravel().tolist()) == [6, 12]
+
+
 def test_metrics_are_one_row_a_generation(here):
     assert run("train", "hearts-2x2", *TINY, "--run-dir", "r") == 0
     rows = [json.loads(line) for line in (here / "r" / "metrics.jsonl").read_text().splitlines()]
@@ -135,6 +145,12 @@ def test_metrics_are_one_row_a_generation(here):
         (["heart"], UnknownNameError, "'hearts'"),
         (["hearts", "--discount", "0.5"], SettingError, "discount belongs to policy-gradient"),
         (["hearts", "--outer", "policy-gradient", "--sigma", "1"], SettingError, "sigma belongs"),
+        (["hearts", "--lifetime", "40"], SettingError, "lifetime belongs to policy-gradient"),
+        (
+            ["hearts", "--outer", "policy-gradient", "--lifetime", "50", "--length", "20"],
+            SettingError,
+            "multiple of length, the 20 steps",
+        ),
         (["bandits", "hearts"], SettingError, "leave hearts out"),
         (["hearts", "--algorithm", "symm"], UnknownNameError, "'symla'"),
         (["hearts", "--seeds", "1", "1"], SettingError, "differ"),

@@ -13,34 +13,37 @@ from tests.faults.trainer import ENDLESS, advance, begun, child, create, digest,
 OPERATIONS = 40  # on the disk, in the first generations of a process: all kinds of them
 
 
-def kill_in_chain(folder, points):
-    """Each process goes on where the one before it was killed. None: at a random moment."""
+def kill_in_chain(folder, points, advance=advance):
+    """Each process goes on where the one before it was killed. None: at a random moment; "stop":
+    the same, by SIGTERM."""
     random_ = random.Random(str(points))
     reached = 0
     for point in points:
         started = begun(folder)
-        process = child(advance, folder, ENDLESS, die_at=point)
-        if point is None:
+        anywhere = point in (None, "stop")
+        process = child(advance, folder, ENDLESS, die_at=None if anywhere else point)
+        if anywhere:
             wait_for(started)
             time.sleep(random_.uniform(0, 0.3))
-            process.kill()
+            (process.terminate if point else process.kill)()
         process.join(300)
-        assert process.exitcode == -signal.SIGKILL
+        assert process.exitcode == (0 if point == "stop" else -signal.SIGKILL)
         if not any(RunFolder(folder).checkpoints()):
             continue
         now = RunFolder(folder).newest_checkpoint().manifest["generation"]
         assert now >= reached  # never its older checkpoints
-        if point is None:  # a checkpoint each generation: at most the one being made is lost
+        if anywhere:  # a checkpoint each generation: at most the one being made is lost
             rows = RunFolder(folder).metrics()
             assert now >= rows[-1]["generation"] - 1
         reached = now
     return reached
 
 
-def compare_with_an_uninterrupted_run(tmp_path, points):
-    reached = kill_in_chain(create(tmp_path / "killed"), points)
+def compare_with_an_uninterrupted_run(tmp_path, points, advance=advance):
+    reached = kill_in_chain(create(tmp_path / "killed"), points, advance)
     whole = create(tmp_path / "whole")
-    assert finish(tmp_path / "killed", reached + 2) == finish(whole, reached + 2)
+    ends = [finish(folder, reached + 2, advance) for folder in (tmp_path / "killed", whole)]
+    assert ends[0] == ends[1]
     assert digest(tmp_path / "killed") == digest(whole)
     leftovers = list((tmp_path / "killed").rglob(".*.tmp"))
     assert not leftovers

@@ -110,7 +110,7 @@ def child(function, *arguments, **options):
     return process
 
 
-def finish(folder, generations):
+def finish(folder, generations, advance=advance):
     """Train to the end of so many. Returns the digest of all that is left."""
     process = child(advance, folder, generations)
     process.join(300)

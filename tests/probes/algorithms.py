@@ -1,10 +1,11 @@
 """Small learning algorithms whose actions are known beforehand."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from symla.core.distributions import Categorical
+from symla.core.distributions import Categorical, distribution_of
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,29 @@ class Echo:
         seen = params * percept.final_observation[: state.size]
         known = jnp.isfinite(percept.final_observation[: state.size])
         return jnp.where(known, jnp.tanh(seen + 0.5), -1.0), state
+
+
+class Memory(NamedTuple):
+    """One number for each action, and the kind of actions, which is no array."""
+
+    numbers: Any
+    space: Any
+
+
+@dataclass(frozen=True)
+class Remembers(Logits):
+    """Its logits, or means, are a memory of all that it perceived. It takes any sizes."""
+
+    def init_params(self, key, spec):
+        return jnp.array([0.9, 0.5, 0.3, 0.1])
+
+    def init_state(self, params, key, spec):
+        return Memory(jnp.zeros(spec.action_size), spec.action)
+
+    def update(self, params, state, percept):
+        keep, action, seen, reward = params
+        new = keep * state.numbers + action * percept.action + reward * percept.reward
+        mean = jnp.sum(jnp.sin(jnp.arange(1.0 * percept.observation.size) + percept.observation))
+        numbers = jnp.tanh(new + seen * mean * jnp.arange(1.0, 1.0 + new.size))
+        outputs = jnp.stack([numbers, -jnp.ones_like(numbers)], axis=1)
+        return distribution_of(state.space, outputs), Memory(numbers, state.space)

@@ -8,7 +8,7 @@ import sys
 from tests.cli.test_main import SMALL, command, symla
 
 
-def train_together(folder, seeds):
+def train_together(folder, seeds, words=("bandits", *SMALL)):
     """A process for each seed, all on this machine. Returns them, finished."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -16,7 +16,7 @@ def train_together(folder, seeds):
     processes = [
         subprocess.Popen(
             command(
-                "train", "bandits", *SMALL, "--run-dir", folder, "--devices", 1, "--distributed",
+                "train", *words, "--run-dir", folder, "--devices", 1, "--distributed",
                 "--coordinator", f"localhost:{port}", "--processes", len(seeds),
                 "--process-id", number, "--seed", seed,
             ),

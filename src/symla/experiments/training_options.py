@@ -103,7 +103,7 @@ class SearchSettings:
 # Fields of `OuterSettings` that belong to one outer loop alone.
 OWN = {
     "evolution-strategies": ("sigma", "shaping", "pairs_per_group"),
-    "policy-gradient": ("clip", "discount", "entropy", "horizon"),
+    "policy-gradient": ("clip", "discount", "entropy", "horizon", "lifetime"),
 }
 
 
@@ -112,7 +112,7 @@ class OuterSettings:
     """The outer loop: what searches the meta-parameters."""
 
     outer: Literal["evolution-strategies", "policy-gradient"] = "evolution-strategies"
-    """evolution-strategies (any environment) or policy-gradient (environments in JAX)."""
+    """evolution-strategies (any algorithm) or policy-gradient (symla, meta-rnn)."""
     generations: int = 300
     """Steps of meta-training. At least 1."""
     population: int | None = None
@@ -137,6 +137,9 @@ class OuterSettings:
     """policy-gradient: weight of the policy's entropy. Default 0.003."""
     horizon: int | None = None
     """policy-gradient: steps that the gradient goes back; 0: all. Default 64."""
+    lifetime: int | None = None
+    """policy-gradient: steps of a life that goes on over generations, each of which lives --length
+    of them; 0: whole lifetimes. Default 0."""
 
     def build(self, on_host: bool) -> OuterLoop:
         """The outer loop. Raises SettingError outside ranges, and for settings of the other one."""
@@ -159,6 +162,7 @@ class OuterSettings:
                 _or(self.discount, 0.95),
                 _or(self.entropy, 0.003),
                 _or(self.horizon, 64),
+                self.lifetime or 0,
             )
         return EvolutionStrategies(
             self.population or (32 if on_host else 128),

@@ -145,7 +145,7 @@ def spec_of(environment: Any) -> Spec:
 
 @cache
 def _host_spec(environment: GymnasiumEnvironment) -> Spec:
-    with open_pool(environment, [0]) as pool:
+    with Pool(environment, [0]) as pool:
         return host_spec(*pool.sizes)
 
 

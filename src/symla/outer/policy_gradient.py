@@ -26,7 +26,7 @@ from symla.outer.through_lifetime import (
     differentiable_record,
     differentiable_stretch,
 )
-from symla.runtime.devices import gather_shares, local, share, spread, use_devices
+from symla.runtime.devices import gather_shares, local, own_devices, share, spread, use_devices
 
 
 class Baseline(NamedTuple):
@@ -112,11 +112,6 @@ class PolicyGradient:
         i / n of its lifetime, so that as many end in every generation."""
         if not self.lifetime:
             return ()
-        require(
-            self.lifetime % setting.length == 0,
-            f"lifetime must be a multiple of length, the {setting.length} steps of a generation, "
-            f"got {self.lifetime}",
-        )
         count = self.population * setting.lifetimes
         shape = self.population, setting.lifetimes
         ages = jnp.arange(count) * self.lifetime // count // setting.length * setting.length
@@ -125,12 +120,12 @@ class PolicyGradient:
         def begin(index: int) -> Any:
             if is_on_host(setting.environments[index]):
                 own = host_keys(jax.random.fold_in(key, index), numbers, setting.lifetimes)
-                with use_devices(jax.local_devices()):
+                with use_devices(own_devices()):
                     lives = host_born(
                         differentiable(setting), setting.environments[index],
                         self._copies(params), own, self.lifetime,
                     )  # fmt: skip
-                return lives._replace(age=ages.reshape(shape).astype(jnp.int32))
+                return local(lives._replace(age=ages.reshape(shape).astype(jnp.int32)))
 
             def of_candidate(number, params, key):
                 keys = lifetime_keys_of_group(key, number, setting.lifetimes)
@@ -188,7 +183,7 @@ class PolicyGradient:
         own = candidates.params, candidates.group, lives[index] if self.lifetime else None
         own, key, here = local((own, key, jax.tree.map(lambda x: x[index], candidates.extra)))
         params, group, own = jax.tree.map(lambda x: x[mine.start : mine.stop], own)
-        with use_devices(jax.local_devices()):
+        with use_devices(own_devices()):
             keys = host_keys(key, group, setting.lifetimes)
             steps, first = (setting.length, self.lifetime), mine.start * setting.lifetimes
             *record, after = live_before_learning(

@@ -13,7 +13,7 @@ from symla.environments.base import Environment
 from symla.lifetimes.host import host_lifetimes, is_on_host
 from symla.lifetimes.lifetime import lifetime
 from symla.outer.base import Candidates, Setting
-from symla.runtime.devices import gather_shares, local, share, spread, use_devices
+from symla.runtime.devices import gather_shares, local, own_devices, share, spread, use_devices
 
 
 class Returns(NamedTuple):
@@ -89,9 +89,9 @@ def _host_returns(
     returns = np.zeros(len(mine), np.float32)
     for begin in range(0, len(mine), at_once):
         numbers = np.arange(mine[begin], mine[begin] + at_once)
-        params = jax.tree.map(partial(np.take, indices=numbers, axis=0), every)
+        params = jax.tree.map(lambda x, own=numbers: x[own], every)
         totals = np.zeros(at_once * E, np.float64)
-        with use_devices(jax.local_devices()):
+        with use_devices(own_devices()):
             keys = host_keys(key, group[numbers % G], E)
             for transition in host_lifetimes(
                 setting.algorithm, environment, params, keys, setting.length, begin * E, at_once

@@ -83,11 +83,11 @@ def gather_shares(mine: State, of: int) -> State:
 
 
 def local(tree: State) -> State:
-    """A copy that this process alone has, of what all have: arrays of numpy, and keys."""
+    """A copy that this process alone has, of what all have."""
 
     def copy(x):
         if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-            return np.asarray(x)
+            return jnp.asarray(np.asarray(x))
         data = jnp.asarray(np.asarray(jax.random.key_data(x)))
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(x))
 
@@ -98,6 +98,11 @@ def share(of: int) -> range:
     """The numbers below `of` that this process does."""
     part = np.array_split(np.arange(of), jax.process_count())[jax.process_index()]
     return range(int(part[0]), int(part[-1]) + 1) if part.size else range(0)
+
+
+def own_devices() -> list[jax.Device]:
+    """Those of this process."""
+    return [x for x in _mesh().devices if x.process_index == jax.process_index()]
 
 
 @contextmanager

@@ -38,6 +38,12 @@ class Training:
         require(len(self.environments) >= 1, "there must be an environment to train on")
         require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
         require(self.length >= 1, f"length must be at least 1 step, got {self.length}")
+        lifetime = getattr(self.outer, "lifetime", 0)  # of lives that go on
+        require(
+            lifetime % self.length == 0,
+            f"lifetime must be a multiple of length, the {self.length} steps of a generation, "
+            f"got {lifetime}",
+        )
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
 
     @property
