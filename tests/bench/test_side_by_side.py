@@ -18,6 +18,7 @@ KEYS = {"shape", "hidden", "population", "lifetimes", "length", "formulation", "
         "lstm_ticks_per_second", "compile_seconds"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_bench_measures_three_formulations(tmp_path):
     out = tmp_path / "bench.json"
     done = symla("bench", "--shapes", "1x2", "--repeats", 1, *TINY, "--json", out)
@@ -92,6 +93,7 @@ def test_a_wrong_shape_is_refused(name):
         BenchOptions((name,)).build()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
 def test_the_benchmark_scripts_start(script):
     command = [sys.executable, str(script), "--help"]

@@ -30,7 +30,12 @@ def reproduce(*arguments):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+SLOW = [
+    name if name == "figure4" else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
+]
+
+
+@pytest.mark.parametrize("name", SLOW)
 def test_a_tiny_figure_ends_in_a_picture_and_a_verdict(name, tmp_path):
     folders = ("--results", tmp_path / "results", "--runs", tmp_path / "runs")
     done = reproduce(name, "--scale", "tiny", "--lifetimes", 2, "--devices", 1, *folders)

@@ -122,7 +122,7 @@ def test_the_person_sees_it(capsys):
     view = TrainingView(console)
     view.measure = "regret"
     row = {"regret": 3.0}
-    view.progress(Progress(5, 9, 1.0, row, not_finite=7, equal=2))
+    view.progress(Progress(5, 9, 1.0, row, [row], not_finite=7, equal=2))
     shown = capsys.readouterr().out
     assert "7 returns not finite (left out)" in shown
     assert "all returns equal in 2 generations (nothing to learn from)" in shown

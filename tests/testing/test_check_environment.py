@@ -5,6 +5,7 @@ import re
 
 import gymnasium
 import jax
+import numpy as np
 import pytest
 
 import symla
@@ -291,3 +292,19 @@ def test_faults_on_the_host(name, words):
     with pytest.raises(FaultyEnvironmentError) as found:
         check_environment(f"tests.bridge.registered:{name}")
     assert words in str(found.value)
+
+
+def test_random_numbers_that_no_seed_gives_again_on_the_host():
+    class OwnNoise(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(0, 1, (1,), np.float32)
+        action_space = gymnasium.spaces.Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            return np.ones(1, np.float32), {}
+
+        def step(self, action):
+            return np.ones(1, np.float32), np.random.rand(), False, False, {}
+
+    check_environment(OwnNoise, thorough=False)  # it may train all the same
+    with pytest.raises(FaultyEnvironmentError, match=r"OwnNoise: .*the reward of step 1 differs"):
+        check_environment(OwnNoise)

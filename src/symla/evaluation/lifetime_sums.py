@@ -89,14 +89,14 @@ def live(
     except SizeError:
         raise
     except Exception:
-        blame(rule.algorithm, environment)
+        blame(environment, rule.algorithm)
         raise
     reward, ends, *regret = (np.concatenate(part)[:lifetimes] for part in zip(*batches))
     sums = Sums(reward, ends, *regret)
     wrong = np.flatnonzero(~np.isfinite(sums.reward).all(axis=1))
     if wrong.size:
         where = f" in {wrong.size} of {lifetimes} lifetimes, or the environment's rewards are not"
-        blame(rule.algorithm, environment)
+        blame(environment)
         raise DivergenceError(NOT_FINITE.format(where=where))
     return sums
 

@@ -1,6 +1,6 @@
 """Random play in an environment on the host, in a process of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,11 +24,13 @@ def play_on_host(environment: GymnasiumEnvironment, thorough: bool) -> tuple[Spe
     with Pool(environment, [SEED]) as pool:
         spec = host_spec(*pool.sizes)
         actions = _random_actions(spec)
-        first, *steps = _played(pool, SEED, actions)
+        first, steps = _played(pool, SEED, actions)
         if thorough:
-            list(_played(pool, OTHER, actions[::2]))
-            again = _played(pool, SEED, actions)
-            _check_same(environment.name, [first, *_first_episode(steps)], again)
+            _played(pool, OTHER, actions[::2])
+            same, again = _played(pool, SEED, actions)
+            if not np.array_equal(first, same):
+                raise _other_episode(environment.name, "the first observation")
+            _check_first_episode(environment.name, steps, again)
     rewards = [step.reward[0] for step in steps]
     ends = [step.terminated[0] | step.truncated[0] for step in steps]
     return spec, float(np.mean(rewards)), float(np.mean(ends))
@@ -41,32 +43,26 @@ def _random_actions(spec: Spec) -> np.ndarray:
     return random.integers(spec.action_size, size=(STEPS, 1), dtype=np.int32)
 
 
-def _played(pool: Pool, seed: int, actions: np.ndarray) -> Iterator[Stepped]:
-    """From an episode of that seed: the first observation, then what each action led to."""
+def _played(pool: Pool, seed: int, actions: np.ndarray) -> tuple[np.ndarray, list[Stepped]]:
+    """From an episode of that seed on: the first observation, and what each action led to."""
     pool.seeds = [seed]
-    nothing = np.zeros(1, np.float32)
-    observation = pool.reset()
-    yield Stepped(observation, nothing, nothing > 0, nothing > 0, observation, nothing)
-    for number, action in enumerate(actions):
-        yield pool.step(action, np.array([OTHER + number]))
+    first = pool.reset()
+    return first, [pool.step(action, np.array([OTHER + t])) for t, action in enumerate(actions)]
 
 
-def _first_episode(steps: Sequence[Stepped]) -> Iterator[Stepped]:
-    for step in steps:
-        yield step
-        if step.terminated[0] | step.truncated[0]:
+def _check_first_episode(name: str, once: Sequence[Stepped], again: Sequence[Stepped]) -> None:
+    """Whether it is the same each time. Raises FaultyEnvironmentError."""
+    for number, (one, other) in enumerate(zip(once, again), 1):
+        for field in ("final_observation", "reward", "terminated", "truncated"):
+            if not np.array_equal(getattr(one, field), getattr(other, field)):
+                raise _other_episode(name, f"the {field.removeprefix('final_')} of step {number}")
+        if one.terminated[0] | one.truncated[0]:
             return
 
 
-def _check_same(name: str, once: Sequence[Stepped], again: Iterator[Stepped]) -> None:
-    for number, (one, other) in enumerate(zip(once, again)):
-        for field in ("final_observation", "reward", "terminated", "truncated"):
-            if not np.array_equal(getattr(one, field), getattr(other, field)):
-                what = field.removeprefix("final_")
-                where = f"the {what} of step {number}" if number else "the first observation"
-                raise FaultyEnvironmentError(
-                    f"{name}: seed {SEED} gives another episode when it is played again after "
-                    f"others: {where} differs. reset(seed=seed) must begin with "
-                    "super().reset(seed=seed) and set everything anew, and all that is random "
-                    "must be drawn from self.np_random"
-                )
+def _other_episode(name: str, what: str) -> FaultyEnvironmentError:
+    return FaultyEnvironmentError(
+        f"{name}: seed {SEED} gives another episode when it is played again after others: {what} "
+        "differs. reset(seed=seed) must begin with super().reset(seed=seed) and set everything "
+        "anew, and all that is random must be drawn from self.np_random"
+    )

@@ -34,9 +34,9 @@ def _remembered(environment: Any) -> CheckedEnvironment:
     return check_environment(environment, thorough=False)
 
 
-def blame(algorithm: LearningAlgorithm, environment: Environment) -> None:
+def blame(environment: Environment, algorithm: LearningAlgorithm | None = None) -> None:
     """After lifetimes failed: raise the fault of the class, if a person wrote it, that has one."""
     if not all(map(is_ours, nested_environments(environment))):
         check_environment(environment, thorough=False)
-    if not is_ours(algorithm):
+    if algorithm is not None and not is_ours(algorithm):
         check_algorithm(algorithm, environment.spec)
