@@ -60,13 +60,6 @@ def test_an_unknown_figure_is_answered_with_the_nearest():
     assert "figure3" in done.stderr
 
 
-def test_rules_that_are_not_there_are_missed_by_name(tmp_path):
-    done = reproduce("figure7", "--results", tmp_path)
-    assert done.returncode == 2
-    assert "symla-target-0.safetensors" in done.stderr
-    assert "--scale full" in done.stderr
-
-
 class Interrupting:
     """Watches nothing, and stops the training after its first generation."""
 
