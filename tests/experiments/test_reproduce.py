@@ -30,9 +30,7 @@ def reproduce(*arguments):
     )
 
 
-SLOW = [
-    name if name == "figure4" else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
-]
+SLOW = [name if name == "figure4" else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
 
 @pytest.mark.parametrize("name", SLOW)

@@ -52,6 +52,7 @@ def test_a_fault_keeps_what_was_reached_and_resume_goes_on(outer, tmp_path, monk
     assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit(tmp_path):
     process = child(count_devices, tmp_path)
     process.join(300)
