@@ -89,7 +89,7 @@ def test_an_interrupted_rule_continues_and_refuses_another_recipe(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train_it(recipe, Interrupting())
     begun = run.config()
-    with pytest.raises(SettingError, match="another recipe than small"):
+    with pytest.raises(SettingError, match="small was begun with other settings"):
         train_it(replace(recipe, generations=4), Patient())
     assert train_it(recipe, Patient())
     assert trained("small", recipe, folder)
