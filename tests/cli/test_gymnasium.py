@@ -199,8 +199,9 @@ def test_a_fault_in_a_class_of_ones_own_is_called_theirs(tmp_path):
     path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
     done = symla("my_world:World,cells=4", "--lifetimes", "2", "--length", "9", **path)
     assert done.returncode == 2
-    assert "a fault of your own code, not of symla: it raised AttributeError" in said(done)
-    assert "my_world.py, line 4)" in said(done)
+    assert "raised AttributeError" in said(done)
+    assert "my_world.py, line 4" in said(done)
+    assert "a fault of symla itself" not in said(done)
 
 
 def test_the_registry_is_of_environments_in_jax():
