@@ -253,8 +253,9 @@ def _new_folder(name: str) -> Path:
 
 
 def _usage() -> str:
-    names = ", ".join(f"{name} ({summary(kind)})" for name, kind in EXPERIMENTS.items())
-    return USAGE.format(experiments=names) + "\n\nsymla train --help shows all options."
+    return (
+        USAGE.format(experiments=", ".join(EXPERIMENTS)) + "\n\nsymla train --help has all options."
+    )
 
 
 def _help(experiment: str | None) -> str:

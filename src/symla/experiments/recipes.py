@@ -12,7 +12,15 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
 from symla.core.errors import CheckpointError, SettingError, require
 from symla.core.types import ACTION_SPACES, Params
-from symla.environments import ENVIRONMENT_CLASSES, Environment, Permuted, Projected, name_of
+from symla.environments import (
+    ENVIRONMENT_CLASSES,
+    Environment,
+    MoreActions,
+    Permuted,
+    Projected,
+    Rewards,
+    name_of,
+)
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.references import references
 from symla.experiments.base import View
@@ -29,14 +37,26 @@ from symla.training.loop import Progress, train_rule
 CLASSES: dict[str, type] = (
     ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES | {"Gymnasium": GymnasiumEnvironment}
 )
+CHANGES: dict[type, str] = {
+    Permuted: "permuted",
+    Projected: "projected",
+    Rewards: "other rewards",
+    MoreActions: "more actions",
+}
 World = Any  # an Environment, or one on the host
 PROBE_EVERY = 50
 BUDGET = ("generations", "environment_steps")  # of a card: more of it may come later
 
 
 def named(world: World) -> str:
-    """What a person calls an environment: its name, or else how it is made in Python."""
-    return world.name if is_on_host(world) else name_of(world) or repr(world)
+    """What a person calls an environment: its name and how it is changed, or how it is made."""
+    if is_on_host(world):
+        return world.name
+    known = name_of(world)
+    changed = next((words for kind, words in CHANGES.items() if isinstance(world, kind)), None)
+    if known is None and changed is not None:
+        return f"{named(world.environment)}, {changed}"
+    return known or repr(world)
 
 
 @dataclass(frozen=True)
