@@ -78,14 +78,24 @@ def test_several_seeds_end_in_one_table(here, capsys):
     assert "(2 seeds)" in capsys.readouterr().out
 
 
-def test_stages_begin_with_the_rule_of_the_one_before(here):
+def test_stages_begin_with_the_rule_of_the_one_before(here, capsys):
     text = 'environments = ["hearts-2x2"]\n[[stages]]\nsigma = 0.5\n[[stages]]\n'
     (here / "c.toml").write_text(text + 'environments = ["hearts-2x2,episode_length=5"]\n')
     assert run("train", "--config", "c.toml", *TINY, "--run-dir", "g") == 0
     first, second = RunFolder(here / "g").runs()
     assert second.config()["settings"]["start"] == str(first.path.relative_to(here))
+    assert "(1 seed)" in capsys.readouterr().out  # two stages are not two seeds
     start, end = load(second.start_path).params, load(first.path).params
     assert (start.bias == end.bias).all()
+
+
+def test_environments_may_stand_in_the_stages_alone(here):
+    """As docs/training.md has it."""
+    text = 'seeds = [0]\n[[stages]]\nenvironments = ["hearts", "target"]\n[[stages]]\nsigma = 0.5\n'
+    (here / "c.toml").write_text(text)
+    arguments, stages = cli_train._with_config(["--config", "c.toml", "--sigma", "0.1"])
+    assert arguments == ["hearts", "target", "--seeds", "0", "--sigma", "0.1"]
+    assert len(stages) == 2
 
 
 def test_a_warm_start_from_a_shipped_rule(here):

@@ -106,10 +106,11 @@ def _with_config(arguments: list[str]) -> tuple[list[str], list[dict[str, Any]]]
     words = _leading_words(own)
     if words:  # instead of what the file has
         options = {k: v for k, v in options.items() if k not in config_files.FIRST}
-    given = config_files.arguments(options)
-    first = words or _leading_words(given)
+    given, stages = config_files.arguments(options), options.get("stages", [])
+    of_stages = [str(x) for stage in stages[:1] for x in stage.get("environments", [])]
+    first = words or _leading_words(given) or of_stages
     rest = given[len(_leading_words(given)) :] + own[len(words) :]
-    return [*first, *rest], options.get("stages", [])
+    return [*first, *rest], stages
 
 
 def _leading_words(arguments: Sequence[str]) -> list[str]:

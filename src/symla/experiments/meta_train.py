@@ -26,7 +26,6 @@ from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
-TEST_LIFETIMES = 512
 
 OuterName = Literal["evolution-strategies", "policy-gradient"]
 

@@ -57,7 +57,8 @@ def tests_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def seeds_table(runs: Sequence[RunFolder]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: what the rules of several meta-training seeds reach, mean ± 95% interval
-    over seeds, Student's t."""
+    over seeds, Student's t. Of stages, which have one seed, the last counts."""
+    runs = list({run.config()["seed"]: run for run in runs}.values())
     found: dict[str, dict[str, list[float]]] = {}
     for run in runs:
         if not run.results_path.exists():

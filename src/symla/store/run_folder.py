@@ -107,8 +107,8 @@ class RunFolder:
         return self.options_path.exists() and not self.config_path.exists()
 
     def runs(self) -> Iterator["RunFolder"]:
-        """Those that it holds, in the order of their names."""
-        for config in sorted(self.path.glob("**/config.json")):
+        """Those that it holds, in the order of their names: stage-2 before stage-10."""
+        for config in sorted(self.path.glob("**/config.json"), key=_order_of_folder):
             yield RunFolder(config.parent)
 
     def write_options(self, text: str) -> None:
@@ -335,3 +335,7 @@ def _name(generation: int, kind: str = "generation") -> str:
 
 def _order(path: Path) -> tuple[int, str]:
     return len(path.name), path.name
+
+
+def _order_of_folder(path: Path) -> tuple[int, str]:
+    return len(str(path)), str(path)
