@@ -1,11 +1,25 @@
-"""The protocols of a learning algorithm. All that it knows of an environment is the `Spec`."""
+"""The protocols of a learning algorithm. All that it knows of an environment is the `Spec`.
 
-from typing import Protocol, runtime_checkable
+One that acts for a while and then updates is a `LearnsFromRollouts`: `step_by_step` makes a
+`LearningAlgorithm` of it, and `lifetimes.learning` lets it live in many environments at once.
+"""
+
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array
 
 from symla.core.distributions import Distribution
-from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
+from symla.core.types import (
+    Action,
+    Observation,
+    Params,
+    Percept,
+    PRNGKey,
+    Rollout,
+    Scalar,
+    Spec,
+    State,
+)
 
 
 @runtime_checkable
@@ -40,4 +54,77 @@ class Differentiable(LearningAlgorithm, Protocol):
 
     def update(self, params: Params, state: State, percept: Percept) -> tuple[Distribution, State]:
         """Learn from the percept. Returns the distribution of the action, and the new state."""
+        ...
+
+
+@runtime_checkable
+class LearnsFromRollouts(Protocol):
+    """What acts for `interval` steps in each of `workers` environments, and then learns from them.
+
+    A frozen dataclass, as any learning algorithm; all environments are of the same task.
+    """
+
+    @property
+    def interval(self) -> int:
+        """Steps in each environment between two calls of `learn`."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """Environments in which it lives side by side."""
+        ...
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> Params:
+        """Fresh meta-parameters; () where it has none."""
+        ...
+
+    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> State:
+        """The initial state of one lifetime. Raises SizeError if it cannot learn with `spec`."""
+        ...
+
+    def act(
+        self, params: Params, state: State, observation: Observation, key: PRNGKey
+    ) -> tuple[Action, Any]:
+        """The action in one environment, and what `learn` is to see again of this moment."""
+        ...
+
+    def learn(
+        self, params: Params, state: State, rollout: Rollout, t: Array, key: PRNGKey
+    ) -> State:
+        """The state after learning from [interval, workers] steps.
+
+        `t` are the steps lived in all environments together, these included; it is never batched,
+        so that what is done only at times is not done, and thrown away, at all others.
+        """
+        ...
+
+
+@runtime_checkable
+class OffPolicy(LearnsFromRollouts, Protocol):
+    """One that learns from all that it remembers: `learn` is `remember`, then some `update`s."""
+
+    def remember(self, state: State, rollout: Rollout) -> State:
+        """The state with these steps in its buffer."""
+        ...
+
+    def update(self, params: Params, state: State, number: Array, key: PRNGKey) -> State:
+        """Update number `number` of its weights, which counts from 0 and is never batched."""
+        ...
+
+
+@runtime_checkable
+class HasCritic(OffPolicy, Protocol):
+    """One whose meta-parameters can be trained by its own critic."""
+
+    def meta_objective(self, params: Params, state: State, key: PRNGKey) -> Scalar:
+        """What is minimised: how little its critic values what the meta-parameters teach."""
+        ...
+
+
+@runtime_checkable
+class Greedy(Protocol):
+    """One that can put to use what it has learned, without exploring."""
+
+    def greedy(self, params: Params, state: State, observation: Observation) -> Action:
+        """The action that it holds to be the best."""
         ...

@@ -122,6 +122,13 @@ def encode(space: ActionSpace, action: Action) -> Float[Array, " B"]:
     return (jnp.arange(space.size) == action).astype(jnp.float32)
 
 
+def decode(space: ActionSpace, encoded: Float[Array, " B"]) -> Action:
+    """The action that `encode` shows so."""
+    if isinstance(space, Continuous):
+        return encoded
+    return jnp.argmax(encoded).astype(jnp.int32)
+
+
 def random_action(space: ActionSpace, key: PRNGKey) -> Action:
     """Every action with equal probability; continuous ones uniformly in [-1, 1]."""
     if isinstance(space, Continuous):

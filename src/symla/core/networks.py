@@ -1,8 +1,11 @@
-"""Linear maps and LSTMs as NamedTuples of arrays and functions on one example; `vmap` batches them.
+"""Linear maps, perceptrons and LSTMs as NamedTuples of arrays and functions on one example; `vmap` batches them.
 
 Parameters are pytrees, so `jax.tree.map` perturbs, averages and stores them.
 """
 
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -42,9 +45,78 @@ def init_linear(key: PRNGKey, inputs: int, outputs: int) -> Linear:
     return Linear(init_weight(key, inputs, outputs, inputs), jnp.zeros(outputs))
 
 
-def linear(params: Linear, x: Float[Array, " I"]) -> Float[Array, " O"]:
+def linear(params: Linear, x: Float[Array, "*batch I"]) -> Float[Array, "*batch O"]:
     """`x @ weight + bias`."""
     return dot(x, params.weight) + params.bias
+
+
+def init_uniform_linear(key: PRNGKey, inputs: int, outputs: int) -> Linear:
+    """Weights and biases uniform within +-1 / sqrt(inputs), as PyTorch draws them."""
+    weight_key, bias_key = jax.random.split(key)
+    bound = 1.0 / math.sqrt(inputs)
+    return Linear(
+        jax.random.uniform(weight_key, (inputs, outputs), minval=-bound, maxval=bound),
+        jax.random.uniform(bias_key, (outputs,), minval=-bound, maxval=bound),
+    )
+
+
+def init_orthogonal_linear(key: PRNGKey, inputs: int, outputs: int, gain: float = 1.0) -> Linear:
+    """Weights whose rows or columns are orthonormal, times `gain`, and biases of zero."""
+    weight = jax.nn.initializers.orthogonal(gain)(key, (inputs, outputs), jnp.float32)
+    return Linear(weight, jnp.zeros(outputs))
+
+
+class LayerNorm(NamedTuple):
+    """Gain and bias of a layer norm (Ba et al. 2016)."""
+
+    gain: Float[Array, " O"]
+    bias: Float[Array, " O"]
+
+
+class Dense(NamedTuple):
+    """A layer of a perceptron."""
+
+    linear: Linear
+    norm: LayerNorm | None = None
+
+
+Perceptron = tuple[Dense, ...]
+"""The layers of a multi-layer perceptron, from its input to its output."""
+
+
+def init_perceptron(
+    key: PRNGKey,
+    sizes: Sequence[int],
+    init: Callable[[PRNGKey, int, int], Linear] = init_uniform_linear,
+    *,
+    normalise: bool = False,
+) -> Perceptron:
+    """Layers from `sizes[0]` numbers to `sizes[-1]`, each drawn by `init`; with `normalise` there
+    is a layer norm in all but the last."""
+    keys = jax.random.split(key, len(sizes) - 1)
+    layers = [init(k, i, o) for k, (i, o) in zip(keys, pairwise(sizes))]
+    norms = [LayerNorm(jnp.ones(o), jnp.zeros(o)) if normalise else None for o in sizes[1:-1]]
+    return tuple(map(Dense, layers, [*norms, None]))
+
+
+def perceptron(
+    params: Perceptron,
+    x: Float[Array, "*batch I"],
+    activation: Callable[[Array], Array] = jax.nn.relu,
+) -> Float[Array, "*batch O"]:
+    """Each layer's linear map, then its norm if it has one; `activation` between layers."""
+    *hidden, last = params
+    for layer in hidden:
+        x = linear(layer.linear, x)
+        x = activation(layer_norm(layer.norm, x) if layer.norm else x)
+    return linear(last.linear, x)
+
+
+def layer_norm(params: LayerNorm, x: Float[Array, "*batch O"]) -> Float[Array, "*batch O"]:
+    """Mean 0 and variance 1 over the last axis, then gain and bias."""
+    centred = x - jnp.mean(x, axis=-1, keepdims=True)
+    scale = jax.lax.rsqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + 1e-6)
+    return centred * scale * params.gain + params.bias
 
 
 def init_gate_bias(hidden_size: int) -> Float[Array, " G"]:

@@ -73,9 +73,12 @@ class Optimiser:
 
     def ascend(self, params: Params, gradient: Params, state: State) -> tuple[Params, State]:
         """One step up the gradient. Returns parameters and state."""
-        descent = jax.tree.map(jnp.negative, gradient)
+        return self.descend(params, jax.tree.map(jnp.negative, gradient), state)
+
+    def descend(self, params: Params, gradient: Params, state: State) -> tuple[Params, State]:
+        """One step down the gradient. Returns parameters and state."""
         with jax.numpy_dtype_promotion("standard"):  # optax mixes int and float in Adam's count
-            updates, state = self.build().update(descent, state, params)
+            updates, state = self.build().update(gradient, state, params)
         return optax.apply_updates(params, updates), state
 
 

@@ -134,3 +134,20 @@ class Transition(NamedTuple):
     reward: Float[Array, "*L"]  # what that action earned
     terminated: Bool[Array, "*L"]
     truncated: Bool[Array, "*L"]
+
+
+class Rollout(NamedTuple):
+    """Consecutive steps of one lifetime, [steps, W, ...] in W environments side by side."""
+
+    observation: Float[Array, "*steps A"]
+    action: Int[Array, "*steps"] | Float[Array, "*steps B"]
+    reward: Float[Array, "*steps"]
+    terminated: Bool[Array, "*steps"]
+    truncated: Bool[Array, "*steps"]
+    next_observation: Float[Array, "*steps A"]  # before any reset; NaN: not known
+    extras: Any = ()  # whatever the algorithm wants to see again of the moment when it acted
+
+    @property
+    def done(self) -> Bool[Array, "*steps"]:
+        """Whether the step ended its episode."""
+        return self.terminated | self.truncated
