@@ -74,40 +74,60 @@ def host_lifetimes(
         spec = host_spec(*pool.sizes)
         learner = init_learners(algorithm, spec, params, own.learner, candidates)
         start = Now(learner, first_step(pool.reset(), spec.action), zeros)
+        acting = acting_of(algorithm, spec, params, own.action, candidates)
         for now, _ in lived_steps(
-            algorithm, pool, params, own, start, zeros, length, candidates, first
+            acting, pool, own, start, zeros, length, first, tolerant=bool(candidates)
         ):
             last = now.last
             yield HostTransition(last.action, last.reward, last.terminated, last.truncated)
 
 
-def lived_steps(
+Acting = Callable[[State, LastStep, np.int32, Int[np.ndarray, " batch"]], tuple[Array, State]]
+"""From learners, what they see, the clock and their ages to what all do, and learners after it."""
+
+
+def acting_of(
     algorithm: LearningAlgorithm,
-    pool: Pool,
+    spec: Spec,
     params: Params,
+    keys: Key[Array, " batch"],
+    candidates: int,
+) -> Acting:
+    """How lifetimes act whose actions follow from `keys`. The learners are donated."""
+
+    def acting(
+        learner: State, last: LastStep, clock: np.int32, ages: Int[np.ndarray, " batch"]
+    ) -> tuple[Array, State]:
+        return _act(algorithm, spec, params, learner, last, clock, ages, keys, candidates)
+
+    return acting
+
+
+def lived_steps(
+    acting: Acting,
+    pool: Pool,
     keys: LifetimeKeys,
     now: Now,
     ages: Int[np.ndarray, " batch"],
     steps: int,
-    candidates: int,
     first: int,
+    *,
+    tolerant: bool,
 ) -> Iterator[tuple[Now, Stepped]]:
     """Live on for so many steps, in a pool whose environments are where `now` says; `ages` are the
     steps lived before it. Yields, after each step, where lifetimes are and what environments
-    answered. Arguments, and errors, are those of `host_lifetimes`; what `now` has of learners is
-    donated.
+    answered.
+
+    Where no action could be sampled a `tolerant` one earns NaN, as `host_lifetimes` has it for
+    candidates; otherwise DivergenceError is raised.
     """
-    spec = host_spec(*pool.sizes)
     learner, last, episode = now
     seeds = np.asarray(episode_seeds(keys.episode, episode + 1))  # should this one end
     for t in range(steps):
-        clock, age = np.int32(t), ages + np.int32(t)
-        action, learner = _act(
-            algorithm, spec, params, learner, last, clock, age, keys.action, candidates
-        )
+        action, learner = acting(learner, last, np.int32(t), ages + np.int32(t))
         action = np.asarray(action)
         valid = are_actions(action)
-        if candidates:
+        if tolerant:
             action = np.where(_like(valid, action), action, np.zeros_like(action))
         elif not valid.all():
             number = first + int(np.flatnonzero(~valid)[0]) + 1

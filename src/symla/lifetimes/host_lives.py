@@ -19,7 +19,15 @@ from symla.bridge.pool import Pool, open_pool
 from symla.bridge.worker import Replayed, Stepped
 from symla.core.errors import FaultyEnvironmentError
 from symla.core.types import Params, State
-from symla.lifetimes.host import Now, episode_seeds, init_learners, lived_steps, spec_of
+from symla.lifetimes.host import (
+    Acting,
+    Now,
+    acting_of,
+    episode_seeds,
+    init_learners,
+    lived_steps,
+    spec_of,
+)
 from symla.lifetimes.percepts import LastStep, LifetimeKeys, first_step, lifetime_keys
 
 LIVES = "lives"  # the use of their pools, which nothing else moves
@@ -49,8 +57,17 @@ def born(
 ) -> HostLives:
     """Lives of at most `lifetime` steps before the first one. `params` have a leading axis of
     `candidates`, each of which lives an equal share of the keys."""
+    learner = init_learners(
+        algorithm, spec_of(environment), params, _learner_keys(keys), candidates
+    )
+    return born_with(learner, environment, keys, lifetime)
+
+
+def born_with(
+    learner: State, environment: GymnasiumEnvironment, keys: Key[Array, " batch"], lifetime: int
+) -> HostLives:
+    """The same of learners that are there already."""
     spec, count = spec_of(environment), len(keys)
-    learner = init_learners(algorithm, spec, params, _learner_keys(keys), candidates)
     last = first_step(np.zeros((count, spec.observation_size), np.float32), spec.action)
     none = np.zeros(count, np.int32)
     longest = min(spec.episode_length or lifetime, lifetime)
@@ -76,15 +93,32 @@ def live_on(
     did is named in a warning: its episode ends there, truncated, and the next begins. Raises
     FaultyEnvironmentError.
     """
-    keys = _keys(lives.key)
+    keys = keys_of(lives)
+    acting = acting_of(algorithm, spec_of(environment), params, keys.action, candidates)
+    lives = lives._replace(learner=jax.tree.map(jnp.copy, lives.learner))  # `acting` donates it
+    return live_with(acting, environment, lives, keys, steps, first, tolerant=bool(candidates))
+
+
+def live_with(
+    acting: Acting,
+    environment: GymnasiumEnvironment,
+    lives: HostLives,
+    keys: LifetimeKeys,
+    steps: int,
+    first: int,
+    *,
+    tolerant: bool,
+) -> tuple[HostLives, LastStep]:
+    """The same for any way of `acting`; `keys` are those of the lives, and `tolerant` is as
+    `lived_steps` has it."""
     pool_seeds = np.asarray(episode_seeds(keys.episode, np.asarray(lives.episode)))
     with open_pool(environment, pool_seeds.tolist(), first, LIVES) as pool:
         record = _Record(pool, lives, keys)
         record.put_environments_in_place()
-        start = Now(jax.tree.map(jnp.copy, lives.learner), record.last, record.episode)
+        now = Now(lives.learner, record.last, record.episode)
         seen = [record.last]
         for now, answer in lived_steps(
-            algorithm, pool, params, keys, start, record.age, steps, candidates, first
+            acting, pool, keys, now, record.age, steps, first, tolerant=tolerant
         ):
             record.add(now, answer)
             seen.append(now.last)
@@ -180,6 +214,11 @@ class _Record:
         age = (self.age + steps).astype(np.int32)
         record = self.steps, self.actions, self.checksums
         return HostLives(self.key, now.learner, now.last, age, self.episode, *record)
+
+
+def keys_of(lives: HostLives) -> LifetimeKeys:
+    """What is random in each of them follows from these."""
+    return _keys(lives.key)
 
 
 @jax.jit
