@@ -140,9 +140,7 @@ class PPO:
             require(value >= 1, f"{name} must be at least 1, got {value}")
         for name in ("value_weight", "entropy_weight", "divergence_limit", "decay_steps"):
             value = getattr(self, name)
-            require(
-                0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}"
-            )
+            require(0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}")
         for name in ("discount", "trace"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"{name} must be in [0, 1], got {value}")
@@ -251,9 +249,7 @@ class PPO:
         (weights, stopped), losses = jax.lax.scan(update, (weights, stopped), parts)
         return weights, stopped, losses
 
-    def update(
-        self, weights: PPOWeights, batch: Batch, left: Scalar
-    ) -> tuple[PPOWeights, Losses]:
+    def update(self, weights: PPOWeights, batch: Batch, left: Scalar) -> tuple[PPOWeights, Losses]:
         """One step down the loss of a batch, and the losses before it."""
 
         def loss(networks: ActorCritic) -> tuple[Scalar, Losses]:

@@ -110,9 +110,7 @@ class TD3:
             require(value >= 1, f"{name} must be at least 1, got {value}")
         for name in ("target_noise", "target_noise_limit", "exploration_noise", "random_steps"):
             value = getattr(self, name)
-            require(
-                0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}"
-            )
+            require(0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}")
         require(0 <= self.discount <= 1, f"discount must be in [0, 1], got {self.discount}")
         require(0 < self.target_rate <= 1, f"target_rate must be in (0, 1]: {self.target_rate}")
         require(
@@ -189,9 +187,7 @@ class TD3:
         """The state with the steps of the rollout in its buffer."""
         return state._replace(replay=replay.add(state.replay, experience(rollout)))
 
-    def update(
-        self, params: tuple[()], state: TD3State, number: Array, key: PRNGKey
-    ) -> TD3State:
+    def update(self, params: tuple[()], state: TD3State, number: Array, key: PRNGKey) -> TD3State:
         """One update of the critics, and if `number` says so of the policy and the targets."""
         batch_key, noise_key = jax.random.split(key)
         batch = replay.sample(state.replay, batch_key, self.batch)
@@ -221,7 +217,7 @@ class TD3:
         target = self.target(weights.targets, batch, noise)
 
         def loss(params: Perceptron) -> Scalar:
-            errors = critics(params, batch.observation, batch.action) - target
+            errors = critics(params, batch.observation, batch.action) - target[None]
             return jnp.sum(jax.vmap(mean_where, (None, 0))(batch.known, errors**2))
 
         networks, optimizers = weights.networks, weights.optimizers

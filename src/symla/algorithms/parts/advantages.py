@@ -30,9 +30,9 @@ def advantages(
         delta_t = r_t + discount V(s_{t+1}) - V(s_t)        V(s_{t+1}) is 0 after a termination
         A_t = delta_t + discount trace A_{t+1}              A_{t+1} is 0 after the end of an episode
 
-    A truncated step is bootstrapped from what it led to, before the reset; so is the last one. Where
-    nobody told what that was, the step is not known: the one before it is then bootstrapped from
-    the last observation that is.
+    A truncated step is bootstrapped from what it led to, before the reset; so is the last one.
+    Where nobody told what that was, the step is not known: the one before it is then bootstrapped
+    from the last observation that is.
     """
     values = value(rollout.observation)
     next_values = jnp.where(rollout.terminated, 0.0, value(known_next_observation(rollout)))

@@ -95,7 +95,5 @@ def _nothing(shape: tuple[int, ...]) -> Statistics:
     return Statistics(jnp.zeros(shape), jnp.ones(shape), jnp.full((), FIRST_COUNT))
 
 
-def _scaled(
-    x: Float[Array, "*batch"], statistics: Statistics
-) -> Float[Array, "*batch"]:
+def _scaled(x: Float[Array, "*batch"], statistics: Statistics) -> Float[Array, "*batch"]:
     return jnp.clip(x * jax.lax.rsqrt(statistics.variance + EPSILON), -LIMIT, LIMIT)
