@@ -1,4 +1,4 @@
-"""TD3 (Fujimoto et al. 2018), and DDPG (Lillicrap et al. 2016), which is TD3 without its changes."""
+"""TD3 (Fujimoto et al. 2018); DDPG (Lillicrap et al. 2016) is the same without its changes."""
 
 import math
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from symla.report.terminal import console, print_table
 
 if TYPE_CHECKING:
     from symla.evaluation.comparison import Comparison
-    from symla.evaluation.evaluate import Evaluation
+    from symla.evaluation.evaluation import Evaluation
     from symla.evaluation.statistics import Estimate
 
 Rows = tuple[list[str], list[list[str]]]  # a header, and rows of as many cells

@@ -16,7 +16,7 @@ from symla.runtime.machine import prepare_jax
 from symla.store import check_writable, write_json
 
 if TYPE_CHECKING:
-    from symla.evaluation.evaluate import Evaluation
+    from symla.evaluation.evaluation import Evaluation
 
 
 def test(arguments: Sequence[str]) -> int:

@@ -1,4 +1,5 @@
-"""Linear maps, perceptrons and LSTMs as NamedTuples of arrays and functions on one example; `vmap` batches them.
+"""Linear maps, perceptrons and LSTMs: NamedTuples of arrays, and functions on one example, which
+`vmap` batches.
 
 Parameters are pytrees, so `jax.tree.map` perturbs, averages and stores them.
 """

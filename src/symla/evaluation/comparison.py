@@ -12,8 +12,8 @@ from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.precision import in_float32
 from symla.core.text import html_table
 from symla.environments import Environment, name_of
-from symla.evaluation.evaluate import Evaluation, evaluation
-from symla.evaluation.lifetime_sums import check_ranges, joined, lived
+from symla.evaluation.evaluation import Evaluation, evaluation, joined
+from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.evaluation.statistics import Estimate
 from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made, load

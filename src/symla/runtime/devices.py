@@ -44,6 +44,24 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def on_own_devices(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(batched, *shared)` as `spread` has it, but what it returns stays where it was made:
+    large states that go from call to call are never copied. `placed` puts them there at first; the
+    batch must be a multiple of the devices."""
+    split, whole = PartitionSpec(AXIS), PartitionSpec()
+
+    def run(batched, *shared):
+        into = split, *(whole for _ in shared)
+        return _sharded(function, _mesh(), into, split)(batched, *shared)
+
+    return run
+
+
+def placed(batched: State) -> State:
+    """A batch, each part of it on a device of its own."""
+    return jax.device_put(batched, NamedSharding(_mesh(), PartitionSpec(AXIS)))
+
+
 def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` with replicated arguments and results: every device computes all of it.
 

@@ -63,8 +63,8 @@ def critic(
 
 def critics(
     params: Any, observation: Float[Array, "*batch A"], action: Float[Array, "*batch B"]
-) -> Float[Array, "critics *batch"]:
-    """Q_k(s, a) of critics whose parameters are stacked on a leading axis."""
+) -> Float[Array, "*critics"]:
+    """Q_k(s, a) of critics whose parameters are stacked on a leading axis, as the result is."""
     return jax.vmap(critic, (0, None, None))(params, observation, action)
 
 
