@@ -3,7 +3,8 @@
     python benchmarks/sb3_parity.py FOLDER      # needs pip install 'symla[benchmarks]'
 
 Small networks, a made-up environment, and what SB3 itself does with them: its weights before and
-after, its batch, the noise and the orders that it drew, its losses. Nothing of ours runs here; tests/algorithms/test_sb3_parity.py compares.
+after, its batch, the noise and the orders that it drew, its losses. Nothing of ours runs here:
+tests/algorithms/test_sb3_parity.py compares.
 """
 
 import json

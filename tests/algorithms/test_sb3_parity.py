@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from symla.algorithms.parts.actor_critics import ActorCritic
+from symla.algorithms.parts.actor_critics import ActorCritic, Policy, batch_of
 from symla.algorithms.parts.critics import Experience, critic, critics, policy
 from symla.algorithms.ppo import PPO, PPOWeights
 from symla.algorithms.td3 import DDPG, TD3, Networks, TD3Weights, first_critic
@@ -22,6 +22,7 @@ from symla.testing.tracing import QUICKLY
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "sb3"
 LEFT = json.loads((GOLDEN / "about.json").read_text())["left"]
+BATCH_OF = jax.jit(partial(batch_of, discount=0.99, trace=0.95), compiler_options=QUICKLY)
 TOLERANCE = 1e-5  # absolute; relative of numbers above 1
 
 
@@ -45,8 +46,12 @@ def actor_critic(found, prefix):
     hidden = f"{prefix}.mlp_extractor"
     deviation = found.get(f"{prefix}.log_std")
     return ActorCritic(
-        layers(found, f"{hidden}.policy_net.0", f"{hidden}.policy_net.2", f"{prefix}.action_net"),
-        None if deviation is None else jnp.asarray(deviation),
+        Policy(
+            layers(
+                found, f"{hidden}.policy_net.0", f"{hidden}.policy_net.2", f"{prefix}.action_net"
+            ),
+            None if deviation is None else jnp.asarray(deviation),
+        ),
         layers(found, f"{hidden}.value_net.0", f"{hidden}.value_net.2", f"{prefix}.value_net"),
     )
 
@@ -71,9 +76,7 @@ def test_advantages_and_targets_of_a_rollout(ppo):
     """It has steps that terminated, others that were truncated, and ends within an episode."""
     assert ppo["terminated"].any() and ppo["truncated"].any()
     assert not (ppo["terminated"] | ppo["truncated"])[-1].all()
-    batch = jax.jit(PPO().prepared, compiler_options=QUICKLY)(
-        actor_critic(ppo, "before"), rollout_of(ppo)
-    )
+    batch = BATCH_OF(actor_critic(ppo, "before"), rollout_of(ppo))
     for name in ("advantage", "target", "log_probability"):
         close(getattr(batch, name), ppo[name].reshape(-1))
     assert batch.known.all()
@@ -82,15 +85,15 @@ def test_advantages_and_targets_of_a_rollout(ppo):
 
 
 def test_one_update_of_ppo(ppo):
-    networks, rollout = actor_critic(ppo, "before"), rollout_of(ppo)
+    networks = actor_critic(ppo, "before")
     algorithm = PPO(interval=32, workers=2)
 
     @partial(jax.jit, compiler_options=QUICKLY)
-    def update(networks, rollout):
+    def update(networks, batch):
         weights = PPOWeights(networks, algorithm.optimizer.init(networks))
-        return algorithm.update(weights, algorithm.prepared(networks, rollout), jnp.ones(()))
+        return algorithm.update(weights, batch, jnp.ones(()))
 
-    weights, losses = update(networks, rollout)
+    weights, losses = update(networks, BATCH_OF(networks, rollout_of(ppo)))
     close(weights.networks, actor_critic(ppo, "one"))
     close(losses.policy, ppo["one_policy"])
     close(losses.value, ppo["one_value"])
@@ -102,7 +105,7 @@ def test_one_update_of_ppo(ppo):
 
 def test_all_updates_of_a_rollout(ppo):
     """Batches in SB3's orders, both schedules at three quarters, a bonus for entropy."""
-    networks, rollout = actor_critic(ppo, "before"), rollout_of(ppo)
+    networks = actor_critic(ppo, "before")
     algorithm = PPO(
         interval=32,
         workers=2,
@@ -116,9 +119,7 @@ def test_all_updates_of_a_rollout(ppo):
     assert left == LEFT
 
     @partial(jax.jit, compiler_options=QUICKLY)
-    def train(networks, rollout, orders):
-        batch = algorithm.prepared(networks, rollout)
-
+    def train(networks, batch, orders):
         def epoch(carry, order):
             *carry, losses = algorithm.epoch(*carry, batch, order, left)
             return tuple(carry), losses
@@ -127,7 +128,7 @@ def test_all_updates_of_a_rollout(ppo):
         (weights, _), losses = jax.lax.scan(epoch, (weights, jnp.zeros((), bool)), orders)
         return weights.networks, losses
 
-    trained, losses = train(networks, rollout, ppo["orders"])
+    trained, losses = train(networks, BATCH_OF(networks, rollout_of(ppo)), ppo["orders"])
     close(trained, actor_critic(ppo, "whole"))
     close(losses.policy.mean(), ppo["whole_policy"])
     close(losses.value.mean(), ppo["whole_value"])

@@ -6,11 +6,17 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
 from symla.algorithms.parts import actor_critics, normalisation
-from symla.algorithms.parts.actor_critics import ActorCritic
-from symla.algorithms.parts.advantages import advantages
+from symla.algorithms.parts.actor_critics import (
+    ActorCritic,
+    Batch,
+    Policy,
+    batch_of,
+    log_probabilities,
+)
+from symla.algorithms.parts.advantages import normalised
 from symla.algorithms.parts.critics import mean_where
 from symla.algorithms.parts.normalisation import Normalisation
 from symla.core.errors import require
@@ -40,17 +46,6 @@ class PPOState(NamedTuple):
 
     weights: PPOWeights
     normalisation: Normalisation
-
-
-class Batch(NamedTuple):
-    """Steps to learn from, and what the networks said of them before they learned."""
-
-    observation: Float[Array, "batch A"]
-    action: Int[Array, " batch"] | Float[Array, "batch B"]  # as it was sampled
-    log_probability: Float[Array, " batch"]  # of that action
-    advantage: Float[Array, " batch"]
-    target: Float[Array, " batch"]  # of the value
-    known: Bool[Array, " batch"]  # whether the step counts: see `Rollout.known`
 
 
 class Losses(NamedTuple):
@@ -157,12 +152,15 @@ class PPO:
 
     def init_state(self, params: tuple[()], key: PRNGKey, spec: Spec) -> PPOState:
         policy_key, value_key = jax.random.split(key)
+        hidden = spec.observation_size, *self.units
         continuous = isinstance(spec.action, Continuous)
         networks = ActorCritic(
-            # Small first outputs: at first all actions are about as probable.
-            _init(policy_key, (spec.observation_size, *self.units, spec.action_size), 0.01),
-            jnp.zeros(spec.action_size) if continuous else None,
-            _init(value_key, (spec.observation_size, *self.units, 1), 1.0),
+            Policy(
+                # Small first outputs: at first all actions are about as probable.
+                _init(policy_key, (*hidden, spec.action_size), 0.01),
+                jnp.zeros(spec.action_size) if continuous else None,
+            ),
+            _init(value_key, (*hidden, 1), 1.0),
         )
         statistics = normalisation.init(
             spec,
@@ -176,20 +174,18 @@ class PPO:
         self, params: tuple[()], state: PPOState, observation: Observation, key: PRNGKey
     ) -> tuple[Action, Any]:
         observation = normalisation.observation(state.normalisation, observation)
-        return actor_critics.act(state.weights.networks, observation, key)
+        return actor_critics.act(state.weights.networks.policy, observation, key)
 
     def greedy(self, params: tuple[()], state: PPOState, observation: Observation) -> Action:
         """The most probable action, or the mean of the Gaussian."""
         observation = normalisation.observation(state.normalisation, observation)
-        return actor_critics.greedy(state.weights.networks, observation)
+        return actor_critics.greedy(state.weights.networks.policy, observation)
 
     def learn(
         self, params: tuple[()], state: PPOState, rollout: Rollout, t: Array, key: PRNGKey
     ) -> PPOState:
-        statistics = normalisation.updated(state.normalisation, rollout, self.discount)
-        # Observations are normalised as they were when it acted, rewards by all that is known.
-        before = statistics._replace(observation=state.normalisation.observation)
-        batch = self.prepared(state.weights.networks, normalisation.normalised(before, rollout))
+        statistics, rollout = normalisation.learned(state.normalisation, rollout, self.discount)
+        batch = batch_of(state.weights.networks, rollout, self.discount, self.trace)
         left = self.left(t)
 
         def epoch(
@@ -208,20 +204,6 @@ class PPO:
         if not self.decay_steps:
             return jnp.ones(())
         return jnp.maximum(1.0 - t.astype(jnp.float32) / self.decay_steps, 0.0)
-
-    def prepared(self, networks: ActorCritic, rollout: Rollout) -> Batch:
-        """All steps of a rollout on one axis, those of one time side by side."""
-
-        def value(observation: Float[Array, "steps W A"]) -> Float[Array, "steps W"]:
-            return actor_critics.value(networks, observation)
-
-        found = advantages(rollout, value, self.discount, self.trace)
-        action = actor_critics.sampled(networks, rollout.action, rollout.extras)
-        seen, found = jax.tree.map(
-            lambda x: x.reshape(-1, *x.shape[2:]), ((rollout.observation, action), found)
-        )
-        log_probability, _ = actor_critics.log_probabilities(networks, *seen)
-        return Batch(*seen, log_probability, *found)
 
     def epoch(
         self,
@@ -262,14 +244,14 @@ class PPO:
 
     def losses(self, networks: ActorCritic, batch: Batch, left: Scalar) -> Losses:
         """Of a batch, where `clip` is `left` of what it was."""
-        log_probability, entropy = actor_critics.log_probabilities(
-            networks, batch.observation, batch.action
+        log_probability, entropy = log_probabilities(
+            networks.policy, batch.observation, batch.action
         )
-        advantage = normalised_advantage(batch)
+        advantage = normalised(batch.advantage, batch.known)
         ratio = jnp.exp(log_probability - batch.log_probability)
         clip = self.clip * left
         gain = jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip, 1.0 + clip) * advantage)
-        error = actor_critics.value(networks, batch.observation) - batch.target
+        error = actor_critics.value(networks.value, batch.observation) - batch.target
         policy = -mean_where(batch.known, gain)
         value = mean_where(batch.known, error**2)
         bonus = mean_where(batch.known, entropy)
@@ -281,15 +263,6 @@ class PPO:
             bonus,
             mean_where(batch.known, divergence),
         )
-
-
-def normalised_advantage(batch: Batch) -> Float[Array, " batch"]:
-    """Of mean 0 and variance 1 over the steps that count; as it is, if there is one only."""
-    count = jnp.sum(batch.known, dtype=jnp.float32)
-    centred = batch.advantage - mean_where(batch.known, batch.advantage)
-    squares = jnp.sum(jnp.where(batch.known, centred**2, 0.0))
-    deviation = jnp.sqrt(squares / jnp.maximum(count - 1.0, 1.0))  # unbiased, as torch has it
-    return jnp.where(count > 1.0, centred / (deviation + 1e-8), batch.advantage)
 
 
 def _init(key: PRNGKey, sizes: tuple[int, ...], gain: float) -> Perceptron:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from symla.algorithms.parts.critics import known_next_observation
+from symla.algorithms.parts.critics import known_next_observation, mean_where
 from symla.core.types import Rollout
 
 
@@ -49,3 +49,14 @@ def advantages(
     start = jnp.zeros_like(delta[0])
     advantage = jax.lax.scan(step, start, (delta, decay), reverse=True)[1]
     return Advantages(advantage, advantage + values, rollout.known)
+
+
+def normalised(
+    advantage: Float[Array, " batch"], known: Bool[Array, " batch"]
+) -> Float[Array, " batch"]:
+    """Of mean 0 and variance 1 over the steps that are known; as it is, if there is one only."""
+    count = jnp.sum(known, dtype=jnp.float32)
+    centred = advantage - mean_where(known, advantage)
+    squares = jnp.sum(jnp.where(known, centred**2, 0.0))
+    deviation = jnp.sqrt(squares / jnp.maximum(count - 1.0, 1.0))  # unbiased, as torch has it
+    return jnp.where(count > 1.0, centred / (deviation + 1e-8), advantage)

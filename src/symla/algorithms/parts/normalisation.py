@@ -22,7 +22,7 @@ class Statistics(NamedTuple):
 
     mean: Float[Array, "*components"]
     variance: Float[Array, "*components"]
-    count: Float[Array, ""]
+    seen: Float[Array, ""]  # how many there were
 
 
 class Normalisation(NamedTuple):
@@ -54,6 +54,15 @@ def reward(state: Normalisation, x: Float[Array, "*batch"]) -> Float[Array, "*ba
     return x if state.returns is None else _scaled(x, state.returns)
 
 
+def learned(
+    state: Normalisation, rollout: Rollout, discount: float
+) -> tuple[Normalisation, Rollout]:
+    """The statistics with those of a rollout, and it as it is to be learned from: observations
+    normalised as they were when it was acted, rewards by all that is known."""
+    after = updated(state, rollout, discount)
+    return after, normalised(after._replace(observation=state.observation), rollout)
+
+
 def normalised(state: Normalisation, steps: Any) -> Any:
     """Observations and rewards of steps: of a rollout, or of `Experience`."""
     return steps._replace(
@@ -83,7 +92,7 @@ def updated(state: Normalisation, rollout: Rollout, discount: float) -> Normalis
 
 def joined(statistics: Statistics, x: Float[Array, "steps W *components"]) -> Statistics:
     """Mean and variance of what was seen and `x` together (Chan et al. 1979)."""
-    count, more = statistics.count, float(x.shape[0] * x.shape[1])
+    count, more = statistics.seen, float(x.shape[0] * x.shape[1])
     total = count + more
     mean, variance = jnp.mean(x, axis=(0, 1)), jnp.var(x, axis=(0, 1))
     apart = mean - statistics.mean
