@@ -46,7 +46,8 @@ def observation(state: Normalisation, x: Float[Array, "*batch A"]) -> Float[Arra
     """(x - mean) / deviation, within +-10."""
     if state.observation is None:
         return x
-    return _scaled(x - state.observation.mean, state.observation)
+    mean = jnp.broadcast_to(state.observation.mean, x.shape)
+    return _scaled(x - mean, state.observation)
 
 
 def reward(state: Normalisation, x: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -105,4 +106,5 @@ def _nothing(shape: tuple[int, ...]) -> Statistics:
 
 
 def _scaled(x: Float[Array, "*batch"], statistics: Statistics) -> Float[Array, "*batch"]:
-    return jnp.clip(x * jax.lax.rsqrt(statistics.variance + EPSILON), -LIMIT, LIMIT)
+    scale = jax.lax.rsqrt(statistics.variance + EPSILON)
+    return jnp.clip(x * jnp.broadcast_to(scale, x.shape), -LIMIT, LIMIT)
