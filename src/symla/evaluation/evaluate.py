@@ -10,7 +10,7 @@ from symla.core.streams import Stream
 from symla.environments import Environment, Permuted, Projected, Rewards
 from symla.evaluation.evaluation import Evaluation, Lived, evaluation
 from symla.evaluation.learning_test import Watch, learned, learning_test, result_of
-from symla.evaluation.lifetime_sums import lived
+from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.lifetimes.resolve import make
 from symla.rules.rule import Rule
 
@@ -53,6 +53,7 @@ def meta_test(
         test = learning_test(rule.algorithm, environment, lifetimes, length, evaluate_every)
         reached = learned(test, rule.params, seed, stream, watch)
         return result_of(test, [reached], seed)
+    check_ranges(lifetimes, length, seed)
     try:
         return evaluation(*lived(rule, environment, lifetimes, length, seed, stream), seed)
     except FaultyEnvironmentError as fault:

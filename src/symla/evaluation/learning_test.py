@@ -106,14 +106,14 @@ class Reached(NamedTuple):
     evaluations: Float[np.ndarray, "lifetimes points episodes"]  # NaN: not yet
 
 
-class Now(NamedTuple):
+class LearningState(NamedTuple):
     """Between two stretches: all that a checkpoint holds."""
 
     reached: Reached
     lives: LearningLife | HostLearning
 
 
-Watch = Callable[[int, Reached, Callable[[], Now]], bool | None]
+Watch = Callable[[int, Reached, Callable[[], LearningState]], bool | None]
 """Called between stretches, with the steps done, what was reached, and the state if it is wanted;
 what is true ends the test early."""
 
@@ -131,7 +131,7 @@ def learning_test(
 
 
 @in_float32
-def begin(test: LearningTest, params: Params, seed: int, stream: Stream) -> Now:
+def begin(test: LearningTest, params: Params, seed: int, stream: Stream) -> LearningState:
     """Before the first step. Raises SettingError if the states do not fit in memory."""
     keys = _keys(stream_key(seed, stream), test.lifetimes)
     _check_memory(test, params, keys)
@@ -143,13 +143,13 @@ def begin(test: LearningTest, params: Params, seed: int, stream: Stream) -> Now:
     bins = test.edges.size - 1
     none = np.zeros((test.lifetimes, bins), np.float32)
     points = test.lifetimes, len(test.evaluated_at), test.episodes
-    return Now(Reached(none, none, none, np.full(points, np.nan, np.float32)), lives)
+    return LearningState(Reached(none, none, none, np.full(points, np.nan, np.float32)), lives)
 
 
 @in_float32
 def live(
-    test: LearningTest, params: Params, state: Now, done: int, watch: Watch
-) -> tuple[Now, int]:
+    test: LearningTest, params: Params, state: LearningState, done: int, watch: Watch
+) -> tuple[LearningState, int]:
     """From step `done` to the end, or until `watch` returns true: it is called about once a
     second. Returns where lifetimes are then, and how many steps of each are done.
 
@@ -182,6 +182,20 @@ def result_of(
     return evaluation(sums, test.edges, seed, _returns(test, reached))
 
 
+def latest(test: LearningTest, reached: Reached, done: int) -> dict[str, float]:
+    """Mean returns over lifetimes, as they were last: of the episodes in training that ended in the
+    stretch up to `done`, and of the evaluation then; what is not known is left out."""
+    bins = max(1, int(np.searchsorted(test.edges, done)))
+    recent = slice(max(0, bins - 5), bins)
+    ends, found = float(reached.ends[:, recent].sum()), {}
+    if ends:
+        found["training_return"] = float(reached.returns[:, recent].sum()) / ends
+    points = [i for i, at in enumerate(test.evaluated_at) if at <= done]
+    if points:
+        found["evaluation_return"] = float(reached.evaluations[:, points[-1]].mean())
+    return found
+
+
 def _returns(test: LearningTest, reached: Sequence[Reached]) -> Returns:
     ends, sums, evaluations = (
         np.concatenate([getattr(each, name) for each in reached])
@@ -207,7 +221,7 @@ class _Stretches:
         self.test, self.params = test, params
         self.count = 1  # stretches in a call
 
-    def live(self, state: Now, done: int, watch: Watch) -> tuple[Now, int]:
+    def live(self, state: LearningState, done: int, watch: Watch) -> tuple[LearningState, int]:
         test = self.test
         lives, reached = self.placed(state)
         points = test.evaluated_at
@@ -227,19 +241,19 @@ class _Stretches:
                 break
         return self.state(reached, lives), done
 
-    def placed(self, state: Now) -> tuple[Any, Reached]:
+    def placed(self, state: LearningState) -> tuple[Any, Reached]:
         """Lives on the devices, each lifetime on one of them, padded to a multiple of these."""
         reached = Reached(*map(np.array, state.reached))
         missing = -self.test.lifetimes % min(len(jax.devices()), self.test.lifetimes)
         padded = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), state.lives)
         return placed(padded), reached
 
-    def state(self, reached: Reached, lives: Any) -> Now:
+    def state(self, reached: Reached, lives: Any) -> LearningState:
         """Without what pads it."""
         count = self.test.lifetimes
         if jax.tree.leaves(lives)[0].shape[0] > count:
             lives = jax.tree.map(lambda x: x[:count], lives)
-        return Now(reached, lives)
+        return LearningState(reached, lives)
 
     def advance(
         self, lives: Any, reached: Reached, done: int, count: int
@@ -279,12 +293,12 @@ class _Stretches:
 class _HostStretches(_Stretches):
     """The same where environments are on the host: a stretch at a time."""
 
-    def placed(self, state: Now) -> tuple[Any, Reached]:
+    def placed(self, state: LearningState) -> tuple[Any, Reached]:
         learner = jax.tree.map(jnp.copy, state.lives.learner)  # which learning donates
         return state.lives._replace(learner=learner), Reached(*map(np.array, state.reached))
 
-    def state(self, reached: Reached, lives: Any) -> Now:
-        return Now(reached, lives)
+    def state(self, reached: Reached, lives: Any) -> LearningState:
+        return LearningState(reached, lives)
 
     def advance(
         self, lives: Any, reached: Reached, done: int, count: int
