@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from stable_baselines3 import DDPG, PPO, TD3
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 UNITS = [8, 8]
 WORKERS, STEPS, BATCH, EPOCHS = 2, 32, 16, 3
@@ -54,6 +54,16 @@ class Walk(gymnasium.Env):
         truncated = self.steps >= 5 and not terminated
         self.seen.append((before, reward, terminated, truncated, self.position))
         return self.position, reward, terminated, truncated, {}
+
+
+def steps_of(worlds: list[Walk]) -> dict[str, np.ndarray]:
+    """What all of them noted: [steps, W, ...]."""
+    names = "observation", "reward", "terminated", "truncated", "next_observation"
+    found = {
+        name: np.stack([np.stack([step[i] for step in world.seen]) for world in worlds], axis=1)
+        for i, name in enumerate(names)
+    }
+    return found | {"reward": found["reward"].astype(np.float32)}
 
 
 def silent(model: Any) -> Any:
@@ -93,12 +103,7 @@ def ppo(action_space: spaces.Space) -> dict[str, np.ndarray]:
     silent(model)
     model.collect_rollouts(model.env, callback, model.rollout_buffer, STEPS)
     buffer = model.rollout_buffer
-    names = "observation", "reward", "terminated", "truncated", "next_observation"
-    found = {
-        name: np.stack([np.stack([step[i] for step in world.seen]) for world in worlds], axis=1)
-        for i, name in enumerate(names)
-    }
-    found["reward"] = found["reward"].astype(np.float32)
+    found = steps_of(worlds)
     found["action"] = buffer.actions.copy()
     found["advantage"], found["target"] = buffer.advantages.copy(), buffer.returns.copy()
     found["log_probability"] = buffer.log_probs.copy()
@@ -193,6 +198,26 @@ def off_policy_weights(prefix: str, model: TD3) -> dict[str, np.ndarray]:
     return found
 
 
+def normalisation() -> dict[str, np.ndarray]:
+    """VecNormalize's statistics of a rollout, and its last rewards."""
+    action_space = spaces.Discrete(2)
+    worlds = [Walk(action_space) for _ in range(WORKERS)]
+    normalise = VecNormalize(DummyVecEnv([lambda world=world: world for world in worlds]))
+    normalise.seed(4)
+    normalise.reset()
+    for step in range(STEPS):
+        # Before the last step: then it has seen the observations in which there was an action.
+        observations = normalise.obs_rms.copy()
+        _, rewards, _, _ = normalise.step(np.full(WORKERS, step % 2))
+    return steps_of(worlds) | {
+        "mean": np.float32(observations.mean),
+        "variance": np.float32(observations.var),
+        "return_variance": np.float32(normalise.ret_rms.var),
+        "running": np.float32(normalise.returns),
+        "last_rewards": rewards.astype(np.float32),
+    }
+
+
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -204,6 +229,7 @@ def main() -> None:
         "ppo_continuous": ppo(spaces.Box(-1.0, 1.0, (2,), np.float32)),
         "td3": off_policy(TD3, target_policy_noise=0.5),  # some of it is clipped
         "ddpg": off_policy(DDPG),
+        "normalisation": normalisation(),
     }.items():
         arrays = {key: np.ascontiguousarray(x) for key, x in found.items()}
         save_file(arrays, folder / f"{name}.safetensors")

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from symla.algorithms.parts import normalisation
 from symla.algorithms.parts.actor_critics import ActorCritic, Policy, batch_of
 from symla.algorithms.parts.critics import Experience, critic, critics, policy
 from symla.algorithms.ppo import PPO, PPOWeights
 from symla.algorithms.td3 import DDPG, TD3, Networks, TD3Weights, first_critic
 from symla.core.networks import Dense, Linear
 from symla.core.optimisers import Optimiser
-from symla.core.types import Rollout
+from symla.core.types import Discrete, Rollout, Spec
 from symla.testing.tracing import QUICKLY
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "sb3"
@@ -134,6 +135,21 @@ def test_all_updates_of_a_rollout(ppo):
     close(losses.value.mean(), ppo["whole_value"])
     close(losses.entropy.mean(), -ppo["whole_entropy"])
     close(losses.divergence[-1].mean(), ppo["whole_divergence"])
+
+
+def test_statistics_of_a_rollout():
+    """As VecNormalize has them: after its last step, that step's rewards are ours."""
+    found = load_file(GOLDEN / "normalisation.safetensors")
+    rollout = rollout_of(found | {"action": np.zeros((32, 2, 1), np.float32)})
+    spec = Spec(3, Discrete(2))
+    state = normalisation.init(spec, workers=2, observations=True, rewards=True)
+    learned = jax.jit(partial(normalisation.learned, discount=0.99), compiler_options=QUICKLY)
+    state, normalised = learned(state, rollout)
+    close(state.observation.mean, found["mean"])
+    close(state.observation.variance, found["variance"])
+    close(state.returns.variance, found["return_variance"])
+    close(state.running, found["running"])
+    close(normalised.reward[-1], found["last_rewards"])
 
 
 def off_policy_networks(found, prefix, count):
