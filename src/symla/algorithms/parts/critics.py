@@ -26,16 +26,21 @@ def experience(rollout: Rollout) -> Experience:
 
     What a truncated step led to is needed for its value. Where nobody told, it is not `known`.
     """
-    told = jnp.all(jnp.isfinite(rollout.next_observation), axis=-1)
     steps = Experience(
         rollout.observation,
         rollout.action,
         rollout.reward,
         rollout.terminated,
-        jnp.where(told[..., None], rollout.next_observation, 0.0),
-        told | rollout.terminated,
+        known_next_observation(rollout),
+        rollout.known,
     )
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), steps)
+
+
+def known_next_observation(rollout: Rollout) -> Float[Array, "*steps A"]:
+    """What steps led to, with zeros for what is not known: where results are masked, NaN would
+    still spread."""
+    return jnp.where(jnp.isfinite(rollout.next_observation), rollout.next_observation, 0.0)
 
 
 def no_experience(observation_size: int, action_size: int) -> Experience:
