@@ -34,7 +34,7 @@ from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.host_learning import HostLearning
 from symla.lifetimes.learning import Happened, LearningLife, bins_of
 from symla.lifetimes.lifetime import bin_edges
-from symla.runtime.devices import on_own_devices, placed, use_devices
+from symla.runtime.devices import devices_for, on_own_devices, placed, use_devices
 from symla.runtime.machine import available_memory
 
 EVALUATIONS = 1 << 20  # what the numbers of evaluations are folded into a lifetime's key with
@@ -164,7 +164,7 @@ def live(
     with ExitStack() as stack:
         stack.enter_context(keep_pools())
         if not is_on_host(test.environment):
-            stack.enter_context(use_devices(jax.devices()[: test.lifetimes]))
+            stack.enter_context(use_devices(devices_for(test.lifetimes)))
         return advance(test, params).live(state, done, watch, seconds)
 
 
@@ -250,7 +250,7 @@ class _Stretches:
     def placed(self, state: LearningState) -> tuple[Any, Reached]:
         """Lives on the devices, each lifetime on one of them, padded to a multiple of these."""
         reached = Reached(*map(np.array, state.reached))
-        missing = -self.test.lifetimes % min(len(jax.devices()), self.test.lifetimes)
+        missing = -self.test.lifetimes % len(devices_for(self.test.lifetimes))
         padded = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), state.lives)
         return placed(padded), reached
 

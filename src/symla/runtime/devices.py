@@ -133,6 +133,12 @@ def use_devices(devices: Sequence[jax.Device]) -> Iterator[None]:
         _chosen.reset(token)
 
 
+def devices_for(batch: int) -> list[jax.Device]:
+    """Those over which a batch is spread whose every element is large: at least two on each, or
+    else one for all, because XLA rounds a batch of one otherwise."""
+    return list(_mesh().devices)[: max(1, batch // 2)]
+
+
 def describe() -> str:
     """The devices of all processes, in words, such as "2 x cpu in 1 process(es)"."""
     devices = jax.devices()
