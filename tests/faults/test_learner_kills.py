@@ -14,8 +14,9 @@ import pytest
 from symla.core.errors import DivergenceError, SettingError
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream
-from symla.evaluation import learning_test
-from symla.evaluation.learning_test import LearningTest, begin, live
+from symla.evaluation import learning_lives
+from symla.evaluation.learning_lives import begin, live
+from symla.evaluation.learning_test import LearningTest
 from symla.lifetimes.resolve import make
 from symla.store import RunFolder
 from symla.training.generation import TrainingState
@@ -85,7 +86,8 @@ import jax
 import numpy as np
 jax.config.update("jax_num_cpu_devices", 4)
 from symla.core.streams import Stream
-from symla.evaluation.learning_test import LearningTest, begin, live
+from symla.evaluation.learning_lives import begin, live
+from symla.evaluation.learning_test import LearningTest
 from symla.lifetimes.resolve import make
 from symla.runtime.devices import use_devices
 from tests.faults.learner_trainer import TINY
@@ -116,7 +118,7 @@ def test_a_learner_that_diverges_is_named(world):
 
 
 def test_buffers_that_do_not_fit_are_refused_before_anything_is_lived(monkeypatch):
-    monkeypatch.setattr(learning_test, "available_memory", lambda: 10_000)
+    monkeypatch.setattr(learning_lives, "available_memory", lambda: 10_000)
     test = LearningTest(TINY, make("pendulum"), 50, 60, 0)
     with pytest.raises(SettingError, match=r"need 0\.0 GB.*replay buffers.*capacity=100000"):
         begin(test, (), 0, Stream.TESTING)
