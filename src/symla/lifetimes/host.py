@@ -29,7 +29,7 @@ from symla.lifetimes.percepts import (
     lifetime_keys,
     next_percept,
 )
-from symla.runtime.devices import spread
+from symla.runtime.devices import placed, replicate, spread
 
 
 class HostTransition(NamedTuple):
@@ -99,11 +99,14 @@ def lived_steps(
     """
     spec = host_spec(*pool.sizes)
     learner, last, episode = now
+    own_keys = keys.action
+    if candidates:  # the same at every step
+        params, own_keys = placed(params), replicate(own_keys)
     seeds = np.asarray(episode_seeds(keys.episode, episode + 1))  # should this one end
     for t in range(steps):
         clock, age = np.int32(t), ages + np.int32(t)
         action, learner = _act(
-            algorithm, spec, params, learner, last, clock, age, keys.action, candidates
+            algorithm, spec, params, learner, last, clock, age, own_keys, candidates
         )
         action = np.asarray(action)
         valid = are_actions(action)
