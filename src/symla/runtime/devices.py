@@ -105,6 +105,19 @@ def replicate(state: State) -> State:
     return jax.device_put(state, NamedSharding(_mesh(), PartitionSpec()))
 
 
+def placed(batched: State) -> State:
+    """The same arrays where `spread` takes its first argument's: of what is passed at each of many
+    steps, nothing is then moved at any. Whole on every device if the axis does not divide evenly.
+    """
+    mesh = _mesh()
+
+    def put(x):
+        axes = (AXIS,) if x.shape and x.shape[0] % mesh.size == 0 else ()
+        return jax.device_put(x, NamedSharding(mesh, PartitionSpec(*axes)))
+
+    return jax.tree.map(put, batched)
+
+
 def gather(*values: int) -> Int[np.ndarray, "processes values"]:
     """The values of each process, one row per process. Every process must call it."""
     if jax.process_count() == 1:
