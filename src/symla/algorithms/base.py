@@ -99,6 +99,10 @@ class LearnsFromRollouts(Protocol):
         ...
 
 
+AnyAlgorithm = LearningAlgorithm | LearnsFromRollouts
+"""What a rule may be of."""
+
+
 @runtime_checkable
 class OffPolicy(LearnsFromRollouts, Protocol):
     """One that learns from all that it remembers: `learn` is `remember`, then some `update`s."""

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from symla.algorithms import LearningAlgorithm
+from symla.algorithms.base import AnyAlgorithm
 from symla.core.errors import SettingError
 from symla.core.precision import in_float32
 from symla.core.text import brief
@@ -16,7 +16,7 @@ from symla.rules.rule import Rule
 class Start(NamedTuple):
     """What a training begins with: a learning algorithm, and the shapes of its meta-parameters."""
 
-    algorithm: LearningAlgorithm
+    algorithm: AnyAlgorithm
     params: Any  # of jax.ShapeDtypeStruct
 
     @classmethod
