@@ -38,7 +38,6 @@ from symla.runtime.devices import on_own_devices, placed, use_devices
 from symla.runtime.machine import available_memory
 
 EVALUATIONS = 1 << 20  # what the numbers of evaluations are folded into a lifetime's key with
-SECONDS = 1.0  # between two looks at what is lived
 MEMORY = 0.8  # of what is available: the largest share that states may take
 
 
@@ -148,10 +147,15 @@ def begin(test: LearningTest, params: Params, seed: int, stream: Stream) -> Lear
 
 @in_float32
 def live(
-    test: LearningTest, params: Params, state: LearningState, done: int, watch: Watch
+    test: LearningTest,
+    params: Params,
+    state: LearningState,
+    done: int,
+    watch: Watch,
+    seconds: float = 1.0,
 ) -> tuple[LearningState, int]:
-    """From step `done` to the end, or until `watch` returns true: it is called about once a
-    second. Returns where lifetimes are then, and how many steps of each are done.
+    """From step `done` to the end, or until `watch` returns true: it is called about every
+    `seconds`. Returns where lifetimes are then, and how many steps of each are done.
 
     Raises DivergenceError for learners that are not finite any more, with what `watch` saw last
     unchanged, and FaultyEnvironmentError.
@@ -161,7 +165,7 @@ def live(
         stack.enter_context(keep_pools())
         if not is_on_host(test.environment):
             stack.enter_context(use_devices(jax.devices()[: test.lifetimes]))
-        return advance(test, params).live(state, done, watch)
+        return advance(test, params).live(state, done, watch, seconds)
 
 
 @in_float32
@@ -221,7 +225,9 @@ class _Stretches:
         self.test, self.params = test, params
         self.count = 1  # stretches in a call
 
-    def live(self, state: LearningState, done: int, watch: Watch) -> tuple[LearningState, int]:
+    def live(
+        self, state: LearningState, done: int, watch: Watch, seconds: float
+    ) -> tuple[LearningState, int]:
         test = self.test
         lives, reached = self.placed(state)
         points = test.evaluated_at
@@ -236,7 +242,7 @@ class _Stretches:
                 reached.evaluations[:, points.index(done)] = returns
             taken = time.monotonic() - begun
             pace = taken / count
-            self.count = max(1, min(2 * self.count, int(SECONDS / max(pace, 1e-6))))
+            self.count = max(1, min(2 * self.count, int(seconds / max(pace, 1e-6))))
             if watch(done, reached, partial(self.state, reached, lives)):
                 break
         return self.state(reached, lives), done

@@ -64,7 +64,7 @@ def born(
 def worker_keys(key: PRNGKey, workers: int) -> LifetimeKeys:
     """Of each environment of a lifetime; the first has the lifetime's own, as if it were alone."""
     others = [jax.random.fold_in(key, WORKERS + number) for number in range(1, workers)]
-    return jax.vmap(lifetime_keys)(fast_key(jnp.stack([key, *others])))
+    return jax.vmap(lambda own: lifetime_keys(fast_key(own)))(jnp.stack([key, *others]))
 
 
 def learn_on(
