@@ -8,18 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla.algorithms import ALGORITHMS
-from symla.algorithms.step_by_step import step_by_step
+from symla.algorithms import ALGORITHMS, LearnsFromRollouts
 from symla.core.types import Continuous, Discrete, Spec
 from symla.lifetimes.percepts import new_percept, next_percept
 from symla.store import describe, flatten, rebuild, unflatten
 from symla.testing import check_algorithm
-from symla.testing.tracing import QUICKLY
 
 SPEC = Spec(3, Discrete(2), one_hot=True)
 CONTINUOUS = Spec(3, Continuous(2), one_hot=True)
 STEPS = 20
-SMALL = {  # settings of what learns from rollouts: several times in STEPS
+SMALL = {  # settings of what learns from rollouts: soon, and from few steps
     "reinforce": {"interval": 4, "workers": 2, "value_updates": 2},
     "ppo": {"interval": 4, "workers": 2, "batch": 4, "epochs": 2},
     "ddpg": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
@@ -39,7 +37,6 @@ def small(name):
 
 def run_lifetime(algorithm, params, key, spec=SPEC):
     """The actions of STEPS steps with random one-hot observations and rewards."""
-    algorithm = step_by_step(algorithm)
     state = algorithm.init_state(params, key, spec)
 
     def step(carry, t):
@@ -58,17 +55,20 @@ def run_lifetime(algorithm, params, key, spec=SPEC):
 
 
 def test_keeps_its_contract(name):
+    if name == "ddpg":
+        pytest.skip("it is TD3 with other numbers")
     check_algorithm(*small(name))
 
 
 def test_vmap_equals_one_by_one(name, key):
-    algorithm, spec = small(name)
-    params = algorithm.init_params(key, spec)
+    algorithm = ALGORITHMS[name]()
+    if isinstance(algorithm, LearnsFromRollouts):
+        pytest.skip("it lives under vmap in `check_algorithm`, and in tests/lifetimes")
+    params = algorithm.init_params(key, SPEC)
     keys = jax.random.split(key, 3)
-    run = jax.jit(lambda k: run_lifetime(algorithm, params, k, spec), compiler_options=QUICKLY)
+    run = jax.jit(lambda k: run_lifetime(algorithm, params, k))
     together, alone = jax.vmap(run)(keys), jnp.stack([run(k) for k in keys])
-    # Numbers of a continuous action are sums, whose order may be another.
-    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_meta_parameters_are_named_and_return_from_their_names(name, key):

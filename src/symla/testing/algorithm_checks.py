@@ -38,7 +38,7 @@ def check_algorithm(algorithm: Any, spec: Spec | None = None) -> None:
 
     It is traced, and lives some lifetimes of random observations and rewards in one compiled scan:
     shapes, types, actions within their bounds, the same actions for the same key, no key used
-    twice. What learns from rollouts acts and learns twice. `spec` is by default a small one, with
+    twice. What learns from rollouts does so some times. `spec` is by default a small one, with
     observations that are one-hot. Raises FaultyAlgorithmError, of one line with the file and line
     of the fault, SettingError for what is no learning algorithm, SizeError if it does not take
     these sizes.

@@ -6,11 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Key
 
 from symla.algorithms.base import Greedy, LearnsFromRollouts
-from symla.core.types import Params, PRNGKey, Rollout, Spec, State
-from symla.lifetimes.learning import born, collect
+from symla.core.types import Params, PRNGKey, Rollout, Spec
+from symla.lifetimes.learning import LearningLife, born, collect
 from symla.testing.random_world import RandomWorld
 from symla.testing.returned import check_arrays, check_kept
 from symla.testing.returned_actions import action_of, check_actions, look_at_pair
@@ -24,12 +24,13 @@ PARAMETERS = {
     "learn": "params, state, rollout, t, key",
 }
 COUNTS = ("interval", "workers")
+LIFETIMES, ROLLOUTS = 2, 3
 LEARNER = (*PARAMETERS, *COUNTS)
 
 
 def check_learner(subject: Subject, spec: Spec) -> None:
-    """It is traced, and acts and learns twice in one compiled program. Raises as `check_algorithm`
-    does."""
+    """It is traced, and acts and learns some times in one compiled program, in equal lifetimes side
+    by side. Raises as `check_algorithm` does."""
     subject.check_settings()
     for method, parameters in PARAMETERS.items():
         subject.check_signature(method, parameters)
@@ -42,12 +43,11 @@ def check_learner(subject: Subject, spec: Spec) -> None:
             )
     params = _check_methods(subject, spec)
     with subject.calling("learn"):
-        key = jax.random.key(1)
-        lives = [jax.device_get(_lived(subject.thing, spec, params, key)) for _ in range(2)]
-    if not all(map(np.array_equal, *map(jax.tree.leaves, lives))):
+        keys = jnp.broadcast_to(jax.random.key(1), (LIFETIMES,))
+        actions = np.asarray(_lived(subject.thing, spec, params, keys))
+    if not np.array_equal(actions, np.broadcast_to(actions[:1], actions.shape), equal_nan=True):
         raise subject.fault("learn", "learns something else from the same key and steps")
-    for actions in lives[0]:
-        check_actions(subject, "act", spec, actions)
+    check_actions(subject, "act", spec, actions[0].reshape(-1, *actions.shape[3:]))
 
 
 def _check_methods(subject: Subject, spec: Spec) -> Params:
@@ -86,14 +86,19 @@ def _check_methods(subject: Subject, spec: Spec) -> Params:
 
 @partial(jax.jit, static_argnames=("algorithm", "spec"), compiler_options=QUICKLY)
 def _lived(
-    algorithm: LearnsFromRollouts, spec: Spec, params: Params, key: PRNGKey
-) -> tuple[Array, Array]:
-    """The actions before, and after, it learned from those before: [interval, W, ...]."""
-    world, interval = RandomWorld(spec), algorithm.interval
-    life = born(algorithm, world, params, key)
-    life, rollout, _ = collect(algorithm, world, params, life, interval)
-    learner: State = algorithm.learn(
-        params, life.learner, rollout, jnp.int32(interval * algorithm.workers), key
-    )
-    _, after, _ = collect(algorithm, world, params, life._replace(learner=learner), interval)
-    return rollout.action, after.action
+    algorithm: LearnsFromRollouts, spec: Spec, params: Params, keys: Key[Array, " E"]
+) -> Array:
+    """The actions of lifetimes that learn in between: [E, ROLLOUTS, interval, W, ...]."""
+    world, steps = RandomWorld(spec), algorithm.interval * algorithm.workers
+
+    def one(key: PRNGKey) -> Array:
+        def rollout(life: LearningLife, number: Array) -> tuple[LearningLife, Array]:
+            life, rollout, _ = collect(algorithm, world, params, life, algorithm.interval)
+            own = jax.random.fold_in(key, number)
+            learner = algorithm.learn(params, life.learner, rollout, (number + 1) * steps, own)
+            return life._replace(learner=learner), rollout.action
+
+        life = born(algorithm, world, params, key)
+        return jax.lax.scan(rollout, life, jnp.arange(ROLLOUTS))[1]
+
+    return jax.vmap(one)(keys)
