@@ -11,7 +11,8 @@ from rich.console import Console
 from symla.bench.learner_cases import Case
 from symla.bench.learner_peers import peer_rate, peers, rate
 from symla.core.streams import Stream
-from symla.evaluation.learning_test import LearningTest, begin, live
+from symla.evaluation.learning_lives import begin, live
+from symla.evaluation.learning_test import LearningTest
 from symla.lifetimes.resolve import make
 from symla.report.terminal import print_table
 from symla.rules.loading import hand_made

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from symla.algorithms import LearningAlgorithm
 from symla.core.precision import in_float32
+from symla.experiments.fitting import Start, check_fit
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.training_options import OuterSettings
 from symla.lifetimes.host import is_on_host, spec_of
@@ -78,6 +79,7 @@ def meta_train(
         start=start if isinstance(start, str) else ("given" if start else ""),
         probes=_as_tuple(probes),
     )
+    check_fit(recipe, Start.of(rule) if rule else None)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     name = f"{type(worlds[0]).__name__.lower()}-seed{seed}-{stamp}"
     run = RunFolder(Path(run_dir) if run_dir else new_folder(Path("runs") / name))
@@ -119,8 +121,8 @@ def recipe_of(
         algorithm,
         worlds,
         outer,
-        lifetimes or usual,
-        length or max(map(usual_length, worlds)),
+        usual if lifetimes is None else lifetimes,
+        max(map(usual_length, worlds)) if length is None else length,
         generations,
         seed,
         start,

@@ -155,7 +155,7 @@ class OuterSettings:
         annealing = self.generations if self.annealing is None else self.annealing
         if self.outer == "policy-gradient":
             return PolicyGradient(
-                self.population or 8,
+                _or(self.population, 8),
                 Optimiser(
                     _or(self.learning_rate, 3e-3), clip=_or(self.clip, 1.0), decay_steps=annealing
                 ),
@@ -165,7 +165,7 @@ class OuterSettings:
                 self.lifetime or 0,
             )
         return EvolutionStrategies(
-            self.population or (32 if on_host else 128),
+            _or(self.population, 32 if on_host else 128),
             _or(self.sigma, 0.2),
             Optimiser(_or(self.learning_rate, 0.05), decay_steps=annealing),
             self.shaping or "ranks",
