@@ -142,8 +142,9 @@ class Sums:
         return state + rollout.reward.sum()
 
 
+@dataclass(frozen=True)
 class NoWorkers(Sums):
-    workers = 0
+    workers: int = 0
 
 
 class LearnsAlways(Sums):
