@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from symla.algorithms.base import Greedy, LearnsFromRollouts
 from symla.core.errors import require
 from symla.core.text import brief
-from symla.evaluation.evaluation import BINS, Evaluation, Returns, Sums, evaluation, joined
+from symla.evaluation.evaluation import BINS, EpisodeReturns, Evaluation, Sums, evaluation, joined
 from symla.evaluation.statistics import estimate
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.host_learning import HostLearning
@@ -127,7 +127,7 @@ def latest(test: LearningTest, reached: Reached, done: int) -> dict[str, float]:
     return found
 
 
-def _returns(test: LearningTest, reached: Sequence[Reached]) -> Returns:
+def _returns(test: LearningTest, reached: Sequence[Reached]) -> EpisodeReturns:
     ends, sums, evaluations = (
         np.concatenate([getattr(each, name) for each in reached])
         for name in ("ends", "returns", "evaluations")
@@ -137,7 +137,7 @@ def _returns(test: LearningTest, reached: Sequence[Reached]) -> Returns:
         for own, some in zip(sums.T.astype(np.float64), ends.T)
     ]
     points = evaluations.mean(axis=2, dtype=np.float64)
-    return Returns(
+    return EpisodeReturns(
         training=tuple(means),
         evaluated_at=test.evaluated_at,
         evaluation=tuple(map(estimate, points.T)),
