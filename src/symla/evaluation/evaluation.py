@@ -146,7 +146,7 @@ class Evaluation:
     ) -> "Figure":
         """Reward a step over the lifetime with its 95% interval, and that of others `beside` it.
 
-        EpisodeReturns the figure of matplotlib. With a `path` it is also written there, as .png or .svg;
+        Returns the figure of matplotlib. With a `path` it is also written there, as .png or .svg;
         raises SettingError for any other suffix, and for a folder that is not there.
         """
         from symla.report.figure_files import save
