@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True)
 class EpisodeReturns:
-    """EpisodeReturns of episodes, of what learns from rollouts, over its lifetime.
+    """Returns of episodes, of what learns from rollouts, over its lifetime.
 
     Those of training are of the episodes that it learned from, exploring; a stretch in which none
     ended has no estimate. Those of evaluation are of episodes apart, without exploring.
