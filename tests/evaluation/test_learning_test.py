@@ -56,7 +56,7 @@ def test_a_test_that_is_stopped_goes_on_as_if_it_had_not_been():
 
 def test_the_buffer_is_no_larger_than_the_lifetime():
     assert learning_test(ALGORITHM, WORLD, 1, 20, None).algorithm.capacity == 20
-    assert learning_test(ALGORITHM, WORLD, 1, 3, None).algorithm.capacity == 40
+    assert learning_test(ALGORITHM, WORLD, 1, 3, None).algorithm.capacity == 5
     assert learning_test(ALGORITHM, WORLD, 1, 50, None).evaluate_every == 5
 
 
