@@ -34,7 +34,7 @@ def symla(*arguments, cwd=None):
 def finished(tmp_path_factory):
     """A run that was trained to its end, and what it printed."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    return folder, symla("train", "bandits", *SMALL, "--seed", 3, "--run-dir", folder)
+    return folder, typed("train", "bandits", *SMALL, "--seed", 3, "--run-dir", folder)
 
 
 def test_train_leaves_a_whole_run_folder(finished):

@@ -20,7 +20,7 @@ def for_stdout(text: str) -> str:
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "surrogatepass")
     except (UnicodeEncodeError, LookupError):
-        return text.translate({ord(x): plain for x, plain in PLAIN.items()})
+        return "".join(PLAIN.get(character, character) for character in text)
     return text
 
 

@@ -50,8 +50,8 @@ def check_fit(recipe: Recipe, start: Start | None = None) -> Start:
 
 
 def _same_shapes(one: Any, other: Any) -> bool:
-    trees: list[Any] = [jax.tree.structure(one), jax.tree.structure(other)]
-    if trees[0] != trees[1]:
+    structures: list[Any] = [jax.tree.structure(tree) for tree in (one, other)]
+    if structures[0] != structures[1]:
         return False
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other))
     return all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in pairs)
