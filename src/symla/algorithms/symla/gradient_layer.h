@@ -1,0 +1,382 @@
+// The gradient of a layer update, from the gradient of its results, for a candidate's lifetimes.
+
+#pragma once
+
+#include "gradient_packing.h"
+
+namespace symla {
+
+constexpr int kGradientTile = 40;  // LSTMs whose gates stay in the caches from way to way
+constexpr int kSaved = 6;          // vectors that a tick leaves for the way back
+
+// One lifetime's arrays: those of the update, the gradient of its results, that of its arguments.
+// The gradient of the old state may overwrite that of the new one.
+struct GradientLifetime {
+  const float *hidden, *cell, *below, *above, *shared;
+  const float *of_new_hidden, *of_new_cell, *of_forward, *of_backward;
+  float *of_hidden, *of_cell, *of_below, *of_above, *of_shared;
+};
+
+// The derivatives of an LSTM's unit, at the values that it had.
+struct Slopes {
+  Rows input, forget, candidate;  // of the new cell, in the gates before their functions
+  Rows output, squash;            // of the new hidden state, in the output gate and the new cell
+  Rows keep;                      // of the new cell, in the old one
+};
+
+// The same update as apply_gates, to float rounding, and its derivatives. Returns the hidden state.
+INLINE Rows apply_gates(const Rows gate[kGates], Rows& cell, Slopes& slopes) {
+  const Rows input = reciprocal(one_plus_exp2(gate[0]));
+  const Rows forget = reciprocal(one_plus_exp2(gate[1]));
+  const Rows power = one_plus_exp2(gate[2]);
+  const Rows candidate = (2.0f - power) * reciprocal(power);
+  slopes.keep = forget;
+  slopes.input = candidate * (input - input * input);
+  slopes.forget = cell * (forget - forget * forget);
+  slopes.candidate = input - input * candidate * candidate;
+  cell = forget * cell + input * candidate;
+  const Rows output = reciprocal(one_plus_exp2(gate[3]));
+  const Rows other = one_plus_exp2(cell * (-2 * kLog2e));
+  const Rows squashed = (2.0f - other) * reciprocal(other);
+  const Rows hidden = output * squashed;
+  slopes.output = hidden - hidden * output;
+  slopes.squash = output - hidden * squashed;
+  return hidden;
+}
+
+// From the gradient of the new state that of the gates, before their functions; the gradient of
+// the new cell becomes that of the old one.
+INLINE void gates_gradient(const Slopes& slopes, Rows of_hidden, Rows& of_cell,
+                           Rows (&of_gate)[kGates]) {
+  of_cell = of_cell + of_hidden * slopes.squash;
+  of_gate[0] = of_cell * slopes.input;
+  of_gate[1] = of_cell * slopes.forget;
+  of_gate[2] = of_cell * slopes.candidate;
+  of_gate[3] = of_hidden * slopes.output;
+  of_cell = of_cell * slopes.keep;
+}
+
+// The gradient of one candidate's lifetimes: its weights, their gradient, and working memory.
+// Nothing but the arguments of the update is known of it: its ticks are computed again, which takes
+// less time than to read their gates from memory.
+template <int kFixed>
+class CandidateGradient {
+ public:
+  CandidateGradient(const Sizes<kFixed>& sizes, int lifetimes) : s(sizes) {
+    const int lstms = s.A * s.B, n = s.padded(), g = s.gates(), m = s.message();
+    const int limit = s.blocks() > 2 ? kGradientTile / 2 : kGradientTile;
+    chunk_ = std::max(1, std::min(lifetimes, limit / lstms));
+    // Tiles of nearly equal size.
+    const int tiles = (chunk_ * lstms + limit - 1) / limit;
+    tile_ = round_up((chunk_ * lstms + tiles - 1) / tiles, kMany);
+    below_width_ = round_up(s.I, kRows), above_width_ = round_up(s.I + 3, kRows);
+    unit_width_ = round_up(s.units(), kRows);
+    below_lanes_ = round_up(s.I, kLanes), above_lanes_ = round_up(s.I + 2, kLanes);
+    const int a = round_up(chunk_ * s.A, kMany), b = round_up(chunk_ * s.B, kMany);
+
+    Plan plan;
+    plan.add(&sum_below_, below_width_ * g);  // the six sums follow each other, see select()
+    plan.add(&sum_above_, above_width_ * g);
+    plan.add(&sum_recurrent_, unit_width_ * g);
+    plan.add(&sum_forward_, unit_width_ * m);
+    plan.add(&sum_backward_, unit_width_ * m);
+    plan.add(&sum_bias_, 2 * m);
+    plan.add(&from_below_, a * g);
+    plan.add(&from_above_, b * g);
+    plan.add(&of_from_below_, a * g);
+    plan.add(&of_from_above_, b * g);
+    plan.add(&below_, a * below_width_);
+    plan.add(&above_, b * above_width_);
+    plan.add(&of_below_, a * below_lanes_);
+    plan.add(&of_above_, b * above_lanes_);
+    plan.add(&mean_forward_, b * n);
+    plan.add(&mean_backward_, a * n);
+    plan.add(&of_forward_, b * m);
+    plan.add(&of_backward_, a * m);
+    plan.add(&of_mean_forward_, b * n);
+    plan.add(&of_mean_backward_, a * n);
+    plan.add(&hidden_, (s.ticks + 1) * tile_ * n);
+    plan.add(&cell_, tile_ * n);
+    plan.add(&saved_, (s.ticks - 1) * tile_ * kSaved * n);
+    plan.add(&of_hidden_, tile_ * n);
+    plan.add(&of_cell_, tile_ * n);
+    plan.add(&of_gates_, s.ticks * tile_ * g);
+    plan.place();
+  }
+
+  int chunk() const { return chunk_; }
+
+  // Uses the weights of one candidate from now on, and begins the sums of their gradient.
+  void select(const float* packed, const float* transposed) {
+    w = parts(packed, Packing(s.units(), s.I, s.M));
+    transposed_ = transposed;
+    std::fill(sum_below_, sum_bias_ + 2 * s.message(), 0.0f);
+  }
+
+  // Adds the gradient of the weights to `to`.
+  void add_weights(const Parts<float>& to) const {
+    add_gates(sum_below_, below_width_, 0, s.I, s.units(), to.below);
+    add_gates(sum_above_, above_width_, 0, s.I, s.units(), to.above);
+    add_gates(sum_above_, above_width_, s.I, 2, s.units(), to.shared);
+    add_gates(sum_above_, above_width_, s.I + 2, 1, s.units(), to.bias);
+    add_gates(sum_recurrent_, unit_width_, 0, s.units(), s.units(), to.recurrent);
+    add_map(sum_forward_, unit_width_, s.units(), s.M, to.forward_weight);
+    add_map(sum_backward_, unit_width_, s.units(), s.M, to.backward_weight);
+    for (int i = 0; i < s.M; ++i) {
+      to.forward_bias[i] += sum_bias_[i];
+      to.backward_bias[i] += sum_bias_[s.message() + i];
+    }
+  }
+
+  // The gradient of `count` lifetimes, at most chunk().
+  void run(const GradientLifetime* lifetimes, int count) {
+    const int lstms = s.A * s.B, n = s.padded(), m = s.message();
+    const TransposedPacking at(s.units(), s.I, s.M);
+    project(s, w, lifetimes, count, from_below_, from_above_);
+    of_messages(count, s.B, s.sum ? s.A : 1, s.A, transposed_ + at.forward, of_forward_,
+                of_mean_forward_, sum_bias_, [&](int e) { return lifetimes[e].of_forward; });
+    of_messages(count, s.A, s.sum ? s.B : 1, s.B, transposed_ + at.backward, of_backward_,
+                of_mean_backward_, sum_bias_ + m, [&](int e) { return lifetimes[e].of_backward; });
+    std::fill(mean_forward_, mean_forward_ + count * s.B * n, 0.0f);
+    std::fill(mean_backward_, mean_backward_ + count * s.A * n, 0.0f);
+    std::fill(of_from_below_, of_from_below_ + count * s.A * s.gates(), 0.0f);
+    std::fill(of_from_above_, of_from_above_ + count * s.B * s.gates(), 0.0f);
+    for (int begin = 0; begin < count * lstms; begin += tile_)
+      run_tile(lifetimes, begin, std::min(begin + tile_, count * lstms));
+    of_inputs(lifetimes, count, at);
+    of_maps(count * s.B, 1.0f / s.A, mean_forward_, of_forward_, sum_forward_);
+    of_maps(count * s.A, 1.0f / s.B, mean_backward_, of_backward_, sum_backward_);
+  }
+
+ private:
+  // From the gradient of messages, `per_lifetime` of each lifetime, that of the states whose mean,
+  // `times` over, they are, and of their bias.
+  template <typename From>
+  void of_messages(int count, int per_lifetime, float times, int averaged, const float* transposed,
+                   float* of_message, float* of_state, float* sum_bias, From from) const {
+    const int all = count * per_lifetime, m = s.message(), n = s.padded();
+    for (int row = 0; row < all; ++row) {
+      const float* source = from(row / per_lifetime) + row % per_lifetime * s.M;
+      for (int k = 0; k < m; k += kLanes) {
+        float* to = of_message + row * m + k;
+        copy_padded(to, source + k, s.M - k);
+        store(to, load(to) * times);
+        store(sum_bias + k, load(sum_bias + k) + load(to));
+      }
+    }
+    for (int begin = 0; begin < all; begin += kMany)
+      for (int k = 0; k < s.blocks(); ++k) {
+        Rows sum[2];
+        multiply(sum, of_message + begin * m, m, transposed + k * s.M * kLanes, s.M);
+        for (int r = 0; r < kMany; ++r)
+          store(of_state + (begin + r) * n + k * kLanes,
+                sum[r / kRows].row[r % kRows] * (1.0f / averaged));
+      }
+  }
+
+  // All ticks of the LSTMs [begin, end) of the chunk, and back.
+  void run_tile(const GradientLifetime* lifetimes, int begin, int end) {
+    const int n = s.padded(), g = s.gates(), count = end - begin, last = s.ticks - 1;
+    const int rounded = round_up(count, kMany);
+    load_tile(lifetimes, begin, end, rounded);
+    for (int tick = 0; tick < s.ticks; ++tick)
+      for (int k = 0; k < s.blocks(); ++k)
+        for (int t = 0; t < rounded; t += kRows) this->tick(begin, tick, k, t, rounded);
+    for (int tick = last; tick >= 0; --tick)
+      for (int k = 0; k < s.blocks(); ++k)
+        for (int t = 0; t < rounded; t += kMany) back(tick, k, t, rounded);
+    for (int k = 0; k < s.blocks(); ++k)
+      add_products<kGates>(sum_recurrent_ + k * unit_width_ * kGates * kLanes, unit_width_, hidden_,
+                           n, of_gates_ + k * kGates * kLanes, g, s.ticks * rounded);
+    const float* final = hidden_ + s.ticks * rounded * n;
+    for_each_lstm(begin, end, [&](int t, int e, int i) {
+      const int from = e * s.A + i / s.B, to = e * s.B + i % s.B;
+      for (int k = 0; k < n; k += kLanes) {
+        const Vector h = load(final + t * n + k);
+        store(mean_forward_ + to * n + k, load(mean_forward_ + to * n + k) + h);
+        store(mean_backward_ + from * n + k, load(mean_backward_ + from * n + k) + h);
+      }
+      for (int k = 0; k < g; k += kLanes) {
+        Vector sum = load(of_gates_ + t * g + k);
+        for (int tick = 1; tick < s.ticks; ++tick)
+          sum += load(of_gates_ + (tick * rounded + t) * g + k);
+        store(of_from_below_ + from * g + k, load(of_from_below_ + from * g + k) + sum);
+        store(of_from_above_ + to * g + k, load(of_from_above_ + to * g + k) + sum);
+      }
+      copy(lifetimes[e].of_hidden + i * s.units(), of_hidden_ + t * n, s.units());
+      copy(lifetimes[e].of_cell + i * s.units(), of_cell_ + t * n, s.units());
+    });
+  }
+
+  // The old state, and the gradient of the new one: what comes to it directly and by messages.
+  // Rows past the last LSTM are zero, and add nothing to any sum.
+  void load_tile(const GradientLifetime* lifetimes, int begin, int end, int rounded) {
+    const int n = s.padded();
+    auto place = [&](float* part, int t, int k) { return part + t * n + k; };
+    for_each_lstm(begin, end, [&](int t, int e, int i) {
+      const int from = e * s.A + i / s.B, to = e * s.B + i % s.B;
+      for (int k = 0; k < n; k += kLanes) {
+        const int at = i * s.units() + k, rest = s.units() - k;
+        copy_padded(place(hidden_, t, k), lifetimes[e].hidden + at, rest);
+        copy_padded(place(cell_, t, k), lifetimes[e].cell + at, rest);
+        copy_padded(place(of_hidden_, t, k), lifetimes[e].of_new_hidden + at, rest);
+        copy_padded(place(of_cell_, t, k), lifetimes[e].of_new_cell + at, rest);
+        store(place(of_hidden_, t, k),
+              load(place(of_hidden_, t, k)) +
+                  (load(of_mean_forward_ + to * n + k) + load(of_mean_backward_ + from * n + k)));
+      }
+    });
+    const int count = end - begin;
+    for (float* part : {hidden_, cell_, of_hidden_, of_cell_})
+      std::fill(part + count * n, part + rounded * n, 0.0f);
+    lstm_below_.assign(rounded, from_below_);
+    lstm_above_.assign(rounded, from_above_);
+    for_each_lstm(begin, end, [&](int t, int e, int i) {
+      lstm_below_[t] = from_below_ + (e * s.A + i / s.B) * s.gates();
+      lstm_above_[t] = from_above_ + (e * s.B + i % s.B) * s.gates();
+    });
+  }
+
+  // One tick of block k of the lanes of kRows LSTMs of the tile. The last one goes straight back.
+  void tick(int begin, int tick, int k, int t, int rounded) {
+    const int n = s.padded(), offset = k * kGates * kLanes;
+    const float* hidden = hidden_ + (tick * rounded + t) * n;
+    const float* rows[kRows];
+    UNROLL
+    for (int r = 0; r < kRows; ++r) rows[r] = hidden + r * n;
+    Rows gate[kGates];
+    UNROLL
+    for (int g = 0; g < kGates; ++g)
+      gate[g] = each([&](int r) {
+        const int at = offset + g * kLanes;
+        return load(lstm_below_[t + r] + at) + load(lstm_above_[t + r] + at);
+      });
+    accumulate<kGates>(gate, rows, w.recurrent + offset * s.units(), s.units());
+    Slopes slopes;
+    float* cell = cell_ + t * n + k * kLanes;
+    Rows c = each([&](int r) { return load(cell + r * n); });
+    const Rows h = apply_gates(gate, c, slopes);
+    float* to = hidden_ + ((tick + 1) * rounded + t) * n + k * kLanes;
+    for (int r = 0; r < kRows; ++r) store(to + r * n, h.row[r]);
+    if (tick == s.ticks - 1) return back_through_gates(slopes, tick, k, t, rounded);
+    for (int r = 0; r < kRows; ++r) {
+      store(cell + r * n, c.row[r]);
+      float* to = saved_ + ((tick * s.blocks() + k) * rounded + t + r) * kSaved * kLanes;
+      store(to, slopes.input.row[r]);
+      store(to + kLanes, slopes.forget.row[r]);
+      store(to + 2 * kLanes, slopes.candidate.row[r]);
+      store(to + 3 * kLanes, slopes.output.row[r]);
+      store(to + 4 * kLanes, slopes.squash.row[r]);
+      store(to + 5 * kLanes, slopes.keep.row[r]);
+    }
+  }
+
+  // Back through the recurrent product of one tick, and the gates of the one before.
+  void back(int tick, int k, int t, int rounded) {
+    const int n = s.padded(), g = s.gates();
+    Rows sum[2];
+    multiply(sum, of_gates_ + (tick * rounded + t) * g, g, transposed_ + k * g * kLanes, g);
+    for (int half = 0; half < 2; ++half, t += kRows) {
+      for (int r = 0; r < kRows; ++r)
+        store(of_hidden_ + (t + r) * n + k * kLanes, sum[half].row[r]);
+      if (tick == 0) continue;
+      const float* from =
+          saved_ + (((tick - 1) * s.blocks() + k) * rounded + t) * kSaved * kLanes;
+      auto saved = [&](int v) {
+        return each([&](int r) { return load(from + (r * kSaved + v) * kLanes); });
+      };
+      back_through_gates({saved(0), saved(1), saved(2), saved(3), saved(4), saved(5)}, tick - 1, k,
+                         t, rounded);
+    }
+  }
+
+  INLINE void back_through_gates(const Slopes& slopes, int tick, int k, int t, int rounded) {
+    const int n = s.padded(), g = s.gates();
+    const float* of_hidden = of_hidden_ + t * n + k * kLanes;
+    float* of_cell = of_cell_ + t * n + k * kLanes;
+    float* to = of_gates_ + (tick * rounded + t) * g + k * kGates * kLanes;
+    Rows gates[kGates], cell = each([&](int r) { return load(of_cell + r * n); });
+    gates_gradient(slopes, each([&](int r) { return load(of_hidden + r * n); }), cell, gates);
+    for (int r = 0; r < kRows; ++r) {
+      store(of_cell + r * n, cell.row[r]);
+      for (int v = 0; v < kGates; ++v) store(to + r * g + v * kLanes, gates[v].row[r]);
+    }
+  }
+
+  // From the gradient of projected inputs that of the inputs and of their weights.
+  void of_inputs(const GradientLifetime* lifetimes, int count, const TransposedPacking& at) {
+    const int a = count * s.A, b = count * s.B, g = s.gates();
+    for (int row = 0; row < a; ++row)
+      for (int j = 0; j < below_width_; ++j)
+        below_[row * below_width_ + j] =
+            j < s.I ? lifetimes[row / s.A].below[row % s.A * s.I + j] : 0.0f;
+    for (int row = 0; row < b; ++row) {
+      const GradientLifetime& life = lifetimes[row / s.B];
+      float* to = above_ + row * above_width_;
+      std::fill(to, to + above_width_, 0.0f);
+      std::copy(life.above + row % s.B * s.I, life.above + (row % s.B + 1) * s.I, to);
+      to[s.I] = life.shared[0], to[s.I + 1] = life.shared[1], to[s.I + 2] = 1.0f;  // of the bias
+    }
+    for (int k = 0; k < s.blocks(); ++k) {
+      const int panel = k * kGates * kLanes;
+      add_products<kGates>(sum_below_ + panel * below_width_, below_width_, below_, below_width_,
+                           of_from_below_ + panel, g, a);
+      add_products<kGates>(sum_above_ + panel * above_width_, above_width_, above_, above_width_,
+                           of_from_above_ + panel, g, b);
+    }
+    of_rows(of_from_below_, a, transposed_ + at.below, below_lanes_, of_below_);
+    of_rows(of_from_above_, b, transposed_ + at.above, above_lanes_, of_above_);
+    for (int row = 0; row < a; ++row)
+      copy(lifetimes[row / s.A].of_below + row % s.A * s.I, of_below_ + row * below_lanes_, s.I);
+    for (int row = 0; row < b; ++row) {
+      const GradientLifetime& life = lifetimes[row / s.B];
+      const float* from = of_above_ + row * above_lanes_;
+      copy(life.of_above + row % s.B * s.I, from, s.I);
+      for (int i = 0; i < 2; ++i)
+        life.of_shared[i] = (row % s.B ? life.of_shared[i] : 0.0f) + from[s.I + i];
+    }
+  }
+
+  void of_rows(const float* rows, int count, const float* transposed, int lanes, float* to) const {
+    const int g = s.gates();
+    for (int begin = 0; begin < count; begin += kMany)
+      for (int k = 0; k < lanes; k += kLanes) {
+        Rows sum[2];
+        multiply(sum, rows + begin * g, g, transposed + k * g, g);
+        for (int r = 0; r < kMany; ++r)
+          store(to + (begin + r) * lanes + k, sum[r / kRows].row[r % kRows]);
+      }
+  }
+
+  // The gradient of a map from means of states to messages. `means` are still sums.
+  void of_maps(int rows, float per_state, float* means, const float* of_message, float* sum) const {
+    const int n = s.padded(), m = s.message();
+    for (int i = 0; i < rows * n; i += kLanes) store(means + i, load(means + i) * per_state);
+    for (int k = 0; k < m; k += kLanes)
+      add_products<1>(sum + k * unit_width_, unit_width_, means, n, of_message + k, m, rows);
+  }
+
+  // Calls f(index in the tile, lifetime, LSTM of the lifetime).
+  template <typename F>
+  void for_each_lstm(int begin, int end, F f) const {
+    const int lstms = s.A * s.B;
+    for (int t = begin, e = begin / lstms, i = begin % lstms; t < end; ++t) {
+      f(t - begin, e, i);
+      if (++i == lstms) i = 0, ++e;
+    }
+  }
+
+  Sizes<kFixed> s;
+  Parts<const float> w;
+  const float* transposed_;
+  int chunk_, tile_, below_width_, above_width_, unit_width_, below_lanes_, above_lanes_;
+  std::vector<const float*> lstm_below_, lstm_above_;  // an LSTM's two projected inputs
+  float *sum_below_, *sum_above_, *sum_recurrent_, *sum_forward_, *sum_backward_, *sum_bias_;
+  float *from_below_, *from_above_, *of_from_below_, *of_from_above_;
+  float *below_, *above_, *of_below_, *of_above_;
+  float *mean_forward_, *mean_backward_, *of_forward_, *of_backward_;
+  float *of_mean_forward_, *of_mean_backward_;
+  float *hidden_, *cell_, *saved_, *of_hidden_, *of_cell_, *of_gates_;
+};
+
+}  // namespace symla
