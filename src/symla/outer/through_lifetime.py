@@ -127,7 +127,7 @@ class _RecordsPolicy:
     ) -> tuple[Distribution, State]:
         """The distribution of the next action, and the learner's new state."""
         # Recomputed on the way back: what a step needs would fill the memory of long lifetimes.
-        update = jax.checkpoint(self.algorithm.update)
+        update = jax.checkpoint(self.algorithm.update, prevent_cse=False)
         return update(params, self._cut(learner, t), percept)
 
     def _cut(self, learner: State, t: Array) -> State:

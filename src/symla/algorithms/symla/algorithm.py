@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from symla.algorithms.symla.layer import Aggregation, Layer, Weights
-from symla.algorithms.symla.layer_update import Backend, update_layer
+from symla.algorithms.symla.layer_update import Backend, has_fused_gradient, update_layer
 from symla.core.distributions import Distribution, distribution_of
 from symla.core.errors import SizeError, require
 from symla.core.networks import init_gate_bias, init_linear, init_weight
@@ -113,8 +113,8 @@ class SymLA:
         return policy.sample(key), state
 
     def differentiable(self) -> "SymLA":
-        """In plain JAX. A derivative of the fused kernel computes that form in addition."""
-        return replace(self, backend="plain")
+        """With the fused kernel where its gradient can be compiled, too; else in plain JAX."""
+        return self if has_fused_gradient(self.backend) else replace(self, backend="plain")
 
     def update(
         self, params: Weights, state: SymLAState, percept: Percept

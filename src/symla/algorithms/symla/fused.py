@@ -33,8 +33,13 @@ def update_layer(
 ) -> Layer:
     """The same as `plain.update_layer`, to float rounding.
 
-    The result for one lifetime does not depend, bit for bit, on how many are in the batch.
+    The result for one lifetime does not depend, bit for bit, on how many are in the batch. The
+    state is updated in place, so that a scan does not copy it.
     """
+    return _update(weights, layer, below, above, shared, micro_ticks, aggregation, in_place=True)
+
+
+def _update(weights, layer, below, above, shared, micro_ticks, aggregation, *, in_place) -> Layer:
     shapes = jax.eval_shape(
         partial(plain.update_layer, micro_ticks=micro_ticks, aggregation=aggregation),
         *(weights, layer, below, above, shared),
@@ -45,7 +50,7 @@ def update_layer(
         UPDATE,
         tuple(shapes),
         vmap_method="expand_dims",
-        input_output_aliases={0: 0, 1: 1},  # in place, so that a scan does not copy the state
+        input_output_aliases={0: 0, 1: 1} if in_place else None,
     )
     new = call(hidden, cell, *inputs, micro_ticks=np.int64(micro_ticks), sum=aggregation == "sum")
     return Layer(*new)
@@ -59,7 +64,8 @@ def _differentiate(micro_ticks, aggregation, primals, tangents):
     except CompilerError:
         return jax.jvp(lambda *x: plain.update_layer(*x, *settings), primals, tangents)
     along = tangent(*map(_arguments, (primals, tangents)), *settings)
-    return update_layer(*primals, *settings), along
+    # The old state is kept for the way back: were it updated in place, XLA would copy it twice.
+    return _update(*primals, *settings, in_place=False), along
 
 
 def _arguments(given: tuple) -> Arguments:

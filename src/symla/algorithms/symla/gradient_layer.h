@@ -6,7 +6,8 @@
 
 namespace symla {
 
-constexpr int kGradientTile = 40;  // LSTMs whose gates stay in the caches from way to way
+constexpr int kGradientTile = 24;  // LSTMs whose gates stay in the caches from way to way
+constexpr int kTiles = 4;  // of lifetimes whose inputs and messages are computed together
 constexpr int kSaved = 6;          // vectors that a tick leaves for the way back
 
 // One lifetime's arrays: those of the update, the gradient of its results, that of its arguments.
@@ -65,10 +66,11 @@ class CandidateGradient {
   CandidateGradient(const Sizes<kFixed>& sizes, int lifetimes) : s(sizes) {
     const int lstms = s.A * s.B, n = s.padded(), g = s.gates(), m = s.message();
     const int limit = s.blocks() > 2 ? kGradientTile / 2 : kGradientTile;
-    chunk_ = std::max(1, std::min(lifetimes, limit / lstms));
+    const int together = std::max(1, std::min(lifetimes, limit / lstms));
+    chunk_ = std::min(lifetimes, kTiles * together);
     // Tiles of nearly equal size.
-    const int tiles = (chunk_ * lstms + limit - 1) / limit;
-    tile_ = round_up((chunk_ * lstms + tiles - 1) / tiles, kMany);
+    const int tiles = (together * lstms + limit - 1) / limit;
+    tile_ = round_up((together * lstms + tiles - 1) / tiles, kRows);
     below_width_ = round_up(s.I, kRows), above_width_ = round_up(s.I + 3, kRows);
     unit_width_ = round_up(s.units(), kRows);
     below_lanes_ = round_up(s.I, kLanes), above_lanes_ = round_up(s.I + 2, kLanes);
@@ -102,6 +104,10 @@ class CandidateGradient {
     plan.add(&of_cell_, tile_ * n);
     plan.add(&of_gates_, s.ticks * tile_ * g);
     plan.place();
+    for (int i = 0; i < chunk_ * lstms; ++i) {
+      const int e = i / lstms;
+      places_.push_back({e, i % lstms * s.units(), i / s.B, e * s.B + i % s.B});
+    }
   }
 
   int chunk() const { return chunk_; }
@@ -149,6 +155,14 @@ class CandidateGradient {
   }
 
  private:
+  // Where what belongs to an LSTM of the chunk is.
+  struct Place {
+    int lifetime, state;  // the offset of the state in its lifetime
+    int from, to;         // the neurons that it connects
+  };
+
+  static void add(float* to, Vector x) { store(to, load(to) + x); }
+
   // From the gradient of messages, `per_lifetime` of each lifetime, that of the states whose mean,
   // `times` over, they are, and of their bias.
   template <typename From>
@@ -177,64 +191,84 @@ class CandidateGradient {
   // All ticks of the LSTMs [begin, end) of the chunk, and back.
   void run_tile(const GradientLifetime* lifetimes, int begin, int end) {
     const int n = s.padded(), g = s.gates(), count = end - begin, last = s.ticks - 1;
-    const int rounded = round_up(count, kMany);
-    load_tile(lifetimes, begin, end, rounded);
+    const int rounded = round_up(count, kRows);
+    load_tile(lifetimes, begin, count, rounded);
     for (int tick = 0; tick < s.ticks; ++tick)
       for (int k = 0; k < s.blocks(); ++k)
         for (int t = 0; t < rounded; t += kRows) this->tick(begin, tick, k, t, rounded);
     for (int tick = last; tick >= 0; --tick)
-      for (int k = 0; k < s.blocks(); ++k)
-        for (int t = 0; t < rounded; t += kMany) back(tick, k, t, rounded);
+      for (int k = 0; k < s.blocks(); ++k) {
+        int t = 0;
+        for (; t + kMany <= rounded; t += kMany) back<2>(tick, k, t, rounded);
+        if (t < rounded) back<1>(tick, k, t, rounded);
+      }
     for (int k = 0; k < s.blocks(); ++k)
       add_products<kGates>(sum_recurrent_ + k * unit_width_ * kGates * kLanes, unit_width_, hidden_,
                            n, of_gates_ + k * kGates * kLanes, g, s.ticks * rounded);
-    const float* final = hidden_ + s.ticks * rounded * n;
-    for_each_lstm(begin, end, [&](int t, int e, int i) {
-      const int from = e * s.A + i / s.B, to = e * s.B + i % s.B;
-      for (int k = 0; k < n; k += kLanes) {
-        const Vector h = load(final + t * n + k);
-        store(mean_forward_ + to * n + k, load(mean_forward_ + to * n + k) + h);
-        store(mean_backward_ + from * n + k, load(mean_backward_ + from * n + k) + h);
-      }
-      for (int k = 0; k < g; k += kLanes) {
-        Vector sum = load(of_gates_ + t * g + k);
-        for (int tick = 1; tick < s.ticks; ++tick)
-          sum += load(of_gates_ + (tick * rounded + t) * g + k);
-        store(of_from_below_ + from * g + k, load(of_from_below_ + from * g + k) + sum);
-        store(of_from_above_ + to * g + k, load(of_from_above_ + to * g + k) + sum);
-      }
-      copy(lifetimes[e].of_hidden + i * s.units(), of_hidden_ + t * n, s.units());
-      copy(lifetimes[e].of_cell + i * s.units(), of_cell_ + t * n, s.units());
-    });
+    store_tile(lifetimes, begin, count, rounded);
   }
 
   // The old state, and the gradient of the new one: what comes to it directly and by messages.
   // Rows past the last LSTM are zero, and add nothing to any sum.
-  void load_tile(const GradientLifetime* lifetimes, int begin, int end, int rounded) {
+  void load_tile(const GradientLifetime* lifetimes, int begin, int count, int rounded) {
     const int n = s.padded();
-    auto place = [&](float* part, int t, int k) { return part + t * n + k; };
-    for_each_lstm(begin, end, [&](int t, int e, int i) {
-      const int from = e * s.A + i / s.B, to = e * s.B + i % s.B;
+    for (int t = 0; t < count; ++t) {
+      const Place& place = places_[begin + t];
+      const GradientLifetime& life = lifetimes[place.lifetime];
       for (int k = 0; k < n; k += kLanes) {
-        const int at = i * s.units() + k, rest = s.units() - k;
-        copy_padded(place(hidden_, t, k), lifetimes[e].hidden + at, rest);
-        copy_padded(place(cell_, t, k), lifetimes[e].cell + at, rest);
-        copy_padded(place(of_hidden_, t, k), lifetimes[e].of_new_hidden + at, rest);
-        copy_padded(place(of_cell_, t, k), lifetimes[e].of_new_cell + at, rest);
-        store(place(of_hidden_, t, k),
-              load(place(of_hidden_, t, k)) +
-                  (load(of_mean_forward_ + to * n + k) + load(of_mean_backward_ + from * n + k)));
+        const int from = place.state + k, to = t * n + k, rest = s.units() - k;
+        for (const float* next : {life.hidden, life.cell, life.of_new_cell, life.of_new_hidden})
+          __builtin_prefetch(next + from + tile_ * s.units());  // usually of the next tile
+        copy_padded(hidden_ + to, life.hidden + from, rest);
+        copy_padded(cell_ + to, life.cell + from, rest);
+        copy_padded(of_cell_ + to, life.of_new_cell + from, rest);
+        copy_padded(of_hidden_ + to, life.of_new_hidden + from, rest);
+        store(of_hidden_ + to, load(of_hidden_ + to) + (load(of_mean_forward_ + place.to * n + k) +
+                                                        load(of_mean_backward_ + place.from * n + k)));
       }
-    });
-    const int count = end - begin;
+    }
     for (float* part : {hidden_, cell_, of_hidden_, of_cell_})
       std::fill(part + count * n, part + rounded * n, 0.0f);
-    lstm_below_.assign(rounded, from_below_);
-    lstm_above_.assign(rounded, from_above_);
-    for_each_lstm(begin, end, [&](int t, int e, int i) {
-      lstm_below_[t] = from_below_ + (e * s.A + i / s.B) * s.gates();
-      lstm_above_[t] = from_above_ + (e * s.B + i % s.B) * s.gates();
-    });
+  }
+
+  // Adds the new states to their means, and the gradient of the gates, over all ticks, to that of
+  // the projected inputs. The gradient of the old state goes where it is wanted.
+  void store_tile(const GradientLifetime* lifetimes, int begin, int count, int rounded) {
+    const int n = s.padded(), g = s.gates();
+    const Place* places = &places_[begin];
+    for (int k = 0; k < n; k += kLanes) {
+      const float* hidden = hidden_ + s.ticks * rounded * n + k;
+      add_to_both(places, count, mean_backward_, mean_forward_, n, k,
+                  [&](int t) { return load(hidden + t * n); });
+    }
+    for (int k = 0; k < g; k += kLanes)
+      add_to_both(places, count, of_from_below_, of_from_above_, g, k, [&](int t) {
+        const float* gates = of_gates_ + t * g + k;
+        Vector sum = load(gates);
+        for (int tick = 1; tick < s.ticks; ++tick) sum += load(gates + tick * rounded * g);
+        return sum;
+      });
+    for (int t = 0; t < count; ++t) {
+      const GradientLifetime& life = lifetimes[places[t].lifetime];
+      copy(life.of_hidden + places[t].state, of_hidden_ + t * n, s.units());
+      copy(life.of_cell + places[t].state, of_cell_ + t * n, s.units());
+    }
+  }
+
+  // Adds a vector of each LSTM to the rows of the two neurons that it connects. LSTMs from the
+  // same neuron follow each other.
+  template <typename F>
+  static void add_to_both(const Place* places, int count, float* from, float* to, int size, int k,
+                          F vector) {
+    Vector sum{};
+    for (int t = 0; t < count; ++t) {
+      const Vector x = vector(t);
+      sum += x;
+      add(to + places[t].to * size + k, x);
+      if (t + 1 < count && places[t + 1].from == places[t].from) continue;
+      add(from + places[t].from * size + k, sum);
+      sum = Vector{};
+    }
   }
 
   // One tick of block k of the lanes of kRows LSTMs of the tile. The last one goes straight back.
@@ -245,11 +279,17 @@ class CandidateGradient {
     UNROLL
     for (int r = 0; r < kRows; ++r) rows[r] = hidden + r * n;
     Rows gate[kGates];
+    const float *below[kRows], *above[kRows];  // rows past the last LSTM repeat it
+    for (int r = 0; r < kRows; ++r) {
+      const Place& place = places_[std::min<int>(begin + t + r, places_.size() - 1)];
+      below[r] = from_below_ + place.from * s.gates();
+      above[r] = from_above_ + place.to * s.gates();
+    }
     UNROLL
     for (int g = 0; g < kGates; ++g)
       gate[g] = each([&](int r) {
         const int at = offset + g * kLanes;
-        return load(lstm_below_[t + r] + at) + load(lstm_above_[t + r] + at);
+        return load(below[r] + at) + load(above[r] + at);
       });
     accumulate<kGates>(gate, rows, w.recurrent + offset * s.units(), s.units());
     Slopes slopes;
@@ -272,11 +312,12 @@ class CandidateGradient {
   }
 
   // Back through the recurrent product of one tick, and the gates of the one before.
+  template <int kHalves>
   void back(int tick, int k, int t, int rounded) {
     const int n = s.padded(), g = s.gates();
-    Rows sum[2];
+    Rows sum[kHalves];
     multiply(sum, of_gates_ + (tick * rounded + t) * g, g, transposed_ + k * g * kLanes, g);
-    for (int half = 0; half < 2; ++half, t += kRows) {
+    for (int half = 0; half < kHalves; ++half, t += kRows) {
       for (int r = 0; r < kRows; ++r)
         store(of_hidden_ + (t + r) * n + k * kLanes, sum[half].row[r]);
       if (tick == 0) continue;
@@ -356,21 +397,11 @@ class CandidateGradient {
       add_products<1>(sum + k * unit_width_, unit_width_, means, n, of_message + k, m, rows);
   }
 
-  // Calls f(index in the tile, lifetime, LSTM of the lifetime).
-  template <typename F>
-  void for_each_lstm(int begin, int end, F f) const {
-    const int lstms = s.A * s.B;
-    for (int t = begin, e = begin / lstms, i = begin % lstms; t < end; ++t) {
-      f(t - begin, e, i);
-      if (++i == lstms) i = 0, ++e;
-    }
-  }
-
   Sizes<kFixed> s;
   Parts<const float> w;
   const float* transposed_;
   int chunk_, tile_, below_width_, above_width_, unit_width_, below_lanes_, above_lanes_;
-  std::vector<const float*> lstm_below_, lstm_above_;  // an LSTM's two projected inputs
+  std::vector<Place> places_;
   float *sum_below_, *sum_above_, *sum_recurrent_, *sum_forward_, *sum_backward_, *sum_bias_;
   float *from_below_, *from_above_, *of_from_below_, *of_from_above_;
   float *below_, *above_, *of_below_, *of_above_;

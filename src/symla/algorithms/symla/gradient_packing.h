@@ -62,13 +62,14 @@ inline void transpose_weights(const Parts<const float>& w, int units, int inputs
 }
 
 // sum[half].row[r] = the numbers of row half * kRows + r times a panel of `count` vectors.
-INLINE void multiply(Rows (&sum)[2], const float* rows, int stride, const float* panel,
+template <int kHalves>
+INLINE void multiply(Rows (&sum)[kHalves], const float* rows, int stride, const float* panel,
                      int count) {
-  sum[0] = sum[1] = Rows{};
+  for (Rows& half : sum) half = Rows{};
   for (int j = 0; j < count; ++j, panel += kLanes) {
     const Vector weight = in_register(load(panel));
     UNROLL
-    for (int half = 0; half < 2; ++half)
+    for (int half = 0; half < kHalves; ++half)
       sum[half] = each([&](int r) {
         return sum[half].row[r] + broadcast(rows[(half * kRows + r) * stride + j]) * weight;
       });

@@ -6,7 +6,7 @@ from typing import Any
 from jaxtyping import Array, Float
 
 from symla.algorithms.symla import fused, plain
-from symla.algorithms.symla.fused_libraries import load_kernel
+from symla.algorithms.symla.fused_libraries import load_gradient_kernel, load_kernel
 from symla.algorithms.symla.layer import Aggregation, Layer, Weights
 from symla.core.backends import Backend, choose_backend
 from symla.core.compiler import find_compiler
@@ -35,6 +35,11 @@ def update_layer(
         backend = "plain"
     implementation = _IMPLEMENTATIONS[choose_backend(backend, load_kernel)[0]]
     return implementation(weights, layer, below, above, shared, micro_ticks, aggregation)
+
+
+def has_fused_gradient(backend: Backend) -> bool:
+    """Whether "fused" is what `backend` chooses here, and its gradient is fused, too."""
+    return choose_backend(backend, load_gradient_kernel)[0] == "fused"
 
 
 def kernel_report() -> dict[str, Any]:
