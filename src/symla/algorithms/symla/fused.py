@@ -21,7 +21,7 @@ from symla.algorithms.symla.layer import Aggregation, Layer, Weights
 from symla.core.compiler import CompilerError
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(5, 6))
+@partial(jax.custom_jvp, nondiff_argnums=(5, 6, 7))
 def update_layer(
     weights: Weights,
     layer: Layer,
@@ -30,16 +30,13 @@ def update_layer(
     shared: Float[Array, " 2"],
     micro_ticks: int,
     aggregation: Aggregation,
+    in_place: bool = True,
 ) -> Layer:
     """The same as `plain.update_layer`, to float rounding.
 
     The result for one lifetime does not depend, bit for bit, on how many are in the batch. The
     state is updated in place, so that a scan does not copy it.
     """
-    return _update(weights, layer, below, above, shared, micro_ticks, aggregation, in_place=True)
-
-
-def _update(weights, layer, below, above, shared, micro_ticks, aggregation, *, in_place) -> Layer:
     shapes = jax.eval_shape(
         partial(plain.update_layer, micro_ticks=micro_ticks, aggregation=aggregation),
         *(weights, layer, below, above, shared),
@@ -57,7 +54,7 @@ def _update(weights, layer, below, above, shared, micro_ticks, aggregation, *, i
 
 
 @update_layer.defjvp
-def _differentiate(micro_ticks, aggregation, primals, tangents):
+def _differentiate(micro_ticks, aggregation, in_place, primals, tangents):
     settings = micro_ticks, aggregation
     try:
         load_gradient_kernel()
@@ -65,7 +62,7 @@ def _differentiate(micro_ticks, aggregation, primals, tangents):
         return jax.jvp(lambda *x: plain.update_layer(*x, *settings), primals, tangents)
     along = tangent(*map(_arguments, (primals, tangents)), *settings)
     # The old state is kept for the way back: were it updated in place, XLA would copy it twice.
-    return _update(*primals, *settings, in_place=False), along
+    return update_layer(*primals, *settings, False), along
 
 
 def _arguments(given: tuple) -> Arguments:

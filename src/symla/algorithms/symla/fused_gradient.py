@@ -127,7 +127,9 @@ def _summed(x: Array, shape: tuple[int, ...]) -> Array:
     return jnp.sum(x, axes, keepdims=True) if axes else x
 
 
-_tangent_p.def_impl(_lists_of(jax.jit(_plain_tangent, static_argnames=("micro_ticks", "aggregation"))))
+_tangent_p.def_impl(
+    _lists_of(jax.jit(_plain_tangent, static_argnames=("micro_ticks", "aggregation")))
+)
 _tangent_p.def_abstract_eval(_abstract)
 mlir.register_lowering(_tangent_p, mlir.lower_fun(_lists_of(_plain_tangent), multiple_results=True))
 batching.primitive_batchers[_tangent_p] = _batch
@@ -147,10 +149,7 @@ def _gradient(
     weights, hidden, cell, *inputs = arguments
     inputs = hidden, cell, pack(weights), transpose(weights), *inputs
     batch = of_new.hidden.shape[:-3]
-    whole = [
-        jax.ShapeDtypeStruct((*batch, *x.shape[len(batch) :]), x.dtype)
-        for x in arguments[1:]
-    ]
+    whole = [jax.ShapeDtypeStruct((*batch, *x.shape[len(batch) :]), x.dtype) for x in arguments[1:]]
     same = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in jax.tree.leaves(weights)]
     of_new = of_new._replace(**dict(zip(("hidden", "cell"), batched_like(of_new[:2], inputs))))
     call = jax.ffi.ffi_call(
@@ -159,9 +158,7 @@ def _gradient(
         vmap_method="expand_dims",
         input_output_aliases={7: 0, 8: 1},  # in place, so that a scan does not copy it
     )
-    found = call(
-        *(*inputs, *of_new), micro_ticks=np.int64(micro_ticks), sum=aggregation == "sum"
-    )
+    found = call(*(*inputs, *of_new), micro_ticks=np.int64(micro_ticks), sum=aggregation == "sum")
     return Arguments(jax.tree.unflatten(jax.tree.structure(weights), found[5:]), *found[:5])
 
 
