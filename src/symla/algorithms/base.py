@@ -8,8 +8,8 @@ from symla.core.distributions import Distribution
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 
 KEPT = "kept for the gradient"
-"""What an `update` names so, by `jax.ad_checkpoint.checkpoint_name`, is kept for the way back through
-a lifetime; everything else that the gradient needs of a step is computed again."""
+"""What an `update` names so, by `jax.ad_checkpoint.checkpoint_name`, is kept for the way back
+through a lifetime; everything else that the gradient needs of a step is computed again."""
 
 
 @runtime_checkable

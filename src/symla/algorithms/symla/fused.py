@@ -4,6 +4,7 @@
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -54,18 +55,19 @@ def update_layer(
 
 
 @update_layer.defjvp
-def _differentiate(micro_ticks, aggregation, in_place, primals, tangents):
-    settings = micro_ticks, aggregation
+def _differentiate(
+    micro_ticks: int, aggregation: Aggregation, in_place: bool, primals: Any, tangents: Any
+) -> tuple[Layer, Layer]:
     try:
         load_gradient_kernel()
     except CompilerError:
-        return jax.jvp(lambda *x: plain.update_layer(*x, *settings), primals, tangents)
-    along = tangent(*map(_arguments, (primals, tangents)), *settings)
+        function = partial(plain.update_layer, micro_ticks=micro_ticks, aggregation=aggregation)
+        return jax.jvp(function, primals, tangents)
+    along = tangent(_arguments(*primals), _arguments(*tangents), micro_ticks, aggregation)
     # The old state is kept for the way back: were it updated in place, XLA would copy it twice.
-    return update_layer(*primals, *settings, False), along
+    return update_layer(*primals, micro_ticks, aggregation, False), along
 
 
-def _arguments(given: tuple) -> Arguments:
+def _arguments(weights: Weights, layer: Layer, *inputs: Array) -> Arguments:
     """The update does not read the layer's own messages."""
-    weights, layer, *inputs = given
     return Arguments(weights, layer.hidden, layer.cell, *inputs)

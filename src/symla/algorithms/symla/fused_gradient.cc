@@ -20,8 +20,10 @@ using Floats = ffi::Buffer<ffi::F32>;
 using Operands = std::vector<Operand<float>>;
 
 // Operands and results in the order of fused_gradient.py.
-enum In { kHidden, kCell, kPacked, kTransposed, kBelow, kAbove, kShared, kOfNewHidden, kOfNewCell,
-          kOfForward, kOfBackward };
+enum In {
+  kHidden, kCell, kPacked, kTransposed, kBelow, kAbove, kShared,
+  kOfNewHidden, kOfNewCell, kOfForward, kOfBackward
+};
 enum Out { kOfHidden, kOfCell, kOfBelow, kOfAbove, kOfShared, kOfWeights };
 
 template <int kFixed>
@@ -29,8 +31,9 @@ void run(const Sizes<kFixed>& sizes, const Dims& batch, const Operands& in, cons
   const int64_t total = product(batch);
   int64_t shared = 1;
   // Number of lifetimes whose weights are shared, and so is the sum of their gradient.
-  auto is_shared = [&](size_t i) {
-    return in[kPacked].stride[i] == 0 && out[kOfWeights].stride[i] == 0;
+  auto is_shared = [&](size_t axis) {
+    auto same = [&](const Operand<float>& x) { return x.stride[axis] == 0; };
+    return same(in[kPacked]) && std::all_of(out.begin() + kOfWeights, out.end(), same);
   };
   for (size_t i = batch.size(); i-- > 0 && is_shared(i);) shared *= batch[i];
   CandidateGradient<kFixed> candidate(sizes, shared);
@@ -46,10 +49,10 @@ void run(const Sizes<kFixed>& sizes, const Dims& batch, const Operands& in, cons
       for (int e = 0; e < count; ++e, advance(place, batch)) {
         auto from = [&](int i) { return in[i].at(place); };
         auto to = [&](int i) { return out[i].at(place); };
-        lifetimes[e] = {from(kHidden),      from(kCell),      from(kBelow),     from(kAbove),
-                        from(kShared),      from(kOfNewHidden), from(kOfNewCell), from(kOfForward),
-                        from(kOfBackward),  to(kOfHidden),    to(kOfCell),      to(kOfBelow),
-                        to(kOfAbove),       to(kOfShared)};
+        lifetimes[e] = {from(kHidden),     from(kCell),        from(kBelow),     from(kAbove),
+                        from(kShared),     from(kOfNewHidden), from(kOfNewCell), from(kOfForward),
+                        from(kOfBackward), to(kOfHidden),      to(kOfCell),      to(kOfBelow),
+                        to(kOfAbove),      to(kOfShared)};
       }
       candidate.run(lifetimes.data(), count);
     }
@@ -98,8 +101,8 @@ ffi::Error layer_gradient(Floats hidden, Floats cell, Floats packed, Floats tran
   const Dims batch = batch_of(*of_hidden, 3);
   Floats inputs[] = {hidden, cell,          packed,      transposed, below,      above,
                      shared, of_new_hidden, of_new_cell, of_forward, of_backward};
-  Floats of_weights[] = {*of_w_below,      *of_w_above,   *of_w_shared,
-                         *of_w_recurrent,  *of_w_bias,    *of_w_forward,
+  Floats of_weights[] = {*of_w_below,        *of_w_above,    *of_w_shared,
+                         *of_w_recurrent,    *of_w_bias,     *of_w_forward,
                          *of_w_forward_bias, *of_w_backward, *of_w_backward_bias};
   Floats arguments[] = {*of_hidden, *of_cell, *of_below, *of_above, *of_shared};
   for (Floats& one : of_weights)

@@ -37,13 +37,14 @@ class Arguments(NamedTuple):
     shared: Float[Array, " 2"]
 
 
+_LEAF: Any = 0
 _STRUCTURE = jax.tree.structure(
-    Arguments(Weights(0, 0, 0, 0, 0, Linear(0, 0), Linear(0, 0)), 0, 0, 0, 0, 0)
+    Arguments(
+        Weights(_LEAF, _LEAF, _LEAF, _LEAF, _LEAF, Linear(_LEAF, _LEAF), Linear(_LEAF, _LEAF)),
+        *(_LEAF, _LEAF, _LEAF, _LEAF, _LEAF),
+    )
 )
-_RANKS = jax.tree.leaves(
-    Arguments(Weights(2, 2, 2, 2, 1, Linear(2, 1), Linear(2, 1)), 3, 3, 2, 2, 1)
-)  # of each leaf, without axes of a batch
-_PARTS = _STRUCTURE.num_leaves
+_PARTS = 14  # leaves of it
 
 
 def tangent(
@@ -56,8 +57,8 @@ def tangent(
 
 _tangent_p = Primitive("symla_layer_tangent")
 _tangent_p.multiple_results = True
-# Its operands are the leaves of the arguments and those of the tangents. Under vmap all of them have
-# the same number of leading axes; an axis of size 1 is one along which an operand is not batched.
+# Its operands are the leaves of the arguments and those of the tangents. Under vmap all of them
+# have the same number of leading axes; along one of size 1 an operand is not batched.
 
 
 def _plain_tangent(*operands: Array, micro_ticks: int, aggregation: Aggregation) -> Layer:
@@ -65,22 +66,24 @@ def _plain_tangent(*operands: Array, micro_ticks: int, aggregation: Aggregation)
     if _batch_rank(operands):
         size = max(x.shape[0] for x in operands)
         axes = tuple(0 if x.shape[0] == size else None for x in operands)
-        each = [x if axis == 0 else x[0] for x, axis in zip(operands, axes)]
+        one = [x if axis == 0 else x[0] for x, axis in zip(operands, axes)]
         function = partial(_plain_tangent, micro_ticks=micro_ticks, aggregation=aggregation)
-        return jax.vmap(function, axes)(*each)
+        return jax.vmap(function, axes)(*one)
 
-    def update(weights, hidden, cell, *inputs):
-        layer = Layer(hidden, cell, None, None)  # type: ignore[arg-type]  # which it does not read
-        return plain.update_layer(weights, layer, *inputs, micro_ticks, aggregation)
+    def update(arguments: Arguments) -> Layer:
+        weights, hidden, cell, below, above, shared = arguments
+        nothing: Any = None  # the update does not read the layer's own messages
+        layer = Layer(hidden, cell, nothing, nothing)
+        settings = micro_ticks, aggregation
+        return plain.update_layer(weights, layer, below, above, shared, *settings)
 
-    primals, tangents = (
-        jax.tree.unflatten(_STRUCTURE, x) for x in (operands[:_PARTS], operands[_PARTS:])
-    )
-    return jax.jvp(update, tuple(primals), tuple(tangents))[1]
+    halves = operands[:_PARTS], operands[_PARTS:]
+    primals, tangents = (jax.tree.unflatten(_STRUCTURE, half) for half in halves)
+    return jax.jvp(update, (primals,), (tangents,))[1]
 
 
 def _batch_rank(operands: Sequence[Any]) -> int:
-    return len(operands[0].shape) - _RANKS[0]
+    return len(operands[0].shape) - 2  # the first one is a matrix
 
 
 def _lists_of(function: Callable[..., Layer]) -> Callable[..., list[Array]]:
@@ -146,19 +149,23 @@ def _gradient(
     All may have leading axes of a batch, as operands of the primitive have; the gradient of weights
     has the shape of the weights, that of others is of the whole batch.
     """
-    weights, hidden, cell, *inputs = arguments
-    inputs = hidden, cell, pack(weights), transpose(weights), *inputs
+    weights, hidden, cell, *others = arguments
+    inputs = hidden, cell, pack(weights), transpose(weights), *others
     batch = of_new.hidden.shape[:-3]
-    whole = [jax.ShapeDtypeStruct((*batch, *x.shape[len(batch) :]), x.dtype) for x in arguments[1:]]
-    same = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in jax.tree.leaves(weights)]
-    of_new = of_new._replace(**dict(zip(("hidden", "cell"), batched_like(of_new[:2], inputs))))
+    whole = [(*batch, *x.shape[len(batch) :]) for x in (hidden, cell, *others)]
+    shapes = *whole, *(x.shape for x in jax.tree.leaves(weights))
     call = jax.ffi.ffi_call(
         GRADIENT,
-        (*whole, *same),
+        tuple(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes),
         vmap_method="expand_dims",
         input_output_aliases={7: 0, 8: 1},  # in place, so that a scan does not copy it
     )
-    found = call(*(*inputs, *of_new), micro_ticks=np.int64(micro_ticks), sum=aggregation == "sum")
+    of_state = batched_like((of_new.hidden, of_new.cell), inputs)
+    found = call(
+        *(*inputs, *of_state, of_new.forward, of_new.backward),
+        micro_ticks=np.int64(micro_ticks),
+        sum=aggregation == "sum",
+    )
     return Arguments(jax.tree.unflatten(jax.tree.structure(weights), found[5:]), *found[:5])
 
 

@@ -2,7 +2,8 @@
 
 #pragma once
 
-#include "gradient_packing.h"
+#include "gradient_gates.h"
+#include "gradient_messages.h"
 
 namespace symla {
 
@@ -17,45 +18,6 @@ struct GradientLifetime {
   const float *of_new_hidden, *of_new_cell, *of_forward, *of_backward;
   float *of_hidden, *of_cell, *of_below, *of_above, *of_shared;
 };
-
-// The derivatives of an LSTM's unit, at the values that it had.
-struct Slopes {
-  Rows input, forget, candidate;  // of the new cell, in the gates before their functions
-  Rows output, squash;            // of the new hidden state, in the output gate and the new cell
-  Rows keep;                      // of the new cell, in the old one
-};
-
-// The same update as apply_gates, to float rounding, and its derivatives. Returns the hidden state.
-INLINE Rows apply_gates(const Rows gate[kGates], Rows& cell, Slopes& slopes) {
-  const Rows input = reciprocal(one_plus_exp2(gate[0]));
-  const Rows forget = reciprocal(one_plus_exp2(gate[1]));
-  const Rows power = one_plus_exp2(gate[2]);
-  const Rows candidate = (2.0f - power) * reciprocal(power);
-  slopes.keep = forget;
-  slopes.input = candidate * (input - input * input);
-  slopes.forget = cell * (forget - forget * forget);
-  slopes.candidate = input - input * candidate * candidate;
-  cell = forget * cell + input * candidate;
-  const Rows output = reciprocal(one_plus_exp2(gate[3]));
-  const Rows other = one_plus_exp2(cell * (-2 * kLog2e));
-  const Rows squashed = (2.0f - other) * reciprocal(other);
-  const Rows hidden = output * squashed;
-  slopes.output = hidden - hidden * output;
-  slopes.squash = output - hidden * squashed;
-  return hidden;
-}
-
-// From the gradient of the new state that of the gates, before their functions; the gradient of
-// the new cell becomes that of the old one.
-INLINE void gates_gradient(const Slopes& slopes, Rows of_hidden, Rows& of_cell,
-                           Rows (&of_gate)[kGates]) {
-  of_cell = of_cell + of_hidden * slopes.squash;
-  of_gate[0] = of_cell * slopes.input;
-  of_gate[1] = of_cell * slopes.forget;
-  of_gate[2] = of_cell * slopes.candidate;
-  of_gate[3] = of_hidden * slopes.output;
-  of_cell = of_cell * slopes.keep;
-}
 
 // The gradient of one candidate's lifetimes: its weights, their gradient, and working memory.
 // Nothing but the arguments of the update is known of it: its ticks are computed again, which takes
@@ -139,10 +101,10 @@ class CandidateGradient {
     const int lstms = s.A * s.B, n = s.padded(), m = s.message();
     const TransposedPacking at(s.units(), s.I, s.M);
     project(s, w, lifetimes, count, from_below_, from_above_);
-    of_messages(count, s.B, s.sum ? s.A : 1, s.A, transposed_ + at.forward, of_forward_,
-                of_mean_forward_, sum_bias_, [&](int e) { return lifetimes[e].of_forward; });
-    of_messages(count, s.A, s.sum ? s.B : 1, s.B, transposed_ + at.backward, of_backward_,
-                of_mean_backward_, sum_bias_ + m, [&](int e) { return lifetimes[e].of_backward; });
+    of_messages(s, count, s.B, s.A, transposed_ + at.forward, of_forward_, of_mean_forward_,
+                sum_bias_, [&](int e) { return lifetimes[e].of_forward; });
+    of_messages(s, count, s.A, s.B, transposed_ + at.backward, of_backward_, of_mean_backward_,
+                sum_bias_ + m, [&](int e) { return lifetimes[e].of_backward; });
     std::fill(mean_forward_, mean_forward_ + count * s.B * n, 0.0f);
     std::fill(mean_backward_, mean_backward_ + count * s.A * n, 0.0f);
     std::fill(of_from_below_, of_from_below_ + count * s.A * s.gates(), 0.0f);
@@ -150,8 +112,8 @@ class CandidateGradient {
     for (int begin = 0; begin < count * lstms; begin += tile_)
       run_tile(lifetimes, begin, std::min(begin + tile_, count * lstms));
     of_inputs(lifetimes, count, at);
-    of_maps(count * s.B, 1.0f / s.A, mean_forward_, of_forward_, sum_forward_);
-    of_maps(count * s.A, 1.0f / s.B, mean_backward_, of_backward_, sum_backward_);
+    of_maps(s, count * s.B, s.A, mean_forward_, of_forward_, unit_width_, sum_forward_);
+    of_maps(s, count * s.A, s.B, mean_backward_, of_backward_, unit_width_, sum_backward_);
   }
 
  private:
@@ -162,31 +124,6 @@ class CandidateGradient {
   };
 
   static void add(float* to, Vector x) { store(to, load(to) + x); }
-
-  // From the gradient of messages, `per_lifetime` of each lifetime, that of the states whose mean,
-  // `times` over, they are, and of their bias.
-  template <typename From>
-  void of_messages(int count, int per_lifetime, float times, int averaged, const float* transposed,
-                   float* of_message, float* of_state, float* sum_bias, From from) const {
-    const int all = count * per_lifetime, m = s.message(), n = s.padded();
-    for (int row = 0; row < all; ++row) {
-      const float* source = from(row / per_lifetime) + row % per_lifetime * s.M;
-      for (int k = 0; k < m; k += kLanes) {
-        float* to = of_message + row * m + k;
-        copy_padded(to, source + k, s.M - k);
-        store(to, load(to) * times);
-        store(sum_bias + k, load(sum_bias + k) + load(to));
-      }
-    }
-    for (int begin = 0; begin < all; begin += kMany)
-      for (int k = 0; k < s.blocks(); ++k) {
-        Rows sum[2];
-        multiply(sum, of_message + begin * m, m, transposed + k * s.M * kLanes, s.M);
-        for (int r = 0; r < kMany; ++r)
-          store(of_state + (begin + r) * n + k * kLanes,
-                sum[r / kRows].row[r % kRows] * (1.0f / averaged));
-      }
-  }
 
   // All ticks of the LSTMs [begin, end) of the chunk, and back.
   void run_tile(const GradientLifetime* lifetimes, int begin, int end) {
@@ -365,8 +302,8 @@ class CandidateGradient {
       add_products<kGates>(sum_above_ + panel * above_width_, above_width_, above_, above_width_,
                            of_from_above_ + panel, g, b);
     }
-    of_rows(of_from_below_, a, transposed_ + at.below, below_lanes_, of_below_);
-    of_rows(of_from_above_, b, transposed_ + at.above, above_lanes_, of_above_);
+    of_rows(s, of_from_below_, a, transposed_ + at.below, below_lanes_, of_below_);
+    of_rows(s, of_from_above_, b, transposed_ + at.above, above_lanes_, of_above_);
     for (int row = 0; row < a; ++row)
       copy(lifetimes[row / s.A].of_below + row % s.A * s.I, of_below_ + row * below_lanes_, s.I);
     for (int row = 0; row < b; ++row) {
@@ -376,25 +313,6 @@ class CandidateGradient {
       for (int i = 0; i < 2; ++i)
         life.of_shared[i] = (row % s.B ? life.of_shared[i] : 0.0f) + from[s.I + i];
     }
-  }
-
-  void of_rows(const float* rows, int count, const float* transposed, int lanes, float* to) const {
-    const int g = s.gates();
-    for (int begin = 0; begin < count; begin += kMany)
-      for (int k = 0; k < lanes; k += kLanes) {
-        Rows sum[2];
-        multiply(sum, rows + begin * g, g, transposed + k * g, g);
-        for (int r = 0; r < kMany; ++r)
-          store(to + (begin + r) * lanes + k, sum[r / kRows].row[r % kRows]);
-      }
-  }
-
-  // The gradient of a map from means of states to messages. `means` are still sums.
-  void of_maps(int rows, float per_state, float* means, const float* of_message, float* sum) const {
-    const int n = s.padded(), m = s.message();
-    for (int i = 0; i < rows * n; i += kLanes) store(means + i, load(means + i) * per_state);
-    for (int k = 0; k < m; k += kLanes)
-      add_products<1>(sum + k * unit_width_, unit_width_, means, n, of_message + k, m, rows);
   }
 
   Sizes<kFixed> s;
