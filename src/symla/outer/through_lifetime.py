@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from symla.algorithms.base import Differentiable
+from symla.algorithms.base import KEPT, Differentiable
 from symla.core.distributions import Distribution
 from symla.core.types import Action, Params, Percept, PRNGKey, Scalar, Spec, State, Task, Transition
 from symla.environments.base import Environment
@@ -126,8 +126,11 @@ class _RecordsPolicy:
         self, params: Params, learner: State, percept: Percept, t: Array
     ) -> tuple[Distribution, State]:
         """The distribution of the next action, and the learner's new state."""
-        # Recomputed on the way back: what a step needs would fill the memory of long lifetimes.
-        update = jax.checkpoint(self.algorithm.update)
+        # Recomputed on the way back, except for what the algorithm names: all that a step needs
+        # would fill the memory of long lifetimes. In a scan nothing must prevent that XLA unites it
+        # with the way there.
+        keep = jax.checkpoint_policies.save_only_these_names(KEPT)
+        update = jax.checkpoint(self.algorithm.update, prevent_cse=False, policy=keep)
         return update(params, self._cut(learner, t), percept)
 
     def _cut(self, learner: State, t: Array) -> State:
