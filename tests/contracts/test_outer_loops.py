@@ -10,7 +10,7 @@ import pytest
 from symla.core.optimisers import Optimiser
 from symla.outer import OUTER_LOOPS, PolicyGradient
 from symla.outer.base import Evidence
-from symla.outer.policy_gradient import Gradients
+from symla.outer.lifetime_gradients import Gradients
 from symla.outer.returns import Returns
 from symla.runtime.devices import replicate
 from symla.store import describe, rebuild

@@ -14,7 +14,7 @@ from symla.core.trees import global_norm
 from symla.environments import Associations, DependentBandit
 from symla.lifetimes.percepts import lifetime_keys, new_percept
 from symla.outer import Candidates, PolicyGradient
-from symla.outer.policy_gradient import Baseline, Gradients
+from symla.outer.lifetime_gradients import Baseline, Gradients
 from symla.outer.returns import lifetime_keys_of_group
 from symla.outer.through_lifetime import Steps
 from symla.store import RunFolder

@@ -26,8 +26,9 @@ from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
+STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
 
-OuterName = Literal["evolution-strategies", "policy-gradient"]
+OuterName = Literal["evolution-strategies", "policy-gradient", "teacher"]
 
 
 @in_float32
@@ -120,7 +121,7 @@ def recipe_of(
         worlds,
         outer,
         lifetimes or usual,
-        length or max(map(usual_length, worlds)),
+        length or _usual_stretch(outer) or max(map(usual_length, worlds)),
         generations,
         seed,
         start,
@@ -137,6 +138,12 @@ def usual_length(world: Any) -> int:
     low, high = LENGTHS
     episode = spec_of(world).episode_length
     return low if episode is None else min(max(low, EPISODES * episode), high)
+
+
+def _usual_stretch(outer: OuterLoop) -> int:
+    """Steps of a generation where lives go on; 0 where they do not."""
+    lifetime = getattr(outer, "lifetime", 0)
+    return lifetime if lifetime % STRETCH else min(lifetime, STRETCH)
 
 
 def _as_tuple(environments: Any) -> tuple[Any, ...]:
