@@ -150,7 +150,8 @@ ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
         Associations, Balance, Control, DependentBandit, Gymnax, Hearts, IndependentBandit,
-        LinearSystem, MoreActions, Permuted, PointNavigation, Projected, RandomTasks, Rewards, Target,
+        LinearSystem, MoreActions, Permuted, PointNavigation, Projected, RandomTasks, Rewards,
+        Target,
     )
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ What outer loops share that learn so: they differ in the objective of a lifetime
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,7 @@ class Gradients(NamedTuple):
     environment: Int[Array, ""]  # where it was gathered
 
 
+@runtime_checkable
 class ThroughLifetimes(Protocol):
     """An outer loop whose evidence is the gradient of an objective of lifetimes.
 

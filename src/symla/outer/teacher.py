@@ -21,7 +21,8 @@ from symla.outer.through_lifetime import Steps
 @dataclass(frozen=True)
 class Teacher:
     """Decision pretraining (Lee et al. 2023) of a learner that acts for itself (DAgger, Ross et al.
-    2011): it lives its own lifetimes, and at each step is told the optimal action of this very task.
+    2011): it lives its own lifetimes, and its loss at each step is about what was best to do in
+    this very task.
 
     The gradient of a lifetime is that of the mean over t of
 

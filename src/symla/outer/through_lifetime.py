@@ -127,7 +127,9 @@ def _observed(environment: Any, advised: bool) -> tuple[Environment, Record]:
     def plain(transition: Transition, task: Task, learner: "_Acted", world: State) -> Steps:
         return _steps_of(transition.reward, transition.action, learner.policy, jnp.zeros(()))
 
-    def with_advice(transition: Transition, task: Task, learner: "_Acted", world: "_World") -> Steps:
+    def with_advice(
+        transition: Transition, task: Task, learner: "_Acted", world: "_World"
+    ) -> Steps:
         advice = environment.advice(task, world.before)
         if jnp.issubdtype(advice.dtype, jnp.floating):
             advice = jnp.clip(advice, -ADVICE, ADVICE)

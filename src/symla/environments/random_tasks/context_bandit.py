@@ -8,8 +8,9 @@ from symla.environments.random_tasks.parts import Bounds, Draw, choices, of_tabl
 
 
 def context_bandit(key: PRNGKey, bounds: Bounds) -> Draw:
-    """1 to S contexts, 2 to B arms, each pull an episode or none. Either every arm of a context pays
-    1 with a probability of its own, or one of them always does; the others pay nothing, or cost."""
+    """1 to S contexts, 2 to B arms, each pull an episode or none. Either every arm of a context
+    pays 1 with a probability of its own, or one of them always does; the others pay nothing, or
+    cost."""
     keys = jax.random.split(key, 8)
     S, B = bounds.states, bounds.actions
     contexts, arms = whole_number(keys[0], 1, S), whole_number(keys[1], 2, B)

@@ -1,4 +1,7 @@
-"""Deep exploration: every step may be the one that misses the only reward (after DeepSea of bsuite)."""
+"""Deep exploration: every step may be the one that misses the only reward.
+
+After DeepSea of bsuite (Osband et al. 2020).
+"""
 
 from math import isqrt
 

@@ -50,11 +50,11 @@ def grid(key: PRNGKey, bounds: Bounds) -> Draw:
     wall = (role >= 2 + holes + back) & (role < 2 + holes + back + walls) & (role < cells)
     goal, first = role == 1, order[0]
 
-    moved = _moves(S, rows, columns, wall)
-    moved = jnp.concatenate([moved, jnp.repeat(moved[:, -1:], max(0, B - 5), axis=1)], axis=1)[:, :B]
+    moves = jnp.minimum(jnp.arange(B), len(MOVES) - 1)
+    moved = _moves(S, rows, columns, wall)[:, moves]
     chance = jnp.where(happens(keys[7], 1 / 3), one_of(keys[8], 0.1, 1 / 3), 0.0)
     straight = to(moved)
-    aside = jnp.asarray(SIDEWAYS + SIDEWAYS[-1:] * max(0, B - 5), jnp.int32)[:B]
+    aside = jnp.asarray(SIDEWAYS, jnp.int32)[moves]
     if planar:
         straight = (1.0 - 2.0 * chance) * straight + chance * (
             straight[:, aside[:, 0]] + straight[:, aside[:, 1]]
@@ -80,8 +80,9 @@ def _sizes(S: int, planar: bool) -> list[tuple[int, int]]:
     """All that have at most S cells and are at most three times as long as wide, squares twice."""
     if not planar:
         return [(1, n) for n in range(min(3, S), S + 1)]
-    found = [(h, w) for h in range(2, S) for w in range(2, S) if h * w <= S and max(h, w) <= 3 * min(h, w)]
-    return found + [(n, n) for n in range(3, isqrt(S) + 1)] or [(1, S)]
+    both = ((h, w) for h in range(2, S) for w in range(2, S) if h * w <= S)
+    found = [(h, w) for h, w in both if max(h, w) <= 3 * min(h, w)]
+    return found + [(n, n) for n in range(3, isqrt(S) + 1)]
 
 
 def _moves(S: int, rows: Array, columns: Array, wall: Array) -> Int[Array, "S 5"]:

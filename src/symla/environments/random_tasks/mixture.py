@@ -145,7 +145,9 @@ class RandomTasks:
         require(0.0 < low <= high, f"scale must be two numbers above 0, in order: {self.scale}")
         require(self.shift[0] <= self.shift[1], f"shift must be two numbers in order: {self.shift}")
         first, last = self.episode
-        require(1 <= first <= last, f"episode must be two numbers of steps in order: {first}, {last}")
+        require(
+            1 <= first <= last, f"episode must be two numbers of steps in order: {first}, {last}"
+        )
         require(0 <= self.discount < 1, f"discount must be 0 to less than 1, got {self.discount}")
         require(self.draws >= 1, f"draws must be at least 1, got {self.draws}")
 
@@ -159,9 +161,7 @@ class RandomTasks:
         tables = not {"linear-bandit", "linear-system"} & set(self.families)
         plain = set(self.observations) == {"one-hot"} and self.irrelevant == 0
         one_hot = tables and plain and not any(":" in name for name in self.families)
-        return Spec(
-            self.inputs or self.states, Discrete(self.actions), self.episode[1], one_hot
-        )
+        return Spec(self.inputs or self.states, Discrete(self.actions), self.episode[1], one_hot)
 
     def sample_task(self, key: PRNGKey) -> RandomTask:
         keys = jax.random.split(fast_key(key), 9)  # threefry takes half a minute to compile here

@@ -1,11 +1,11 @@
 """What the task of a lifetime is made of: a table, a linear system, or both side by side.
 
-A family draws one of them, of any size up to `Bounds`, and leaves the other as it is here. All draws
-have the same shapes, so that one function steps through tasks of every family.
+A family draws one of them, of any size up to `Bounds`, and leaves the other as it is here. All
+draws have the same shapes, so that one function steps through tasks of every family.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -77,6 +77,7 @@ class Draw(NamedTuple):
     system: System
 
 
+@runtime_checkable
 class Family(Protocol):
     """A kind of tasks: a function in a file of its own."""
 
@@ -109,7 +110,7 @@ def of_table(
     **others: Array,
 ) -> Draw:
     """The draw with this table; `others` are fields of it that are not zero. Transitions and starts
-    may be any weights, of all zeros where an action stays and where an episode starts in state 0."""
+    may be any weights: all zeros where an action stays, and where episodes start in state 0."""
     draw = nothing(bounds)
     given = {"states": states, "actions": actions, "transition": transition, **others}
     return draw._replace(table=draw.table._replace(**given))

@@ -60,7 +60,7 @@ def _onward(table: Table, discount: float) -> Float[Array, "S B S"]:
 def regulator_scores(
     system: System, cost: Float[Array, "D D"], x: Float[Array, " D"]
 ) -> Float[Array, " B"]:
-    """How good each action is at x: what it pays at once, minus the `cost` to go from where it leads.
+    """How good each action is at x: what it pays at once, minus the `cost` to go from there on.
 
     Of a system to be held at its target the best action is the one nearest to the regulator's, in
     the norm of its quadratic cost.
