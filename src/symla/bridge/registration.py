@@ -26,7 +26,6 @@ STEPS: dict[str, int | None] = {
     "hearts-2x2": None,
     "target": None,
     "random-tasks": None,
-    "random-tables": None,
 }
 
 

@@ -17,7 +17,7 @@ from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
-from symla.environments.random_tasks import SMALL_TABLES, RandomTasks
+from symla.environments.random_tasks import RandomTasks
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 
 METHODS = ("spec", "sample_task", "reset", "step")  # of an environment
@@ -41,7 +41,6 @@ ENVIRONMENTS: dict[str, Environment] = {
     "hearts-2x2": Hearts(size=2, episode_length=10),
     "target": Target(),
     "random-tasks": RandomTasks(),
-    "random-tables": SMALL_TABLES,
 }
 
 

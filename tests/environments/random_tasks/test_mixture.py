@@ -9,7 +9,7 @@ import pytest
 
 from symla.core.errors import SettingError, UnknownNameError
 from symla.environments import make
-from symla.environments.random_tasks import RandomTasks, of_table
+from symla.environments.random_tasks import SMALL_TABLES, RandomTasks, of_table
 from symla.environments.random_tasks.mixture import LEAST_GAP
 from symla.environments.random_tasks.solving import gap, random_value
 from tests.environments.random_tasks.conftest import DRAWS, MIXTURE
@@ -110,6 +110,6 @@ def test_settings_outside_their_ranges_are_refused(settings, error, said):
 
 
 def test_it_is_one_hot_where_every_draw_is():
-    assert make("random-tables").spec.one_hot
+    assert SMALL_TABLES.spec.one_hot
     assert not MIXTURE.spec.one_hot
     assert not replace(MIXTURE, observations=("one-hot",), irrelevant=0.0).spec.one_hot  # linear

@@ -7,7 +7,7 @@ from symla.core.types import PRNGKey
 from symla.environments.random_tasks.parts import (
     Bounds,
     Draw,
-    choices,
+    below,
     happens,
     number,
     of_table,
@@ -28,7 +28,7 @@ def chain(key: PRNGKey, bounds: Bounds) -> Draw:
     S, B = bounds.states, bounds.actions
     states, actions = whole_number(keys[0], min(3, S), S), whole_number(keys[1], 2, B)
     same = happens(keys[2], 0.5)
-    own = choices(keys[3], S, actions)
+    own = below(keys[3], actions, (S,))
     right = jax.nn.one_hot(jnp.where(same, own[0], own), B).astype(bool)
     here, last = jnp.arange(S), jnp.arange(S) == states - 1
     back = jnp.where(happens(keys[4], 0.5), jnp.maximum(here - 1, 0), 0)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.core.types import PRNGKey, Scalar
-from symla.environments.random_tasks.parts import Draw, Table, choices, happens, number
+from symla.environments.random_tasks.parts import Draw, Table, below, happens, number
 
 
 def with_own_actions(key: PRNGKey, draw: Draw) -> Draw:
@@ -14,7 +14,7 @@ def with_own_actions(key: PRNGKey, draw: Draw) -> Draw:
     B = draw.table.reward.shape[1]
     order_key, again_key = jax.random.split(key)
     count = draw.table.actions
-    own = jnp.where(jnp.arange(B) < count, jnp.arange(B), choices(again_key, B, count))
+    own = jnp.where(jnp.arange(B) < count, jnp.arange(B), below(again_key, count, (B,)))
     does = own[jax.random.permutation(order_key, B)]
     table = draw.table._replace(
         actions=jnp.asarray(B, jnp.int32),

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import Bounds, Draw, choices, of_table, whole_number
+from symla.environments.random_tasks.parts import Bounds, Draw, below, of_table, whole_number
 
 
 def context_bandit(key: PRNGKey, bounds: Bounds) -> Draw:
@@ -14,9 +14,9 @@ def context_bandit(key: PRNGKey, bounds: Bounds) -> Draw:
     keys = jax.random.split(key, 8)
     S, B = bounds.states, bounds.actions
     contexts, arms = whole_number(keys[0], 1, S), whole_number(keys[1], 2, B)
-    best = choices(keys[2], S, arms)
+    best = below(keys[2], arms, (S,))
     right = jax.nn.one_hot(best, B)
-    kind = jax.random.randint(keys[3], (), 0, 3)
+    kind = below(keys[3], 3)
     odds = jnp.where(kind == 0, jax.random.uniform(keys[4], (S, B)), right)
     cost = jnp.where(kind == 2, -jax.random.uniform(keys[5]), 0.0)
     ends = jax.random.uniform(keys[6]) < 1 / 3

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import Bounds, Draw, choices, of_table, to, whole_number
+from symla.environments.random_tasks.parts import Bounds, Draw, below, of_table, to, whole_number
 
 
 def deep_sea(key: PRNGKey, bounds: Bounds) -> Draw:
@@ -24,10 +24,10 @@ def deep_sea(key: PRNGKey, bounds: Bounds) -> Draw:
     actions = whole_number(keys[1], 2, B)
     cell = jnp.arange(S)
     row, column = cell // size, cell % size
-    right = jax.nn.one_hot(choices(keys[2], S, actions), B).astype(bool)
-    below = jnp.minimum(row + 1, size - 1) * size
-    rightward = below + jnp.minimum(column + 1, size - 1)
-    leftward = below + jnp.maximum(column - 1, 0)
+    right = jax.nn.one_hot(below(keys[2], actions, (S,)), B).astype(bool)
+    next_row = jnp.minimum(row + 1, size - 1) * size
+    rightward = next_row + jnp.minimum(column + 1, size - 1)
+    leftward = next_row + jnp.maximum(column - 1, 0)
     target = jnp.where(right, rightward[:, None], leftward[:, None])
     price = 0.01 / size.astype(jnp.float32)
     return of_table(

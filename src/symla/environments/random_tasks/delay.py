@@ -7,7 +7,7 @@ from symla.core.types import PRNGKey
 from symla.environments.random_tasks.parts import (
     Bounds,
     Draw,
-    choices,
+    below,
     happens,
     of_table,
     one_of,
@@ -30,7 +30,7 @@ def delay(key: PRNGKey, bounds: Bounds) -> Draw:
     decides = state < contexts
     between = state - contexts  # first those after a wrong action, then those after a right one
     was_right, place = between // steps, between % steps
-    right = jax.nn.one_hot(choices(keys[3], S, actions), B)
+    right = jax.nn.one_hot(below(keys[3], actions, (S,)), B)
     chosen = contexts + right.astype(jnp.int32) * steps
     leaves = ~decides & (place == steps - 1)
     onward = jnp.broadcast_to(jnp.minimum(state + 1, S - 1)[:, None], (S, B))

@@ -10,6 +10,7 @@ from symla.core.types import PRNGKey
 from symla.environments.random_tasks.parts import (
     Bounds,
     Draw,
+    below,
     happens,
     in_any_order,
     of_table,
@@ -35,7 +36,7 @@ def grid(key: PRNGKey, bounds: Bounds) -> Draw:
     S, B = bounds.states, bounds.actions
     planar = B >= 4
     sizes = jnp.asarray(_sizes(S, planar), jnp.int32)
-    rows, columns = sizes[jax.random.randint(keys[0], (), 0, sizes.shape[0])]
+    rows, columns = sizes[below(keys[0], sizes.shape[0])]
     cells = rows * columns
     actions = whole_number(keys[1], 4, min(B, 5)) if planar else jnp.asarray(2, jnp.int32)
 

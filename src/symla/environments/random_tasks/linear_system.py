@@ -8,6 +8,7 @@ from symla.core.types import PRNGKey, Scalar
 from symla.environments.random_tasks.parts import (
     Bounds,
     Draw,
+    below,
     happens,
     number,
     of_system,
@@ -20,17 +21,17 @@ EDGE = 3.0  # distance from zero at which an episode ends
 def linear_system(key: PRNGKey, bounds: Bounds) -> Draw:
     """1 to D numbers, to be held at a set point, in half of the tasks away from zero.
 
-    Either they turn and grow by 2 to 10% a step, or they are positions and speeds, pushed away from
-    the set point. Actions push along one direction, by amounts from -1 to 1 at equal distances, 2
-    to B of them. The reward is minus the squared distance to the set point, or 1 a step, or
-    nothing. Running beyond +-3 ends the episode, and costs 1; or nothing, in half of the tasks
-    that pay a step.
+    Either they turn and grow by 2 to 10% a step, or they are a position and a speed, pushed away
+    from the set point. Actions push along one direction, by amounts from -1 to 1 at equal
+    distances, 2 to B of them. The reward is minus the squared distance to the set point, or 1 a
+    step, or nothing. Running beyond +-3 ends the episode, and costs 1; or nothing, in half of the
+    tasks that pay a step.
     """
     keys = jax.random.split(key, 11)
     B, D = bounds.actions, bounds.dimensions
     size = whole_number(keys[0], 1, D)
     swings = happens(keys[5], 0.5) & (size > 1)
-    size = jnp.where(swings, size - size % 2, size)
+    size = jnp.where(swings, 2, size)
     real = (jnp.arange(D) < size).astype(jnp.float32)
     actions = whole_number(keys[1], 2, B)
     turns = _turning(keys[2], real, number(keys[3], 1.02, 1.1))
@@ -40,7 +41,7 @@ def linear_system(key: PRNGKey, bounds: Bounds) -> Draw:
     direction = jnp.where(swings, 0.3 * pushes, direction)
     amounts = 2.0 * jnp.arange(1.0 * B) / (actions - 1).astype(jnp.float32) - 1.0
     target = jnp.where(happens(keys[7], 0.5), jax.random.uniform(keys[8], (D,), minval=-1.0), 0.0)
-    kind = jax.random.randint(keys[9], (), 0, 3)
+    kind = below(keys[9], 3)
     pay = jnp.where(kind == 1, 1.0, 0.0)
     return of_system(
         bounds, actions, pay,
@@ -68,12 +69,8 @@ def _turning(key: PRNGKey, real: Float[Array, " D"], growth: Scalar) -> Float[Ar
 def _moving(
     real: Float[Array, " D"], push: Scalar
 ) -> tuple[Float[Array, "D D"], Float[Array, " D"]]:
-    """Positions at even places, each with its speed behind it; and what is pushed: the speeds."""
+    """A position that moves by 0.3 times the speed behind it, and pushes that; and the speed."""
     D = real.size
-    place = jnp.arange(D)
-    speed = (place % 2 == 1).astype(jnp.float32) * real
-    position = real - speed
-    has_speed = position * jnp.append(real[1:], 0.0)
-    ahead = jnp.eye(D, k=1) * (0.3 * has_speed)[:, None]
-    away = jnp.eye(D, k=-1) * (push * speed)[:, None]
-    return jnp.diag(real) + ahead + away, speed
+    position, speed = jax.nn.one_hot(0, D), jax.nn.one_hot(1, D)
+    both = push * position[:, None] * speed[None] + 0.3 * speed[:, None] * position[None]
+    return jnp.diag(real) + both, speed

@@ -163,6 +163,7 @@ class RandomTasks:
         one_hot = tables and plain and not any(":" in name for name in self.families)
         return Spec(self.inputs or self.states, Discrete(self.actions), self.episode[1], one_hot)
 
+    @partial(jax.jit, static_argnames="self")  # by hand it would be compiled piece by piece
     def sample_task(self, key: PRNGKey) -> RandomTask:
         keys = jax.random.split(fast_key(key), 9)  # threefry takes half a minute to compile here
         weights = self.weights or (1.0,) * len(self.families)

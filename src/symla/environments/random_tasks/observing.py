@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import whole_number
+from symla.environments.random_tasks.parts import below, whole_number
 
 Kind = Literal["one-hot", "paired", "dense", "projected"]
 
@@ -53,7 +53,7 @@ def draw_view(
         "dense": (mixing[:S], mixing[S:] / sqrt(D)),
         "projected": (few[:S], few[S:] / sqrt(D)),
     }
-    drawn = jax.random.randint(keys[3], (), 0, len(kinds))
+    drawn = below(keys[3], len(kinds))
     tables, systems = zip(*(views[kind] for kind in kinds))
     features, system = jnp.stack(tables)[drawn], jnp.stack(systems)[drawn]
     features, system = features[shown][:, slots], system[:, slots]

@@ -10,6 +10,7 @@ from symla.environments.random_tasks.parts import (
     happens,
     number,
     of_table,
+    one_of,
     whole_number,
 )
 
@@ -32,7 +33,7 @@ def random_mdp(key: PRNGKey, bounds: Bounds) -> Draw:
     pays = jnp.arange(S) < 1 + happens(keys[5], 0.3).astype(jnp.int32)
     ends = happens(keys[6], 0.5) & (states > 3)
     last = jnp.arange(S) == states - 1
-    worth = jax.random.randint(keys[7], (), -1, 2).astype(jnp.float32)
+    worth = one_of(keys[7], -1.0, 0.0, 1.0)
     start = jnp.where(happens(keys[8], 0.5), jax.nn.one_hot(2, S), 1.0 - last.astype(jnp.float32))
     return of_table(
         bounds, states, actions, transition,

@@ -7,6 +7,7 @@ from symla.core.types import PRNGKey
 from symla.environments.random_tasks.parts import (
     Bounds,
     Draw,
+    below,
     happens,
     number,
     of_table,
@@ -28,11 +29,11 @@ def survival(key: PRNGKey, bounds: Bounds) -> Draw:
     place = jnp.argsort(jnp.argsort(rank, axis=1), axis=1)
     deadly = jax.random.uniform(keys[3], (S, B)) < number(keys[4], 0.2, 0.8)
     deadly = (deadly & (place > 0)) | (place == actions - 1)
-    fixed = jax.random.randint(keys[5], (S, B), 0, alive)
+    fixed = below(keys[5], alive, (S, B))
     anywhere = jnp.broadcast_to((jnp.arange(S) < alive)[None, None], (S, B, S)).astype(jnp.float32)
     safely = jnp.where(happens(keys[6], 0.5), to(fixed), anywhere)
     end = jax.nn.one_hot(alive, S)
-    kind = jax.random.randint(keys[7], (), 0, 3)
+    kind = below(keys[7], 3)
     pay = jnp.where(kind == 0, 0.0, number(keys[8], 0.1, 1.0))
     return of_table(
         bounds, alive + 1, actions, jnp.where(deadly[:, :, None], end[None, None], safely),

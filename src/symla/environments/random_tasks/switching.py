@@ -7,7 +7,7 @@ from symla.core.types import PRNGKey
 from symla.environments.random_tasks.parts import (
     Bounds,
     Draw,
-    choices,
+    below,
     number,
     of_table,
     whole_number,
@@ -23,8 +23,8 @@ def switching(key: PRNGKey, bounds: Bounds) -> Draw:
     contexts, actions = whole_number(keys[0], 1, S // 2), whole_number(keys[1], 2, B)
     state = jnp.arange(S)
     mode, context = state // contexts, state % contexts
-    first = choices(keys[2], S, actions)
-    after = (first + 1 + choices(keys[3], S, actions - 1)) % actions
+    first = below(keys[2], actions, (S,))
+    after = (first + 1 + below(keys[3], actions - 1, (S,))) % actions
     best = jnp.where(mode == 0, first[context], after[context])
     rate = number(keys[4], 0.01, 0.05)
     switches = mode[:, None] != mode[None]
