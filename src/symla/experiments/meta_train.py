@@ -27,8 +27,9 @@ from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
+STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
 
-OuterName = Literal["evolution-strategies", "policy-gradient"]
+OuterName = Literal["evolution-strategies", "policy-gradient", "teacher"]
 
 
 @in_float32
@@ -122,7 +123,7 @@ def recipe_of(
         worlds,
         outer,
         usual if lifetimes is None else lifetimes,
-        max(map(usual_length, worlds)) if length is None else length,
+        _length(outer, worlds) if length is None else length,
         generations,
         seed,
         start,
@@ -139,6 +140,14 @@ def usual_length(world: Any) -> int:
     low, high = LENGTHS
     episode = spec_of(world).episode_length
     return low if episode is None else min(max(low, EPISODES * episode), high)
+
+
+def _length(outer: OuterLoop, worlds: Sequence[Any]) -> int:
+    """Steps of a generation where nobody says how many: of a stretch, where lives go on."""
+    lifetime = getattr(outer, "lifetime", 0)
+    if lifetime:
+        return lifetime if lifetime % STRETCH else min(lifetime, STRETCH)
+    return max(map(usual_length, worlds))
 
 
 def _as_tuple(environments: Any) -> tuple[Any, ...]:
