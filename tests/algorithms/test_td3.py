@@ -1,6 +1,6 @@
 """TD3 and DDPG: values that can be computed by hand, delays, what is explored, what is refused.
 
-`test_sb3` compares single updates with Stable-Baselines3's.
+`test_sb3_parity` compares single updates with Stable-Baselines3's.
 """
 
 from dataclasses import replace
