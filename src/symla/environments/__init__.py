@@ -3,7 +3,13 @@
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment, KnowsRegret, knows_regret
-from symla.environments.continuous_control import LinearSystem, PointNavigation
+from symla.environments.continuous_control import (
+    Arm,
+    DoubleIntegrator,
+    LinearSystem,
+    PointNavigation,
+    Unicycle,
+)
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
@@ -20,10 +26,12 @@ __all__ = [
     "ENVIRONMENTS",
     "ENVIRONMENT_CLASSES",
     "FAMILIES",
+    "Arm",
     "Associations",
     "Balance",
     "Control",
     "DependentBandit",
+    "DoubleIntegrator",
     "Environment",
     "Gymnax",
     "Hearts",
@@ -36,6 +44,7 @@ __all__ = [
     "Projected",
     "Rewards",
     "Target",
+    "Unicycle",
     "knows_regret",
     "make",
     "name_of",
