@@ -51,7 +51,7 @@ def sample_chunks(
         return number % jnp.uint32(replay.capacity)
 
     # How far the episode goes on to both sides of the drawn step.
-    around = drawn + workers * jnp.arange(1 - length, length)
+    around = drawn + workers * jnp.arange(1 - length, length)[None]
     there = (around >= 0) & (around < size)
     follows = ~replay.transitions.ended[rows(around)]
     joined = follows[:, :-1] & there[:, :-1] & there[:, 1:]
@@ -59,7 +59,7 @@ def sample_chunks(
     after = 1 + _unbroken(joined[:, length - 1 :])
 
     back = jnp.minimum(before, jnp.maximum(place, length - after))
-    steps = jnp.arange(length)
+    steps = jnp.arange(length)[None]
     chosen = drawn - workers * back[:, None] + workers * steps
     known = (steps < (back + after)[:, None]) & (size > 0)
     found = jax.tree.map(lambda x: x[rows(chosen)], replay.transitions)
