@@ -29,7 +29,7 @@ _HOMES = {
     "PolicyGradient": "outer",
     "Optimiser": "core.optimisers",
     "Training": "training.generation",
-    "Evaluation": "evaluation.evaluate",
+    "Evaluation": "evaluation.evaluation",
     "Comparison": "evaluation.comparison",
     "Estimate": "evaluation.statistics",
     "Spec": "core.types",

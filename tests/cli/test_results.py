@@ -7,8 +7,7 @@ import pytest
 
 from symla.cli.results import print_comparison, print_test
 from symla.evaluation.comparison import Comparison, Pair
-from symla.evaluation.evaluate import evaluation
-from symla.evaluation.lifetime_sums import Sums
+from symla.evaluation.evaluation import Sums, evaluation
 from symla.evaluation.statistics import estimate
 from symla.lifetimes.lifetime import bin_edges
 

@@ -13,8 +13,9 @@ import symla
 from symla.core.errors import DivergenceError, SettingError, SizeError, UnknownNameError
 from symla.core.streams import Stream, stream_key
 from symla.environments import Permuted, Projected, Rewards, make
-from symla.evaluation.evaluate import evaluation, meta_test
-from symla.evaluation.lifetime_sums import BINS, Sums, live
+from symla.evaluation.evaluate import meta_test
+from symla.evaluation.evaluation import BINS, Sums, evaluation
+from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import Estimate, estimate
 from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.rules.loading import hand_made

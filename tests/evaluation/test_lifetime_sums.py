@@ -8,8 +8,8 @@ from symla.algorithms import Random
 from symla.core.streams import Stream, stream_key
 from symla.environments import make
 from symla.evaluation import lifetime_sums
-from symla.evaluation.evaluate import evaluation
-from symla.evaluation.lifetime_sums import BINS, live
+from symla.evaluation.evaluation import BINS, evaluation
+from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import Estimate
 from symla.lifetimes.host import HostTransition
 from symla.lifetimes.lifetime import bin_edges, lifetime

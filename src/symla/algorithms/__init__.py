@@ -1,14 +1,15 @@
 """Learning algorithms. `ALGORITHMS` maps the names a person types to the classes."""
 
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
-from symla.algorithms.base import Differentiable, LearningAlgorithm
+from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
 from symla.algorithms.meta_rnn import MetaRNN
 from symla.algorithms.q_learning import QLearning
 from symla.algorithms.random import Random
 from symla.algorithms.symla import SymLA
+from symla.algorithms.td3 import DDPG, TD3
 from symla.core.precision import methods_in_float32
 
-ALGORITHMS: dict[str, type[LearningAlgorithm]] = {
+ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "symla": SymLA,
     "meta-rnn": MetaRNN,
     "random": Random,
@@ -16,21 +17,27 @@ ALGORITHMS: dict[str, type[LearningAlgorithm]] = {
     "ucb1": UCB1,
     "thompson": Thompson,
     "bayes-optimal": BayesOptimal,
+    "ddpg": DDPG,
+    "td3": TD3,
 }
 
 # These have no meta-parameters to learn: a person can meta-test them at once.
-HAND_MADE = ("random", "q-learning", "ucb1", "thompson", "bayes-optimal")
+HAND_MADE = ("random", "q-learning", "ucb1", "thompson", "bayes-optimal", "ddpg", "td3")
 
 for kind in ALGORITHMS.values():  # also for those who call one by hand
     methods_in_float32(kind, "init_params", "init_state", "step", "update")
+    methods_in_float32(kind, "act", "learn", "greedy")
 
 __all__ = [
     "ALGORITHMS",
+    "DDPG",
     "HAND_MADE",
+    "TD3",
     "UCB1",
     "BayesOptimal",
     "Differentiable",
     "LearningAlgorithm",
+    "LearnsFromRollouts",
     "MetaRNN",
     "QLearning",
     "Random",

@@ -1,4 +1,4 @@
-"""TD3 (Fujimoto et al. 2018), and DDPG (Lillicrap et al. 2016), which is TD3 without its changes."""
+"""TD3 (Fujimoto et al. 2018); DDPG (Lillicrap et al. 2016) is the same without its changes."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from symla.algorithms.parts import replay
+from symla.algorithms.parts import normalisation, replay
 from symla.algorithms.parts.critics import (
     Experience,
     bootstrapped,
@@ -20,6 +20,7 @@ from symla.algorithms.parts.critics import (
     no_experience,
     policy,
 )
+from symla.algorithms.parts.normalisation import Normalisation
 from symla.algorithms.parts.replay import Replay
 from symla.core.errors import SizeError, require
 from symla.core.networks import Perceptron, init_perceptron
@@ -56,7 +57,8 @@ class TD3State(NamedTuple):
     """A learner: its weights, and what it remembers."""
 
     weights: TD3Weights
-    replay: Replay  # of what `TD3.transition` returns
+    replay: Replay  # of what `TD3.transition` returns, as the environment gave it
+    normalisation: Normalisation
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class TD3:
     policy_optimizer: Optimiser = Optimiser(1e-3)
     critic_optimizer: Optimiser = Optimiser(1e-3)
     layer_norm: bool = False
+    normalise_observations: bool = False  # both: as VecNormalize does it
+    normalise_rewards: bool = False
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Of the MetaGenRL paper (Kirsch et al. 2020).
@@ -111,9 +115,7 @@ class TD3:
             require(value >= 1, f"{name} must be at least 1, got {value}")
         for name in ("target_noise", "target_noise_limit", "exploration_noise", "random_steps"):
             value = getattr(self, name)
-            require(
-                0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}"
-            )
+            require(0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}")
         require(0 <= self.discount <= 1, f"discount must be in [0, 1], got {self.discount}")
         require(0 < self.target_rate <= 1, f"target_rate must be in (0, 1]: {self.target_rate}")
         steps = self.interval * self.workers
@@ -153,7 +155,13 @@ class TD3:
             self.critic_optimizer.init(networks.critics),
         )
         buffer = replay.init(replay_key, self.transition(spec), self.capacity)
-        return TD3State(TD3Weights(networks, networks, optimizers), buffer)
+        statistics = normalisation.init(
+            spec,
+            self.workers,
+            observations=self.normalise_observations,
+            rewards=self.normalise_rewards,
+        )
+        return TD3State(TD3Weights(networks, networks, optimizers), buffer, statistics)
 
     def transition(self, spec: Spec) -> Any:
         """What a row of the buffer holds."""
@@ -163,7 +171,7 @@ class TD3:
         self, params: Params, state: TD3State, observation: Observation, key: PRNGKey
     ) -> tuple[Action, tuple[()]]:
         noise_key, random_key = jax.random.split(key)
-        chosen = policy(state.weights.networks.policy, observation)
+        chosen = self.greedy(params, state, observation)
         noise = self.exploration_noise * jax.random.normal(noise_key, chosen.shape)
         random = jax.random.uniform(random_key, chosen.shape, minval=-1.0, maxval=1.0)
         explores = state.replay.added < self.random_steps
@@ -171,6 +179,7 @@ class TD3:
 
     def greedy(self, params: Params, state: TD3State, observation: Observation) -> Action:
         """pi(s)."""
+        observation = normalisation.observation(state.normalisation, observation)
         return policy(state.weights.networks.policy, observation)
 
     def learn(
@@ -193,14 +202,16 @@ class TD3:
 
     def remember(self, state: TD3State, rollout: Rollout) -> TD3State:
         """The state with the steps of the rollout in its buffer."""
-        return state._replace(replay=replay.add(state.replay, experience(rollout)))
+        return state._replace(
+            replay=replay.add(state.replay, experience(rollout)),
+            normalisation=normalisation.updated(state.normalisation, rollout, self.discount),
+        )
 
-    def update(
-        self, params: Params, state: TD3State, number: Array, key: PRNGKey
-    ) -> TD3State:
+    def update(self, params: Params, state: TD3State, number: Array, key: PRNGKey) -> TD3State:
         """One update of the critics, and if `number` says so of the policy and the targets."""
         batch_key, noise_key = jax.random.split(key)
         batch = replay.sample(state.replay, batch_key, self.batch)
+        batch = normalisation.normalised(state.normalisation, batch)
         noise = self.target_noise * jax.random.normal(noise_key, batch.action.shape)
         weights = self.update_critics(state.weights, batch, noise)
         weights = jax.lax.cond(
@@ -227,7 +238,7 @@ class TD3:
         target = self.target(weights.targets, batch, noise)
 
         def loss(params: Perceptron) -> Scalar:
-            errors = critics(params, batch.observation, batch.action) - target
+            errors = critics(params, batch.observation, batch.action) - target[None]
             return jnp.sum(jax.vmap(mean_where, (None, 0))(batch.known, errors**2))
 
         networks, optimizers = weights.networks, weights.optimizers

@@ -64,17 +64,24 @@ class TestOptions:
     __test__ = False  # not a test, whatever pytest thinks of the name
 
     algorithm: tyro.conf.Positional[str]
-    """A shipped rule, a run folder, a checkpoint (.safetensors), or random, ucb1, thompson,
-    bayes-optimal, q-learning."""
+    """A shipped rule, a run folder, a checkpoint (.safetensors), or a hand-made algorithm of
+    `symla list`: random, q-learning, ppo, td3 ...; its settings after commas: td3,batch=100."""
     environment: str | None = None
     """Where it is tested: `symla list` shows the names, gymnasium:ID is any of Gymnasium,
     package.module:CLASS one of yours; settings after commas. Default: where it was trained."""
-    lifetimes: int = 1000
-    """How many lifetimes it lives. At least 2."""
-    length: int = 100
-    """Steps in each lifetime. At least 1."""
+    lifetimes: int | None = None
+    """How many lifetimes it lives. Default: 1000; 2 of what learns by gradient."""
+    length: int | None = None
+    """Steps in each lifetime. Default: 100; 20000 of what learns by gradient."""
     seed: int = 0
     """The same seed gives the same tasks to every rule."""
+    evaluate_every: int | None = None
+    """Of what learns by gradient: steps between evaluations without exploring. 0: none. Default: a
+    tenth of the lifetime."""
+    preset: str | None = None
+    """A set of settings of the algorithm: paper, small ... The same as ALGORITHM,preset=NAME."""
+    run_dir: Path | None = None
+    """Of what learns by gradient: keep checkpoints there; `symla resume` goes on after a stop."""
     permute: bool = False
     """Observations and actions in another order, drawn once a lifetime."""
     project: int | None = None
@@ -100,10 +107,11 @@ class CompareOptions:
     told from the first one."""
     environments: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENV ...")]
     """Where: as --environment of `symla test`, one or several."""
-    lifetimes: int = 1000
-    """How many lifetimes each lives in each, with each seed. At least 2."""
-    length: int = 100
-    """Steps in each lifetime. At least 1."""
+    lifetimes: int | None = None
+    """How many lifetimes each lives in each, with each seed. Default: 1000; if one learns by
+    gradient 2, or 1 with each of several seeds."""
+    length: int | None = None
+    """Steps in each lifetime. Default: 100; 20000 if one learns by gradient."""
     seeds: tuple[int, ...] = (0,)
     """Of the tasks, one or several: the lifetimes of all of them count together."""
     time_limit: float = 60.0

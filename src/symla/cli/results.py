@@ -1,6 +1,6 @@
 """What a person sees of tests: tables of numbers, and reward over the lifetime as characters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from symla.report.blocks import BLOCKS, line, shrink
@@ -8,7 +8,7 @@ from symla.report.terminal import console, print_table
 
 if TYPE_CHECKING:
     from symla.evaluation.comparison import Comparison
-    from symla.evaluation.evaluate import Evaluation
+    from symla.evaluation.evaluation import Evaluation, Returns
     from symla.evaluation.statistics import Estimate
 
 Rows = tuple[list[str], list[list[str]]]  # a header, and rows of as many cells
@@ -31,6 +31,9 @@ def print_test(name: str, where: str, results: "Mapping[str, Evaluation]") -> No
     print(f"\n{scale}")
     if random is not result:
         print(f"does it learn? {learning(result, random)}")
+    if result.episodes:
+        print(*_episodes(result.episodes), sep="\n")
+        return
     first, last = result.first, result.last
     if first.episode_length and last.episode_length:
         print(
@@ -40,6 +43,27 @@ def print_test(name: str, where: str, results: "Mapping[str, Evaluation]") -> No
         )
     elif first.episode_length or last.episode_length:
         print(f"episodes ended in the {'first' if first.episode_length else 'last'} fifth alone")
+
+
+def _episodes(returns: "Returns") -> Iterator[str]:
+    """Lines on returns of training and of evaluation."""
+    known = [x for x in returns.training if x is not None]
+    fifth = max(1, len(known) // 5)
+    if known:
+        first, last = (
+            sum(x.mean for x in part) / len(part) for part in (known[:fifth], known[-fifth:])
+        )
+        yield (
+            f"episodes of training, exploring: return {first:.1f} in the first fifth of the "
+            f"lifetime, {last:.1f} in the last"
+        )
+    if returns.evaluation:
+        means = [x.mean for x in returns.evaluation]
+        curve = line(means, min(means), max(means))
+        yield (
+            f"episodes of evaluation, without exploring: {curve} {returns.evaluation[-1]} at the "
+            f"end; each lifetime: {', '.join(f'{x:.1f}' for x in returns.final)}"
+        )
 
 
 def learning(result: "Evaluation", random: "Evaluation | None") -> str:

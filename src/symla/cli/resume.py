@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from symla.cli.options import ResumeOptions, parse
+from symla.cli.test import resume_test
 from symla.cli.train import train
 from symla.cli.training_runs import run_experiment, run_recipe, say_finished, stoppable
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
 from symla.core.text import typed
 from symla.experiments import EXPERIMENTS, Experiment
 from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
-from symla.store import RECIPE, RunFolder, differences, from_settings
+from symla.store import RECIPE, TEST, RunFolder, differences, from_settings
 
 
 def resume(arguments: Sequence[str]) -> int:
@@ -30,6 +31,10 @@ def resume(arguments: Sequence[str]) -> int:
         return train(["--config", str(folder.options_path), "--run-dir", *arguments])
     config = folder.config()
     name, seed = config["experiment"], config["seed"]
+    if name == TEST:
+        options = parse(ResumeOptions, arguments, "resume")
+        prepare_jax(options.machine)
+        return resume_test(RunFolder(folder.path, True, options.saving.build()), config)
     if name == RECIPE:
         return _resume_recipe(folder, config, arguments)
     if name not in EXPERIMENTS:

@@ -4,34 +4,51 @@ jax is imported late: `--help` and a misspelt word answer at once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symla.cli.console import complain
+from symla.cli.long_tests import PATHS, learn
 from symla.cli.options import TestOptions, parse
 from symla.cli.results import print_test
-from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError
+from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError, require
 from symla.runtime.machine import prepare_jax
-from symla.store import check_writable, write_json
+from symla.runtime.signals import STOPPED
+from symla.store import RunFolder, check_writable, write_json
 
 if TYPE_CHECKING:
-    from symla.evaluation.evaluate import Evaluation
+    from symla.evaluation.evaluation import Evaluation
 
 
 def test(arguments: Sequence[str]) -> int:
     """Meta-test a rule: symla test ALGORITHM --environment ENV [options]"""
     options = parse(TestOptions, arguments, "test")
+    if options.preset is not None:
+        options = replace(options, algorithm=f"{options.algorithm},preset={options.preset}")
     check_outputs(options.json, options.plot)
     prepare_jax()
+    return run_test(options, None)
+
+
+def resume_test(run: RunFolder, config: Mapping[str, Any]) -> int:
+    """Go on with the test that this folder keeps."""
+    settings = {**config["settings"], "run_dir": str(run.path)}
+    paths = {name: settings[name] and Path(settings[name]) for name in PATHS}
+    return run_test(TestOptions(**settings | paths), run)
+
+
+def run_test(options: TestOptions, kept: RunFolder | None) -> int:
+    """The test. `kept` is the run folder of one that goes on. Returns the exit code."""
     from symla.algorithms import HAND_MADE
+    from symla.algorithms.base import LearnsFromRollouts
     from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-    from symla.evaluation.evaluate import meta_test, transformed
+    from symla.evaluation.evaluate import meta_test, sizes, transformed
     from symla.evaluation.references import references
     from symla.lifetimes.resolve import make
-    from symla.rules.loading import hand_made, load
+    from symla.rules.loading import hand_made, is_hand_made, load
 
-    known = options.algorithm in HAND_MADE
+    known = is_hand_made(options.algorithm)
     rule = None if known else load(options.algorithm)
     name = options.environment or (_trained_on(rule.card) if rule else None)
     if name is None:
@@ -39,20 +56,28 @@ def test(arguments: Sequence[str]) -> int:
     changes = options.permute, options.project, options.swap_rewards
     environment = transformed(make(name, options.time_limit), *changes)
     in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
-    rule = rule or hand_made(options.algorithm, in_jax, options.length)
+    rule = rule or hand_made(options.algorithm, in_jax, options.length or 100)
+    lifetimes, length = sizes(rule, options.lifetimes, options.length)
     where = ", ".join((name, *changes_in_words(*changes)))
-    numbers = options.lifetimes, options.length, options.seed
-    short = Path(options.algorithm).name  # a folder named random is no random play
-    row = short if known or short not in HAND_MADE else options.algorithm
+    numbers = lifetimes, length, options.seed
+    short = options.algorithm if known else Path(options.algorithm).name
+    row = short if known or short not in HAND_MADE else options.algorithm  # a folder of that name
     try:
-        results = {row: meta_test(rule, environment, *numbers)}
+        if isinstance(rule.algorithm, LearnsFromRollouts):
+            result = learn(rule, environment, options, *numbers, kept)
+            if result is None:
+                return STOPPED
+            results = {row: result}
+        else:
+            _refuse_options_of_learners(options)
+            results = {row: meta_test(rule, environment, *numbers)}
     except FaultyEnvironmentError as fault:
         if fault.measured:
             _tell(options, where, {row: fault.measured}, incomplete=True, reason=str(fault))
         raise
     problem = ""
     try:
-        others = {} if options.alone else references(environment, options.length)
+        others = {} if options.alone else references(environment, length)
         for who, other in others.items():
             if other.algorithm != rule.algorithm:
                 results[who] = meta_test(other, environment, *numbers)
@@ -62,6 +87,15 @@ def test(arguments: Sequence[str]) -> int:
     if problem:
         complain(problem)
     return 0
+
+
+def _refuse_options_of_learners(options: TestOptions) -> None:
+    for name in ("evaluate_every", "run_dir"):
+        require(
+            getattr(options, name) is None,
+            f"--{name.replace('_', '-')} is for what learns by gradient, as td3 does: "
+            f"{options.algorithm} learns within its lifetime, which is short: leave it out",
+        )
 
 
 def _tell(

@@ -104,7 +104,39 @@ class SquashedGaussian(NamedTuple):
         return jnp.where(finite, action, jnp.nan)
 
 
-Distribution = Categorical | SquashedGaussian
+class Gaussian(NamedTuple):
+    """a ~ N(mean, exp(log_deviation)^2) in each component: a Continuous space, beyond its bounds.
+
+    What is sampled is what probabilities are of; an environment is given it clipped to [-1, 1].
+    """
+
+    mean: Float[Array, " B"]
+    log_deviation: Float[Array, " B"]
+
+    def sample(self, key: PRNGKey) -> Float[Array, " B"]:
+        """mean + deviation * noise; NaN where the mean or the deviation is not finite."""
+        noise = jax.random.normal(key, self.mean.shape)
+        return self._finite(self.mean + jnp.exp(self.log_deviation) * noise)
+
+    def log_probability(self, action: Float[Array, " B"]) -> Scalar:
+        """log of the density at `action`, in nats."""
+        error = (action - self.mean) * jnp.exp(-self.log_deviation)
+        return jnp.sum(-0.5 * (error**2 + math.log(2.0 * math.pi)) - self.log_deviation)
+
+    def entropy(self) -> Scalar:
+        """sum (1 + log 2 pi) / 2 + log_deviation, in nats."""
+        return jnp.sum(0.5 * (1.0 + math.log(2.0 * math.pi)) + self.log_deviation)
+
+    def mode(self) -> Float[Array, " B"]:
+        """The mean."""
+        return self._finite(self.mean)
+
+    def _finite(self, action: Float[Array, " B"]) -> Float[Array, " B"]:
+        finite = jnp.isfinite(self.mean) & jnp.isfinite(self.log_deviation)
+        return jnp.where(finite, action, jnp.nan)
+
+
+Distribution = Categorical | SquashedGaussian | Gaussian
 
 
 def distribution_of(space: ActionSpace, outputs: Float[Array, "B O"]) -> Distribution:

@@ -29,7 +29,7 @@ def parse(typed: str) -> tuple[str, dict[str, Any]]:
     for part in parts:
         key, equals, text = part.partition("=")
         key = key.strip()
-        if not (equals and key.isidentifier()):
+        if not (equals and all(word.isidentifier() for word in key.split("."))):
             raise SettingError(
                 f"{part!r} in {typed!r} is no setting: after the name come settings such as "
                 "size=4, each after a comma"

@@ -1,4 +1,5 @@
-"""Linear maps, perceptrons and LSTMs as NamedTuples of arrays and functions on one example; `vmap` batches them.
+"""Linear maps, perceptrons and LSTMs: NamedTuples of arrays, and functions on one example, which
+`vmap` batches.
 
 Parameters are pytrees, so `jax.tree.map` perturbs, averages and stores them.
 """
@@ -47,7 +48,8 @@ def init_linear(key: PRNGKey, inputs: int, outputs: int) -> Linear:
 
 def linear(params: Linear, x: Float[Array, "*batch I"]) -> Float[Array, "*batch O"]:
     """`x @ weight + bias`."""
-    return dot(x, params.weight) + params.bias
+    product = dot(x, params.weight)
+    return product + jnp.broadcast_to(params.bias, product.shape)
 
 
 def init_uniform_linear(key: PRNGKey, inputs: int, outputs: int) -> Linear:
@@ -116,7 +118,8 @@ def layer_norm(params: LayerNorm, x: Float[Array, "*batch O"]) -> Float[Array, "
     """Mean 0 and variance 1 over the last axis, then gain and bias."""
     centred = x - jnp.mean(x, axis=-1, keepdims=True)
     scale = jax.lax.rsqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + 1e-6)
-    return centred * scale * params.gain + params.bias
+    gain, bias = (jnp.broadcast_to(y, x.shape) for y in (params.gain, params.bias))
+    return centred * scale * gain + bias
 
 
 def init_gate_bias(hidden_size: int) -> Float[Array, " G"]:

@@ -75,10 +75,17 @@ class Optimiser:
         """One step up the gradient. Returns parameters and state."""
         return self.descend(params, jax.tree.map(jnp.negative, gradient), state)
 
-    def descend(self, params: Params, gradient: Params, state: State) -> tuple[Params, State]:
-        """One step down the gradient. Returns parameters and state."""
+    def descend(
+        self,
+        params: Params,
+        gradient: Params,
+        state: State,
+        scale: Float[Array, ""] | float = 1.0,
+    ) -> tuple[Params, State]:
+        """One step down the gradient, of `scale` times its length. Returns parameters and state."""
         with jax.numpy_dtype_promotion("standard"):  # optax mixes int and float in Adam's count
             updates, state = self.build().update(gradient, state, params)
+            updates = jax.tree.map(lambda x: scale * x, updates)
         return optax.apply_updates(params, updates), state
 
 

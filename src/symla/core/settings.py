@@ -52,9 +52,22 @@ def construct(kind: Callable[..., T], settings: Mapping[str, Any], name: str) ->
 
 
 def with_settings(thing: T, settings: Mapping[str, Any], name: str) -> T:
-    """The same dataclass with other fields. Raises as `construct` does."""
+    """The same dataclass with other fields; "optimizer.clip" is a field of its field `optimizer`.
+    Raises as `construct` does."""
     if not settings:
         return thing
+    inner = {key.partition(".")[0] for key in settings if "." in key}
+    for field_name in inner:
+        within = {
+            key.partition(".")[2]: value
+            for key, value in settings.items()
+            if key.startswith(f"{field_name}.")
+        }
+        if not is_dataclass(getattr(thing, field_name, None)):
+            raise SettingError(f"{name} has no {field_name} with settings of its own")
+        changed = with_settings(getattr(thing, field_name), within, f"{name},{field_name}")
+        settings = {k: v for k, v in settings.items() if not k.startswith(f"{field_name}.")}
+        settings = {**settings, field_name: changed}
     if not is_dataclass(thing) or isinstance(thing, type):
         raise SettingError(f"{name} has no settings: it is no dataclass")
     own = {field.name: getattr(thing, field.name) for field in fields(thing) if field.init}

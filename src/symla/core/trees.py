@@ -16,3 +16,8 @@ def all_finite(tree: Any) -> Bool[Array, ""]:
 def global_norm(tree: PyTree[Array]) -> Float[Array, ""]:
     """The Euclidean norm of all leaves together."""
     return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))
+
+
+def size_in_bytes(tree: Any) -> int:
+    """Of all arrays, or of their shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -151,3 +151,9 @@ class Rollout(NamedTuple):
     def done(self) -> Bool[Array, "*steps"]:
         """Whether the step ended its episode."""
         return self.terminated | self.truncated
+
+    @property
+    def known(self) -> Bool[Array, "*steps"]:
+        """Whether a value can be learned from the step: the value of what a truncated one led to is
+        needed, and nobody may have told what that was."""
+        return self.terminated | jnp.all(jnp.isfinite(self.next_observation), axis=-1)

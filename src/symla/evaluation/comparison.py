@@ -6,17 +6,20 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symla.algorithms import HAND_MADE
+from symla.algorithms.base import LearnsFromRollouts
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.precision import in_float32
+from symla.core.streams import Stream
 from symla.core.text import html_table
 from symla.environments import Environment, name_of
-from symla.evaluation.evaluate import Evaluation, evaluation
-from symla.evaluation.lifetime_sums import check_ranges, joined, lived
+from symla.evaluation.evaluate import BLACK_BOXES, LEARNERS
+from symla.evaluation.evaluation import Evaluation, evaluation, joined
+from symla.evaluation.learning_test import learned, learning_test, result_of
+from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.evaluation.statistics import Estimate
 from symla.lifetimes.resolve import make
-from symla.rules.loading import hand_made, load
+from symla.rules.loading import hand_made, is_hand_made, load
 from symla.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -97,24 +100,32 @@ def compare(
     rules: Sequence[AnyRule] | Mapping[str, AnyRule],
     environments: Sequence[AnyEnvironment] | Mapping[str, AnyEnvironment],
     *,
-    lifetimes: int = 1000,
-    length: int = 100,
+    lifetimes: int | None = None,
+    length: int | None = None,
     seeds: Sequence[int] = (0,),
 ) -> Comparison:
     """Let every rule live the same `lifetimes` lifetimes of `length` steps in every environment.
 
         symla.compare(["bandits", "thompson"], ["bandit-arms-5", "bandit-arms-20"]).plot("it.png")
 
-    `seeds` are of the tasks: the lifetimes of all of them count together. A mapping gives names of
-    one's own. A pair that cannot be, a rule of other sizes say, has the reason instead of a result.
+    There are by default 1,000 lifetimes of 100 steps; if one of the rules learns from rollouts, 2
+    of 20,000, or 1 with each of several seeds. `seeds` are of the tasks: the lifetimes of all of
+    them count together. A mapping gives names of one's own. A pair that cannot be, a rule of other
+    sizes say, has the reason instead of a result.
     Raises SettingError outside ranges or for nothing to compare, UnknownNameError, CheckpointError.
     """
     seeds = tuple(seeds)
-    check_ranges(lifetimes, length, *seeds)
     require(
         0 < len(seeds) == len(set(seeds)), f"seeds must be different numbers, got {list(seeds)}"
     )
     who = {name: _loaded(rule) for name, rule in _named(rules, "rule").items()}
+    slow = any(map(_learns_from_rollouts, who.values()))
+    usual, steps = LEARNERS if slow else BLACK_BOXES
+    if slow and len(seeds) > 1:
+        usual = 1
+    lifetimes = usual if lifetimes is None else lifetimes
+    length = steps if length is None else length
+    check_ranges(lifetimes * len(seeds), length, *seeds)
     if not isinstance(environments, Mapping):
         environments = [each if isinstance(each, str) else make(each) for each in environments]
     where = {name: make(each) for name, each in _named(environments, "environment").items()}
@@ -139,7 +150,12 @@ def _loaded(rule: AnyRule) -> Rule | str:
     """A hand-made one stays a name: what it is may depend on the environment."""
     if isinstance(rule, Rule):
         return rule
-    return fspath(rule) if rule in HAND_MADE else load(rule)
+    return rule if isinstance(rule, str) and is_hand_made(rule) else load(rule)
+
+
+def _learns_from_rollouts(rule: Rule | str) -> bool:
+    algorithm = (hand_made(rule) if isinstance(rule, str) else rule).algorithm
+    return isinstance(algorithm, LearnsFromRollouts)
 
 
 def _named(things: Sequence[Any] | Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -178,8 +194,12 @@ def _test(
     if isinstance(rule, str):
         in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
         rule = hand_made(rule, in_jax, length)
-    parts = [lived(rule, environment, lifetimes, length, seed) for seed in seeds]
     seed = seeds if len(seeds) > 1 else seeds[0]
+    if isinstance(rule.algorithm, LearnsFromRollouts):
+        test = learning_test(rule.algorithm, environment, lifetimes, length, None)
+        reached = [learned(test, rule.params, each, Stream.TESTING) for each in seeds]
+        return result_of(test, reached, seed)
+    parts = [lived(rule, environment, lifetimes, length, each) for each in seeds]
     return evaluation(joined([part.sums for part in parts]), parts[0].edges, seed)
 
 

@@ -4,9 +4,7 @@ Nothing is kept of a single step: rewards, regrets and ends of episodes are summ
 stretches of each lifetime while it is lived, and every measure follows from these sums.
 """
 
-from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +24,7 @@ from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
 from symla.environments import Environment, knows_regret, make
+from symla.evaluation.evaluation import BINS, Lived, Sums, joined
 from symla.lifetimes.host import HostTransition, host_lifetimes
 from symla.lifetimes.lifetime import bin_edges, lifetime
 from symla.lifetimes.percepts import NOT_FINITE
@@ -35,22 +34,6 @@ from symla.testing.own_classes import blame
 
 BATCH = 512  # lifetimes lived at once, at most: bounds memory
 HOST_BATCH = 128  # the same, where each has an environment of its own on the host
-BINS = 100  # stretches of a lifetime of which sums are kept; a multiple of 5
-
-
-class Sums(NamedTuple):
-    """What is kept of each lifetime: sums over each stretch of it."""
-
-    reward: Float[np.ndarray, "lifetimes bins"]
-    ends: Float[np.ndarray, "lifetimes bins"]  # of episodes
-    regret: Float[np.ndarray, "lifetimes bins"] | None = None  # None: not known there
-
-
-class Lived(NamedTuple):
-    """The sums of lifetimes, and where their stretches begin and end."""
-
-    sums: Sums
-    edges: Int[np.ndarray, " edges"]
 
 
 @in_float32
@@ -117,7 +100,8 @@ def check_ranges(lifetimes: int, length: int, *seeds: int) -> None:
 
 def _test_key(lifetimes: int, length: int, seed: int, stream: Stream) -> PRNGKey:
     """What all lifetimes of a test follow from. Raises SettingError outside ranges."""
-    check_ranges(lifetimes, length, seed)
+    check_ranges(max(2, lifetimes), length, seed)  # of one test of several, one is enough
+    require(lifetimes >= 1, f"lifetimes must be at least 1, got {lifetimes}")
     return stream_key(seed, stream)
 
 
@@ -213,9 +197,3 @@ class _HostSums:
         """The sums of the stretches that `reached` has."""
         bins = self.reached.size - 1
         return Sums(self.reward[:, :bins], self.ends[:, :bins])
-
-
-def joined(parts: Sequence[Sums]) -> Sums:
-    """The lifetimes of all parts, one after the other; regrets where every part has them."""
-    known = [column for column in zip(*parts) if not any(sums is None for sums in column)]
-    return Sums(*map(np.concatenate, known))

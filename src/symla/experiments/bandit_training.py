@@ -9,7 +9,7 @@ from symla.core.errors import require
 from symla.experiments.training_options import LearnerSettings, SearchSettings
 
 if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
-    from symla.evaluation.evaluate import Evaluation
+    from symla.evaluation.evaluation import Evaluation
     from symla.evaluation.statistics import Estimate
     from symla.experiments.base import View
     from symla.rules.rule import Rule

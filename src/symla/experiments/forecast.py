@@ -6,6 +6,7 @@ import jax
 
 from symla.algorithms import SymLA
 from symla.core.cpu import available_cores
+from symla.core.trees import size_in_bytes
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.outer import PolicyGradient
@@ -57,8 +58,7 @@ def _state_bytes(recipe: Recipe, world: object) -> int:
         params = recipe.algorithm.init_params(key, spec)
         return recipe.algorithm.init_state(params, key, spec)
 
-    state = jax.eval_shape(begin, jax.random.key(0))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return size_in_bytes(jax.eval_shape(begin, jax.random.key(0)))
 
 
 def _words(seconds: float) -> str:

@@ -124,8 +124,8 @@ def lived_steps(
     learner, last, episode = now
     seeds = np.asarray(episode_seeds(keys.episode, episode + 1))  # should this one end
     for t in range(steps):
-        action, learner = acting(learner, last, np.int32(t), ages + np.int32(t))
-        action = np.asarray(action)
+        acted, learner = acting(learner, last, np.int32(t), ages + np.int32(t))
+        action = np.asarray(acted)
         valid = are_actions(action)
         if tolerant:
             action = np.where(_like(valid, action), action, np.zeros_like(action))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import Greedy, LearnsFromRollouts
 from symla.algorithms.step_by_step import step_keys
@@ -19,7 +19,7 @@ from symla.core.distributions import are_actions
 from symla.core.types import Params, PRNGKey, Rollout, State
 from symla.lifetimes.host import Acting, episode_seeds, spec_of
 from symla.lifetimes.host_lives import HostLives, born_with, keys_of, live_with
-from symla.lifetimes.learning import WORKERS, Happened, learning_key
+from symla.lifetimes.learning import WORKERS, Happened, learned, learning_key
 from symla.lifetimes.percepts import LastStep, lifetime_keys
 
 EVALUATION = "evaluation"  # the use of the pools in which nothing is learned
@@ -30,7 +30,9 @@ class HostLearning(NamedTuple):
     """Lifetimes under way, on a leading axis: what `LearningLife` is where worlds are in JAX."""
 
     learner: State  # [lives, ...]
-    lives: HostLives  # of all environments of the first lifetime, then those of the next; no learner
+    lives: (
+        HostLives  # of all environments of the first lifetime, then those of the next; no learner
+    )
     earned: Float[np.ndarray | Array, " environments"]  # by the episodes under way
 
 
@@ -68,7 +70,8 @@ def collect(
     acting = _acting(algorithm, params, learning.learner, by_life(keys.action), extras)
     lives, seen = live_with(acting, environment, learning.lives, keys, steps, 0, tolerant=False)
     learning, happened = _noted(learning._replace(lives=lives), seen, workers)
-    before, after = (jax.tree.map(lambda x: x[part], seen) for part in (slice(-1), slice(1, None)))
+    before = jax.tree.map(lambda x: x[:-1], seen)
+    after = jax.tree.map(lambda x: x[1:], seen)
     kept = jax.tree.map(lambda *rows: np.stack(rows), *jax.device_get(extras))
     by_step = Rollout(
         before.observation,
@@ -87,13 +90,13 @@ def learn(
     learning: HostLearning,
     rollout: Rollout,
     t: int,
-) -> HostLearning:
+) -> tuple[HostLearning, Bool[Array, " lives"]]:
     """Lifetimes with what learners make of the rollout, after `t` steps in all environments of a
-    lifetime. The learners are donated."""
+    lifetime, as `learned` has it. The learners are donated."""
     first = learning.lives.key[:: algorithm.workers]
     age = np.int32(learning.lives.age[0])
-    learner = _learn(algorithm, params, learning.learner, rollout, np.int32(t), first, age)
-    return learning._replace(learner=learner)
+    learner, finite = _learn(algorithm, params, learning.learner, rollout, np.int32(t), first, age)
+    return learning._replace(learner=learner), finite
 
 
 def evaluation_returns(
@@ -149,9 +152,7 @@ def _acting(
     return acting
 
 
-def _noted(
-    learning: HostLearning, seen: LastStep, workers: int
-) -> tuple[HostLearning, Happened]:
+def _noted(learning: HostLearning, seen: LastStep, workers: int) -> tuple[HostLearning, Happened]:
     """What is kept of all steps after the first of `seen`, and lifetimes with what is earned."""
     earned = np.array(learning.earned)
     returns = np.zeros_like(seen.reward[1:])
@@ -164,7 +165,8 @@ def _noted(
     def of_lives(x: np.ndarray) -> np.ndarray:
         return x.reshape(len(x), -1, workers).sum(axis=2, dtype=np.float32).T
 
-    happened = Happened(*map(of_lives, (seen.reward[1:], done, returns)))
+    sums: Any = map(of_lives, (seen.reward[1:], done, returns))
+    happened = Happened(*sums)
     return learning._replace(earned=earned), happened
 
 
@@ -213,10 +215,10 @@ def _learn(
     t: Int[Array, ""],
     keys: Array,
     age: Int[Array, ""],
-) -> State:
-    def one(learner: State, rollout: Rollout, data: Array) -> State:
+) -> tuple[State, Bool[Array, " lives"]]:
+    def one(learner: State, rollout: Rollout, data: Array) -> tuple[State, Bool[Array, ""]]:
         key = learning_key(jax.random.wrap_key_data(data), age)
-        return algorithm.learn(params, learner, rollout, t, key)
+        return learned(algorithm, params, learner, rollout, t, key)
 
     return jax.vmap(one)(learner, rollout, keys)
 

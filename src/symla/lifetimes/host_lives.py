@@ -115,10 +115,10 @@ def live_with(
     with open_pool(environment, pool_seeds.tolist(), first, LIVES) as pool:
         record = _Record(pool, lives, keys)
         record.put_environments_in_place()
-        now = Now(lives.learner, record.last, record.episode)
+        start = now = Now(lives.learner, record.last, record.episode)
         seen = [record.last]
         for now, answer in lived_steps(
-            acting, pool, keys, now, record.age, steps, first, tolerant=tolerant
+            acting, pool, keys, start, record.age, steps, first, tolerant=tolerant
         ):
             record.add(now, answer)
             seen.append(now.last)

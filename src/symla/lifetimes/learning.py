@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from symla.algorithms.base import Greedy, LearnsFromRollouts
+from symla.algorithms.parts.replay import Replay
 from symla.algorithms.step_by_step import step_keys
 from symla.core.distributions import is_action
 from symla.core.random_numbers import fast_key
+from symla.core.trees import all_finite
 from symla.core.types import Params, PRNGKey, Rollout, State, Task
 from symla.environments.base import Environment
 from symla.lifetimes.percepts import LifetimeKeys, lifetime_keys
@@ -62,7 +64,7 @@ def born(
 def worker_keys(key: PRNGKey, workers: int) -> LifetimeKeys:
     """Of each environment of a lifetime; the first has the lifetime's own, as if it were alone."""
     others = [jax.random.fold_in(key, WORKERS + number) for number in range(1, workers)]
-    return jax.vmap(lifetime_keys)(fast_key(jnp.stack([key, *others])))
+    return jax.vmap(lambda own: lifetime_keys(fast_key(own)))(jnp.stack([key, *others]))
 
 
 def learn_on(
@@ -71,26 +73,34 @@ def learn_on(
     params: Params,
     life: LearningLife,
     t: Int[Array, ""],
-) -> tuple[LearningLife, Happened]:
-    """`interval` more steps in each environment, and what is learned from them.
+) -> tuple[LearningLife, Happened, Bool[Array, ""]]:
+    """`interval` more steps in each environment, and what is learned from them, if it is finite.
 
     `t` are the steps lived before, in all environments together; it is never batched.
     """
     life, rollout, happened = collect(algorithm, environment, params, life, algorithm.interval)
     after = t + algorithm.interval * algorithm.workers
-    return learned(algorithm, params, life, rollout, after), happened
+    key = learning_key(jax.random.wrap_key_data(life.key), life.age)
+    learner, finite = learned(algorithm, params, life.learner, rollout, after, key)
+    return life._replace(learner=learner), happened, finite
 
 
 def learned(
     algorithm: LearnsFromRollouts,
     params: Params,
-    life: LearningLife,
+    learner: State,
     rollout: Rollout,
     t: Int[Array, ""],
-) -> LearningLife:
-    """The life with what its learner makes of the rollout, after `t` steps in all environments."""
-    key = learning_key(jax.random.wrap_key_data(life.key), life.age)
-    return life._replace(learner=algorithm.learn(params, life.learner, rollout, t, key))
+    key: PRNGKey,
+) -> tuple[State, Bool[Array, ""]]:
+    """`algorithm.learn`, and whether all of it is finite: else the learner, but for its replay
+    buffer, stays as it was."""
+    new = algorithm.learn(params, learner, rollout, t, key)
+    leaves, structure = jax.tree.flatten(new, is_leaf=_is_replay)
+    old = jax.tree.leaves(learner, is_leaf=_is_replay)
+    finite = all_finite([x for x in leaves if not _is_replay(x)])
+    kept = [x if _is_replay(x) else jnp.where(finite, x, before) for x, before in zip(leaves, old)]
+    return jax.tree.unflatten(structure, kept), finite
 
 
 def learning_key(key: PRNGKey, age: Int[Array, ""]) -> PRNGKey:
@@ -148,9 +158,7 @@ def collect(
         return after, (rollout, happened)
 
     # The learner stays outside: what is carried from step to step is small.
-    end, (rollout, happened) = jax.lax.scan(
-        step, life._replace(learner=()), length=steps
-    )
+    end, (rollout, happened) = jax.lax.scan(step, life._replace(learner=()), length=steps)
     return end._replace(learner=life.learner), rollout, happened
 
 
@@ -192,6 +200,10 @@ def bins_of(first: int | Array, steps: int, edges: Int[np.ndarray, " edges"]) ->
     """The stretch, of those between the edges, in which each of `steps` steps from `first` is."""
     numbers = jnp.asarray(first, jnp.int32) + jnp.arange(steps, dtype=jnp.int32)
     return jnp.searchsorted(jnp.asarray(edges), numbers, side="right") - 1
+
+
+def _is_replay(part: Any) -> bool:
+    return isinstance(part, Replay)
 
 
 def _like(mask: Array, x: Array) -> Array:

@@ -133,6 +133,43 @@ class TrainingView:
                 print(text, flush=True)
 
 
+class TestView:
+    """Shows a long test: how far it is, what is reached, how long it will still take."""
+
+    __test__ = False  # whatever pytest thinks of the name
+
+    def __init__(self, console: Console, length: int):
+        self.console, self.length = console, length
+        self.bar: Progress | None = None
+        self.begun = self.last_line = time.monotonic()
+        self.first: int | None = None
+        if console.is_terminal and not console.quiet:
+            columns = (BarColumn(bar_width=30), TextColumn("{task.fields[text]}"))
+            self.bar = Progress(*columns, console=console, transient=True)
+            self.task = self.bar.add_task("", total=length, text="compiling")
+            self.bar.start()
+
+    def show(self, done: int, returns: Mapping[str, float]) -> None:
+        """After step `done` of the lifetime: returns by what they are of."""
+        now = time.monotonic()
+        if self.first is None:  # what took the time until here is compiling
+            self.first, self.begun = done, now
+        pace = (now - self.begun) / max(1, done - self.first)
+        said = [f"{name.replace('_', ' ')} {value:.1f}" for name, value in returns.items()]
+        left = f"{_clock(pace * (self.length - done))} left" if done > self.first else ""
+        text = ", ".join(filter(None, (f"step {done:,} of {self.length:,}", *said, left)))
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, text=text)
+        elif not self.console.quiet and now - self.last_line >= PLAIN_SECONDS:
+            self.last_line = now
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
 class NotebookBar:
     """One bar in the output of a notebook's cell, which changes in place."""
 

@@ -11,6 +11,8 @@ import gymnasium
 import jax
 import numpy as np
 
+from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.step_by_step import greedy, step_by_step
 from symla.bridge import spaces
 from symla.bridge.action_spaces import actions
 from symla.bridge.refusals import libraries, other_library
@@ -25,6 +27,7 @@ from symla.core.errors import (
 from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.text import brief, html_table
+from symla.core.types import Params, PRNGKey, Spec, State
 from symla.lifetimes.percepts import NOT_FINITE, act, first_step, host_spec, lifetime_keys
 from symla.rules.agent_memory import Learned, Memory, memory_of, save_agent, seed_of
 from symla.store import Checkpoint, load_checkpoint
@@ -58,6 +61,7 @@ class Agent:
         self._environment = _name_of(environment)
         self._read_spaces()
         self.rule = rule
+        self._algorithm = step_by_step(rule.algorithm)
         self.spec = host_spec(
             self._observations.size,
             self._actions.size,
@@ -78,23 +82,24 @@ class Agent:
     def _begin(self, seed: int) -> None:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
         keys = lifetime_keys(stream_key(seed, Stream.AGENT))
-        self.seed, self.steps, self._acted = seed, 0, False
+        self.seed, self.steps, self._acted, self._used = seed, 0, False, False
         self._key = keys.action
-        algorithm, params = self.rule.algorithm, self.rule.params
-        self._state = algorithm.init_state(params, keys.learner, self.spec)
+        self._state = _begun(self._algorithm, self.spec, self.rule.params, keys.learner)
         self._last = first_step(self._unknown, self.spec.action)
 
     @in_float32
-    def act(self, observation: Any) -> Any:
+    def act(self, observation: Any, *, explore: bool = True) -> Any:
         """Learn from the last step and this observation, and choose an action.
 
-        An int for a Discrete space, otherwise an array of the space's shape and type.
+        An int for a Discrete space, otherwise an array of the space's shape and type. Without
+        `explore` what was learned is put to use: nothing is learned, and the lifetime does not go
+        on; what `observe` then says is ignored. Not every rule can: SettingError.
 
         Raises SymlaError if the last action's reward was not observed, FaultyEnvironmentError for
         an observation that is not one of the environment's, DivergenceError if the rule's outputs
         are not finite.
         """
-        if self._acted:
+        if self._acted and explore:
             raise SymlaError(
                 "act was called twice: what the last action earned is missing. After each "
                 "env.step call agent.observe(reward, terminated, truncated), then act"
@@ -103,18 +108,36 @@ class Agent:
             self._refuse_a_tuple(observation)
         with self._named():
             vector = self._observations.encode(observation)
+        self._used = not explore
+        if not explore:
+            return self._actions.decode(self._checked(self._best(vector)))
         last = self._last._replace(observation=vector)
         if np.isnan(last.final_observation).any() and not (last.terminated or last.truncated):
             last = last._replace(final_observation=vector)  # the episode goes on
-        action, self._state = _act(
-            self.rule.algorithm, self.spec, self.rule.params, self._state,
+        acted, self._state = _act(
+            self._algorithm, self.spec, self.rule.params, self._state,
             last, np.int32(self.steps), self._key,
         )  # fmt: skip
-        action = np.asarray(action)
-        if not are_actions(action[None]).all():
-            raise DivergenceError(f"{self._environment}: {NOT_FINITE.format(where=self._where())}")
+        action = self._checked(acted)
         self._last, self._acted = last._replace(action=action), True
         return self._actions.decode(action)
+
+    def _best(self, observation: np.ndarray) -> Any:
+        """What it would do without exploring."""
+        action = _greedy(self._algorithm, self.rule.params, self._state, observation)
+        if action is None:
+            raise SettingError(
+                f"{brief(self.rule.algorithm)} learns by what it does, all its life, and cannot "
+                "act without exploring: call agent.act(observation)"
+            )
+        return action
+
+    def _checked(self, acted: Any) -> np.ndarray:
+        """Raises DivergenceError if it is no action."""
+        action = np.asarray(acted)
+        if not are_actions(action[None]).all():
+            raise DivergenceError(f"{self._environment}: {NOT_FINITE.format(where=self._where())}")
+        return action
 
     def observe(
         self, reward: Any, terminated: Any, truncated: Any, observation: Any = None
@@ -127,6 +150,8 @@ class Agent:
         reward that is not a finite number, a truth that is none, and an observation that is not one
         of the environment's.
         """
+        if self._used:
+            return
         if not self._acted:
             raise SymlaError(
                 "observe was called without an action before it: call agent.act(observation), "
@@ -220,7 +245,14 @@ class Agent:
         return f" at step {self.steps + 1} of the agent"
 
 
-_act = partial(jax.jit, static_argnames=("algorithm", "spec"))(act)
+# The state is donated: a replay buffer in it is not copied at each step.
+_act = partial(jax.jit, static_argnames=("algorithm", "spec"), donate_argnames="state")(act)
+_greedy = partial(jax.jit, static_argnames="algorithm")(greedy)
+
+
+@partial(jax.jit, static_argnames=("algorithm", "spec"))
+def _begun(algorithm: LearningAlgorithm, spec: Spec, params: Params, key: PRNGKey) -> State:
+    return algorithm.init_state(params, key, spec)
 
 
 def _name_of(environment: Any) -> str:

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.core.naming import parse
 from symla.core.precision import in_float32
+from symla.core.settings import with_settings
 from symla.core.text import typed
 from symla.core.types import ACTION_SPACES, Discrete, Spec
 from symla.environments import DependentBandit, Environment
@@ -42,10 +44,11 @@ def load(what: str | os.PathLike[str]) -> Rule:
 
     `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint;
     "bayes-optimal" the plan for two independent arms and 100 pulls (`hand_made` makes others).
+    Settings of a hand-made one stand after commas: "td3,batch=100,critic_optimizer.clip=1.0".
     Raises UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
     """
     name = os.fspath(what)
-    is_name = isinstance(what, str) and (name in pretrained() or name in HAND_MADE)
+    is_name = isinstance(what, str) and (name in pretrained() or is_hand_made(name))
     if is_name and RunFolder(Path(name)).config_path.exists():
         raise SettingError(
             f"{name!r} is a rule that ships with symla, and a run folder here: "
@@ -89,19 +92,40 @@ def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
     rule.save(path, **card)
 
 
+def is_hand_made(name: str) -> bool:
+    """Whether that, perhaps with settings after it, names an algorithm that learns nothing before
+    its lifetime."""
+    return name.partition(",")[0].strip() in HAND_MADE
+
+
 @in_float32
 def hand_made(name: str, environment: Environment | None = None, length: int = 100) -> Rule:
     """A rule without learned meta-parameters, of the algorithm of that name.
 
-    Bayes-optimal play depends on the environment and the length of a lifetime, the others do not.
+    Settings stand after commas: "td3,preset=small,discount=0.95". Bayes-optimal play depends on the
+    environment and the length of a lifetime, the others do not. Raises UnknownNameError and
+    SettingError for settings that it does not have.
     """
-    algorithm = ALGORITHMS[name]()
+    base, settings = parse(name)
+    algorithm = _with_preset(ALGORITHMS[base](), settings, base)
     if isinstance(algorithm, BayesOptimal):
         dependent = isinstance(environment, DependentBandit)
         algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
     spec = environment.spec if environment else Spec(1, Discrete(2))
     params = algorithm.init_params(jax.random.key(0), spec)
-    return Rule(algorithm, params, {"algorithm": {"class": name}})
+    return Rule(algorithm, params, {"algorithm": {"class": base}})
+
+
+def _with_preset(algorithm: Any, settings: dict[str, Any], name: str) -> Any:
+    """The algorithm with these settings; "preset" names a set of others, which come first."""
+    preset = settings.pop("preset", None)
+    if preset is not None:
+        presets = getattr(algorithm, "presets", {})
+        if preset not in presets:
+            hint = "" if presets else f"; {name} has none"
+            raise UnknownNameError(f"preset of {name}", str(preset), presets, hint)
+        algorithm = with_settings(algorithm, presets[preset], name)
+    return with_settings(algorithm, settings, name)
 
 
 def reference_rules(bandit: Environment, length: int) -> dict[str, Rule]:

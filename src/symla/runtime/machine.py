@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from symla.core.caches import cache_folder
@@ -122,3 +124,17 @@ def same_everywhere(config: Mapping[str, Any]) -> None:
         f"process {', '.join(others)} was started with other settings than process 0: "
         "start all of them with the same options and seed",
     )
+
+
+def available_memory() -> int | None:
+    """Bytes that this process may still take; None where that cannot be known."""
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        line = next(x for x in lines if x.startswith("MemAvailable:"))
+        found.append(1024 * int(line.split()[1]))
+    with suppress(OSError, ValueError):  # of a container; "max" where it has no limit
+        group = Path("/sys/fs/cgroup")
+        limit, used = ((group / name).read_text() for name in ("memory.max", "memory.current"))
+        found.append(int(limit) - int(used))
+    return min(found, default=None)

@@ -26,13 +26,14 @@ from symla.store.checkpoints import (
 )
 from symla.store.descriptions import describe, differences, from_settings, rebuild
 from symla.store.files import check_writable, read_json, read_object, write, write_json
-from symla.store.run_folder import RECIPE, CheckpointSchedule, RunFolder, new_folder
+from symla.store.run_folder import RECIPE, TEST, CheckpointSchedule, RunFolder, new_folder
 from symla.store.segments import Buffer, Segment, read_segments
 from symla.store.tensors import Arrays
 
 __all__ = [
     "RECIPE",
     "SCHEMA",
+    "TEST",
     "Arrays",
     "Buffer",
     "Checkpoint",

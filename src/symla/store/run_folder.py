@@ -26,6 +26,7 @@ from symla.store.segments import Buffer, Segment, from_listed, listed, write_seg
 from symla.store.tensors import Arrays
 
 RECIPE = "recipe"  # the experiment that a figure's run names: its settings are a recipe
+TEST = "test"  # the experiment of a long test, whose settings are options of `symla test`
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,12 @@ def sample_chunks(
     known = (steps < (back + after)[:, None]) & (size > 0)
     found = jax.tree.map(lambda x: x[rows(chosen)], replay.transitions)
     known &= found.step.known
-    zeros = jax.tree.map(
-        lambda x: jnp.where(known.reshape(*known.shape, *[1] * (x.ndim - 2)), x, 0), found
-    )
+
+    def zeroed(x: Array) -> Array:
+        there = known.reshape(*known.shape, *[1] * (x.ndim - 2))
+        return jnp.where(there, x, jnp.zeros_like(x))
+
+    zeros = jax.tree.map(zeroed, found)
     return zeros._replace(step=zeros.step._replace(known=known))
 
 

@@ -14,6 +14,7 @@ from symla.core.networks import (
     LSTM,
     Dense,
     LayerNorm,
+    Linear,
     Perceptron,
     dot,
     init_linear,
@@ -111,7 +112,7 @@ class LearnedObjective:
         if self.time:
             steps = seen.known.shape[1]
             place = jnp.arange(steps, dtype=reward.dtype) / steps
-            columns.append(jnp.broadcast_to(place, seen.known.shape))
+            columns.append(jnp.broadcast_to(place[None], seen.known.shape))
         if self.next_value:
             columns.append(standardised(seen.next_value, seen.known, seen.value))
         if self.value:
@@ -149,7 +150,7 @@ def _backwards(
     params: LSTM, x: Float[Array, "batch T I"], seen: Seen
 ) -> Float[Array, "batch T N"]:
     """The LSTM's outputs, from the last known step of each chunk to the first; elsewhere 0."""
-    gates = dot(x, params.input) + params.bias
+    gates = linear(Linear(params.input, params.bias), x)
 
     def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
         hidden, cell = carry

@@ -18,7 +18,7 @@ from symla.algorithms.metagenrl.chunks import (
 from symla.algorithms.metagenrl.hand_made import Reinforce, log_density
 from symla.algorithms.metagenrl.learned import LearnedObjective
 from symla.algorithms.metagenrl.objective import Objective, Seen, masked_mean
-from symla.algorithms.parts import replay
+from symla.algorithms.parts import normalisation, replay
 from symla.algorithms.parts.critics import critic, policy
 from symla.algorithms.td3 import TD3, Networks, TD3State, TD3Weights, first_critic
 from symla.core.errors import require
@@ -106,18 +106,19 @@ class MetaGenRL(TD3):
     ) -> tuple[Action, Scalar]:
         """As TD3; and the log density of the action, before it was clipped."""
         action, _ = super().act(params, state, observation, key)
-        mean = policy(state.weights.networks.policy, observation)
+        mean = self.greedy(params, state, observation)
         explored = log_density(action, mean, max(self.exploration_noise, 1e-3))
         uniform = jnp.full_like(explored, -math.log(2.0) * action.size)
         return action, jnp.where(state.replay.added < self.random_steps, uniform, explored)
 
     def remember(self, state: TD3State, rollout: Rollout) -> TD3State:
         """The state with the steps of the rollout in its buffer."""
-        return state._replace(replay=replay.add(state.replay, remembered(rollout)))
+        return state._replace(
+            replay=replay.add(state.replay, remembered(rollout)),
+            normalisation=normalisation.updated(state.normalisation, rollout, self.discount),
+        )
 
-    def update(
-        self, params: Params, state: TD3State, number: Array, key: PRNGKey
-    ) -> TD3State:
+    def update(self, params: Params, state: TD3State, number: Array, key: PRNGKey) -> TD3State:
         """One update of the critics, and if `number` says so of the policy and the targets."""
         return self._update(params, state, None, number, key)
 
@@ -143,6 +144,7 @@ class MetaGenRL(TD3):
     ) -> TD3State:
         batch_key, noise_key, chunks_key = jax.random.split(key, 3)
         batch = replay.sample(state.replay, batch_key, self.batch).step
+        batch = normalisation.normalised(state.normalisation, batch)
         noise = self.target_noise * jax.random.normal(noise_key, batch.action.shape)
         weights = self.update_critics(state.weights, batch, noise)
 
@@ -156,7 +158,8 @@ class MetaGenRL(TD3):
         return state._replace(weights=weights)
 
     def _sample(self, state: TD3State, key: PRNGKey) -> Remembered:
-        return sample_chunks(state.replay, key, self.chunks, self.length, self.workers)
+        found = sample_chunks(state.replay, key, self.chunks, self.length, self.workers)
+        return found._replace(step=normalisation.normalised(state.normalisation, found.step))
 
     def see(self, networks: Networks, chunks: Remembered) -> Seen:
         """Chunks as an objective sees them."""

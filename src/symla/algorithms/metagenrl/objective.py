@@ -13,8 +13,8 @@ from symla.core.types import Params, PRNGKey, Spec
 class Seen(NamedTuple):
     """A batch of chunks, each some consecutive steps of one episode, and how a critic values them.
 
-    Where `steps.known` is not set there is no step: the episode was shorter. What is there are
-    zeros, always after all that is known.
+    Where `steps.known` is not set there is no step: the episode was shorter. What is there means
+    nothing, and is always after all that is known.
     """
 
     steps: Experience  # [batch, T, ...]

@@ -26,16 +26,21 @@ def experience(rollout: Rollout) -> Experience:
 
     What a truncated step led to is needed for its value. Where nobody told, it is not `known`.
     """
-    told = jnp.all(jnp.isfinite(rollout.next_observation), axis=-1)
     steps = Experience(
         rollout.observation,
         rollout.action,
         rollout.reward,
         rollout.terminated,
-        jnp.where(told[..., None], rollout.next_observation, 0.0),
-        told | rollout.terminated,
+        known_next_observation(rollout),
+        rollout.known,
     )
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), steps)
+
+
+def known_next_observation(rollout: Rollout) -> Float[Array, "*steps A"]:
+    """What steps led to, with zeros for what is not known: where results are masked, NaN would
+    still spread."""
+    return jnp.where(jnp.isfinite(rollout.next_observation), rollout.next_observation, 0.0)
 
 
 def no_experience(observation_size: int, action_size: int) -> Experience:
@@ -58,8 +63,8 @@ def critic(
 
 def critics(
     params: Any, observation: Float[Array, "*batch A"], action: Float[Array, "*batch B"]
-) -> Float[Array, "critics *batch"]:
-    """Q_k(s, a) of critics whose parameters are stacked on a leading axis."""
+) -> Float[Array, "*critics"]:
+    """Q_k(s, a) of critics whose parameters are stacked on a leading axis, as the result is."""
     return jax.vmap(critic, (0, None, None))(params, observation, action)
 
 
