@@ -1,5 +1,6 @@
 """Small worlds with continuous actions whose task is drawn once a lifetime, and never shown."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,15 +28,21 @@ class PointNavigation:
 
     Each episode starts at the origin. An action moves the point by at most 0.1 in each direction;
     the reward is minus its distance to the goal, which is drawn once a lifetime, uniformly from
-    [-0.5, 0.5]^size. The observation is the position. Raises SettingError outside ranges.
+    [-0.5, 0.5]^size. The observation is the position. With a `limit`, it stays within +-limit in
+    each direction: so an agent that goes astray is never far. Raises SettingError outside ranges.
     """
 
     size: int = 2
     episode_length: int = 100
+    limit: float = 0.0  # 0: none
 
     def __post_init__(self):
         require(self.size >= 1, f"size must be at least 1, got {self.size}")
         require(self.episode_length >= 1, f"episode_length must be at least 1: {self}")
+        require(
+            0 <= self.limit < math.inf,
+            f"limit must be a number of at least 0, got {self.limit}",
+        )
 
     @property
     def spec(self) -> Spec:
@@ -52,6 +59,8 @@ class PointNavigation:
         self, key: PRNGKey, task: Float[Array, " size"], state: PointState, action: Action
     ) -> Timestep:
         position, step = state.position + 0.1 * action, state.step + 1
+        if self.limit:
+            position = jnp.clip(position, -self.limit, self.limit)
         reward = -jnp.sqrt(jnp.sum((position - task) ** 2) + 1e-12)
         return Timestep(
             PointState(position, step),

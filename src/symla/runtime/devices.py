@@ -43,6 +43,24 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def on_own_devices(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(batched, *shared)` as `spread` has it, but what it returns stays where it was made:
+    large states that go from call to call are never copied. `placed` puts them there at first; the
+    batch must be a multiple of the devices."""
+    split, whole = PartitionSpec(AXIS), PartitionSpec()
+
+    def run(batched, *shared):
+        into = split, *(whole for _ in shared)
+        return _sharded(function, _mesh(), into, split)(batched, *shared)
+
+    return run
+
+
+def placed(batched: State) -> State:
+    """A batch, each part of it on a device of its own."""
+    return jax.device_put(batched, NamedSharding(_mesh(), PartitionSpec(AXIS)))
+
+
 Joined = Callable[[Sequence[Any]], Any]
 """What `spread_groups` gives to a function, to see the results of other devices, too."""
 
@@ -76,22 +94,8 @@ def spread_groups(function: Callable[..., Any]) -> Callable[..., Any]:
         gathered = jax.lax.with_sharding_constraint(parts, NamedSharding(mesh, whole))
         cut = [jax.tree.map(lambda x: x[:n], part) for part, n in zip(gathered, sizes)]  # noqa: B023
         return tuple(cut), same
-def on_own_devices(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function(batched, *shared)` as `spread` has it, but what it returns stays where it was made:
-    large states that go from call to call are never copied. `placed` puts them there at first; the
-    batch must be a multiple of the devices."""
-    split, whole = PartitionSpec(AXIS), PartitionSpec()
-
-    def run(batched, *shared):
-        into = split, *(whole for _ in shared)
-        return _sharded(function, _mesh(), into, split)(batched, *shared)
 
     return run
-
-
-def placed(batched: State) -> State:
-    """A batch, each part of it on a device of its own."""
-    return jax.device_put(batched, NamedSharding(_mesh(), PartitionSpec(AXIS)))
 
 
 def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
