@@ -7,19 +7,30 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import Guidance, HasCritic
-from symla.algorithms.parts.replay import Replay
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.random_numbers import fast_key
 from symla.core.trees import all_finite
 from symla.core.types import Params, PRNGKey, State
-from symla.environments.base import Environment
-from symla.lifetimes.learning import LearningLife, born, collect
+from symla.lifetimes.host import is_on_host
 from symla.outer.base import Candidates, Setting
-from symla.runtime.devices import Joined, spread, spread_groups
+from symla.outer.population import (
+    Agents,
+    Place,
+    ages_of,
+    are_whole,
+    born,
+    live_in_jax,
+    live_on_host,
+    numbers_of,
+    places_of,
+)
+from symla.runtime.devices import Joined, spread_groups
+
+ENDLESS = 100_000  # steps of an episode on the host that are kept to be lived again, at most
 
 
 class CriticState(NamedTuple):
@@ -35,14 +46,6 @@ class Improvement(NamedTuple):
 
     returns: Float[Array, " P"]  # over the steps of the generation; NaN: the agent diverged
     state: CriticState
-
-
-class Place(NamedTuple):
-    """What stays the same of an agent of the population, whoever lives in its place."""
-
-    number: Int[Array, " n"]
-    led: Bool[Array, " n"]  # by its critic alone
-    offset: Int[Array, " n"]  # generations by which its rebirth is earlier
 
 
 @dataclass(frozen=True)
@@ -113,97 +116,92 @@ class ThroughCritic:
         """The agents of each environment, before their first step."""
         algorithm = with_critic(setting)
         self._check(setting, algorithm)
-
-        def begin(places: Place, environment: Environment) -> LearningLife:
-            def one(number: Array, params: Params, key: PRNGKey) -> LearningLife:
-                return born(algorithm, environment, params, jax.random.fold_in(key, number))
-
-            return spread(jax.vmap(one, (0, None, None)))(places.number, params, key)
-
         pairs = zip(self._places(setting), setting.environments)
-        return tuple(begin(places, environment) for places, environment in pairs)
+        return tuple(
+            born(algorithm, environment, params, places, key, self._longest(setting))
+            for places, environment in pairs
+        )
 
     def evidence(
         self, setting: Setting, index: int, candidates: Candidates, lives: Any, key: PRNGKey
     ) -> tuple[Improvement, Any]:
         """A generation of all agents, whatever the `index`."""
+        if any(map(is_on_host, setting.environments)):
+            return self._host_evidence(setting, candidates.extra, lives, key)
         groups = tuple(zip(self._places(setting), lives))
         over_devices = spread_groups(partial(self._generation, setting))
         found, state = over_devices(groups, candidates.extra, key)
-        returns = jnp.concatenate([returns for _, returns in found])
-        in_order = returns[np.argsort(np.concatenate(self._numbers(setting)))]
-        return Improvement(in_order, state), tuple(life for life, _ in found)
+        after, returns = zip(*found)
+        return self._improvement(returns, state), after
+
+    def _improvement(self, returns: Any, state: CriticState) -> Improvement:
+        """The returns of groups, as those of agents in their order."""
+        order = np.argsort(np.concatenate(numbers_of(self.population, len(returns))))
+        return Improvement(jnp.concatenate(returns)[order], state)
 
     def _generation(
         self, setting: Setting, joined: Joined, groups: Any, state: CriticState, key: PRNGKey
     ) -> tuple[Any, CriticState]:
-        """Births, steps, updates: of the agents that are on this device."""
-        algorithm, pairs = with_critic(setting), list(zip(groups, setting.environments))
+        """Births, steps and updates of the agents that are on this device."""
+        algorithm, lived = with_critic(setting), []
         birth_key, update_key = jax.random.split(key)
-        lived = [
-            self._live(setting, environment, places, life, state, birth_key)
-            for (places, life), environment in pairs
-        ]
-        lives = [life for life, _ in lived]
-        places = [places for places, _ in groups]
-        learners, state = self._improve(
-            algorithm, setting.length, joined, places, lives, state, fast_key(update_key)
-        )
-        ended = []
-        for (life, returns), learner in zip(lived, learners):
-            whole = jax.vmap(lambda x: all_finite(_without_rows(x)))(learner)
-            ended.append((life._replace(learner=learner), jnp.where(whole, returns, jnp.nan)))
-        return tuple(ended), state
-
-    def _live(
-        self,
-        setting: Setting,
-        environment: Environment,
-        places: Place,
-        life: LearningLife,
-        state: CriticState,
-        key: PRNGKey,
-    ) -> tuple[LearningLife, Float[Array, " n"]]:
-        """The agents of an environment after the steps of a generation, and what each earned."""
-        algorithm = with_critic(setting)
-        keys = jax.vmap(partial(jax.random.fold_in, key))(places.number)
-        fresh = jax.vmap(partial(born, algorithm, environment, state.params))(keys)
-        life = chosen(self._due(setting, places, life, state), fresh, life)
-
-        def live(life: LearningLife) -> tuple[LearningLife, Array]:
-            after, rollout, happened = collect(
-                algorithm, environment, state.params, life, setting.length
+        for (places, life), environment in zip(groups, setting.environments):
+            renewed = self._renewed(setting, places, life, state, birth_key)
+            lived.append(
+                live_in_jax(algorithm, environment, state.params, life, renewed, setting.length)
             )
-            learner = algorithm.remember(after.learner, rollout)
-            earned = jnp.sum(happened.reward) / algorithm.workers
-            return after._replace(learner=learner), earned
+        learners = tuple(
+            (places, life.learner, ages_of(life, algorithm.workers))
+            for (places, _), (life, _) in zip(groups, lived)
+        )
+        found, state = self._improve(setting, joined, learners, state, update_key)
+        return tuple(
+            (life._replace(learner=learner), jnp.where(whole, returns, jnp.nan))
+            for (life, returns), (learner, whole) in zip(lived, found)
+        ), state
 
-        return jax.vmap(live)(life)
+    def _host_evidence(
+        self, setting: Setting, state: CriticState, lives: Any, key: PRNGKey
+    ) -> tuple[Improvement, Any]:
+        """The same where worlds are on the host; some of them may be in JAX."""
+        algorithm, lived, learners = with_critic(setting), [], []
+        birth_key, update_key = jax.random.split(key)
+        for index, (places, life) in enumerate(zip(self._places(setting), lives)):
+            environment = setting.environments[index]
+            renewed = _renewed(self, setting, places, life, state, birth_key)
+            where = algorithm, environment, state.params, life, renewed, setting.length
+            on_host = is_on_host(environment)
+            found = (
+                live_on_host(*where, self._longest(setting)) if on_host else _live_in_jax(*where)
+            )
+            lived.append(found)
+            learners.append((places, found[0].learner, ages_of(found[0], algorithm.workers)))
+        improved, state = _improve(self, setting, tuple(learners), state, update_key)
+        returns = [
+            jnp.where(whole, earned, jnp.nan) for (_, earned), (_, whole) in zip(lived, improved)
+        ]
+        after = [life._replace(learner=new) for (life, _), (new, _) in zip(lived, improved)]
+        return self._improvement(returns, state), tuple(after)
 
-    def _due(
-        self, setting: Setting, places: Place, life: LearningLife, state: CriticState
-    ) -> Bool[Array, " n"]:
-        """Whose time is over, or who diverged."""
-        due = ~jax.vmap(lambda x: all_finite(_without_rows(x)))(life.learner)
+    def _renewed(
+        self, setting: Setting, places: Place, life: Agents, state: CriticState, key: PRNGKey
+    ) -> tuple[Bool[Array, " n"], Key[Array, " n"]]:
+        """Whose time is over, or who diverged; and keys of whoever is born in their place."""
+        due = ~are_whole(life.learner)
         if self.lifetime:
             clock = state.generation + places.offset
-            due |= (clock % (self.lifetime // setting.length) == 0) & (life.age > 0)
-        return due
+            over = clock % (self.lifetime // setting.length) == 0
+            due |= over & (ages_of(life, with_critic(setting).workers) > 0)
+        return due, jax.vmap(partial(jax.random.fold_in, key))(places.number)
 
     def _improve(
-        self,
-        algorithm: HasCritic,
-        updates: int,
-        joined: Joined,
-        places: list[Place],
-        lives: list[LearningLife],
-        state: CriticState,
-        key: PRNGKey,
-    ) -> tuple[list[State], CriticState]:
-        """The learners, and the objective, after so many updates."""
-        ages = [life.age for life in lives]
-        guidance = [self._guidance(place, age) for place, age in zip(places, ages)]
-        counts = [age > self.youth for age in ages]
+        self, setting: Setting, joined: Joined, groups: Any, state: CriticState, key: PRNGKey
+    ) -> tuple[Any, CriticState]:
+        """The learners after the updates of a generation, and whose are finite; the objective."""
+        algorithm, updates, key = with_critic(setting), setting.length, fast_key(key)
+        places = [place for place, _, _ in groups]
+        guidance = [self._guidance(place, age) for place, _, age in groups]
+        counts = [age > self.youth for _, _, age in groups]
         rate = self._rate(state.generation)
 
         def keys_of(place: Place, number: Array) -> tuple[Array, Array]:
@@ -243,10 +241,11 @@ class ThroughCritic:
             )
             return (learners, params, optimizer), None
 
-        start = [life.learner for life in lives], state.params, state.optimizer
+        start = [learner for _, learner, _ in groups], state.params, state.optimizer
         numbers = jnp.arange(updates, dtype=jnp.int32)
         (learners, params, optimizer), _ = jax.lax.scan(step, start, numbers)
-        return learners, CriticState(params, optimizer, state.generation + 1)
+        found = tuple((learner, are_whole(learner)) for learner in learners)
+        return found, CriticState(params, optimizer, state.generation + 1)
 
     def _gradient(
         self,
@@ -291,23 +290,13 @@ class ThroughCritic:
             rate = 0.001 ** (1.0 - grown)
         return Guidance(jnp.where(places.led, 1.0, share), jnp.where(places.led, 1.0, rate))
 
-    def _numbers(self, setting: Setting) -> list[Int[np.ndarray, " n"]]:
-        """Of the agents of each environment, in the population."""
-        count = len(setting.environments)
-        return [np.arange(index, self.population, count) for index in range(count)]
-
     def _places(self, setting: Setting) -> list[Place]:
-        """Of the agents of each environment."""
         turns = self.lifetime // setting.length
-        found = []
-        for number in self._numbers(setting):
-            own = np.arange(number.size)
-            led = np.floor((own + 1) * self.led) > np.floor(own * self.led)
-            offset = own * turns // number.size
-            found.append(
-                Place(jnp.asarray(number), jnp.asarray(led), jnp.asarray(offset, jnp.int32))
-            )
-        return found
+        return places_of(self.population, len(setting.environments), self.led, turns)
+
+    def _longest(self, setting: Setting) -> int:
+        """Steps of a life, at most: of one without end, those of an episode without end."""
+        return self.lifetime or ENDLESS
 
     def _check(self, setting: Setting, algorithm: HasCritic) -> None:
         environments = len(setting.environments)
@@ -339,25 +328,12 @@ def with_critic(setting: Setting) -> HasCritic:
     return algorithm
 
 
-def chosen(which: Bool[Array, " n"], new: Any, old: Any) -> Any:
-    """The `new` of those, the `old` of all others. Rows of replay buffers stay where they are: the
-    new buffer counts none of them as its own."""
-
-    def choose(new: Any, old: Any) -> Any:
-        if isinstance(new, Replay):
-            added, identity = map(choose, new[1:], old[1:])
-            return Replay(old.transitions, added, identity)
-        return jnp.where(which.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-    return jax.tree.map(choose, new, old, is_leaf=_is_replay)
+_renewed = jax.jit(ThroughCritic._renewed, static_argnums=(0, 1))
+_live_in_jax = jax.jit(live_in_jax, static_argnums=(0, 1, 5))
 
 
-def _is_replay(part: Any) -> bool:
-    return isinstance(part, Replay)
-
-
-def _without_rows(tree: Any) -> Any:
-    def strip(x: Any) -> Any:
-        return x._replace(transitions=()) if _is_replay(x) else x
-
-    return jax.tree.map(strip, tree, is_leaf=_is_replay)
+@partial(jax.jit, static_argnums=(0, 1))
+def _improve(
+    outer: ThroughCritic, setting: Setting, groups: Any, state: CriticState, key: PRNGKey
+) -> tuple[Any, CriticState]:
+    return spread_groups(partial(outer._improve, setting))(groups, state, key)
