@@ -30,12 +30,15 @@ class Reinforce(_HandMade):
         l_t = mean over dimensions of (a_t - pi(s_t))^2, times A_t
 
     with A_t the generalised advantage estimate of V within the chunk, by its discount and
-    `trace`. With `importance`, times the density of a_t under pi with normal noise of that
+    `trace`; unless `standardise` is off, of mean 0 and deviation 1 in the batch: as it is, A_t is
+    mostly negative where the policy is better than those in the buffer, which drives pi(s) to its
+    bounds, away from all that was done. With `importance`, times the density of a_t under pi with normal noise of that
     deviation, over that under the policy that chose it, at most 1. Raises SettingError outside
     ranges.
     """
 
     trace: float = 0.97  # lambda
+    standardise: bool = True
     importance: bool = False
     deviation: float = 0.1  # of the noise that densities are computed with
 
@@ -50,6 +53,8 @@ class Reinforce(_HandMade):
         self, params: tuple[()], seen: Seen, action: Float[Array, "batch T B"]
     ) -> Float[Array, "batch T"]:
         advantage = advantages(seen, self.trace)
+        if self.standardise:
+            advantage = standardised(advantage, seen.known)
         if self.importance:
             density = log_density(seen.steps.action, action, self.deviation)
             ratio = jnp.exp(jnp.minimum(density - seen.log_density, 0.0))
