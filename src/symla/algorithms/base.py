@@ -4,7 +4,7 @@ One that acts for a while and then updates is a `LearnsFromRollouts`: `step_by_s
 `LearningAlgorithm` of it, and `lifetimes.learning` lets it live in many environments at once.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array
 
@@ -120,9 +120,27 @@ class OffPolicy(LearnsFromRollouts, Protocol):
         ...
 
 
+class Guidance(NamedTuple):
+    """How an agent is helped while what it learns by is still being learned itself."""
+
+    share: Scalar  # of its critic's gradient in what its policy follows, 0 to 1
+    rate: Scalar  # what each step of its policy is multiplied by, 0 to 1
+
+
 @runtime_checkable
 class HasCritic(OffPolicy, Protocol):
     """One whose meta-parameters can be trained by its own critic."""
+
+    @property
+    def policy_delay(self) -> int:
+        """Updates for one of the policy."""
+        ...
+
+    def update_guided(
+        self, params: Params, state: State, guidance: Guidance, number: Array, key: PRNGKey
+    ) -> State:
+        """As `update`, with some of its critic's guidance."""
+        ...
 
     def meta_objective(self, params: Params, state: State, key: PRNGKey) -> Scalar:
         """What is minimised: how little its critic values what the meta-parameters teach."""

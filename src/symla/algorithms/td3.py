@@ -29,6 +29,7 @@ from symla.core.types import (
     Action,
     Continuous,
     Observation,
+    Params,
     PRNGKey,
     Rollout,
     Scalar,
@@ -56,7 +57,7 @@ class TD3State(NamedTuple):
     """A learner: its weights, and what it remembers."""
 
     weights: TD3Weights
-    replay: Replay  # of `Experience`, as the environment gave it
+    replay: Replay  # of what `TD3.transition` returns, as the environment gave it
     normalisation: Normalisation
 
 
@@ -117,9 +118,10 @@ class TD3:
             require(0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}")
         require(0 <= self.discount <= 1, f"discount must be in [0, 1], got {self.discount}")
         require(0 < self.target_rate <= 1, f"target_rate must be in (0, 1]: {self.target_rate}")
+        steps = self.interval * self.workers
         require(
-            self.capacity >= self.interval,
-            f"capacity must hold the {self.interval} steps of an interval, got {self.capacity}",
+            self.capacity >= steps,
+            f"capacity must hold the {steps} steps of an interval, got {self.capacity}",
         )
 
     @property
@@ -130,7 +132,7 @@ class TD3:
     def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
         return ()
 
-    def init_state(self, params: tuple[()], key: PRNGKey, spec: Spec) -> TD3State:
+    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> TD3State:
         """Raises SizeError where actions are not continuous."""
         if not isinstance(spec.action, Continuous):
             raise SizeError(
@@ -152,8 +154,7 @@ class TD3:
             self.policy_optimizer.init(networks.policy),
             self.critic_optimizer.init(networks.critics),
         )
-        transition = no_experience(spec.observation_size, actions)
-        buffer = replay.init(replay_key, transition, self.capacity)
+        buffer = replay.init(replay_key, self.transition(spec), self.capacity)
         statistics = normalisation.init(
             spec,
             self.workers,
@@ -162,8 +163,12 @@ class TD3:
         )
         return TD3State(TD3Weights(networks, networks, optimizers), buffer, statistics)
 
+    def transition(self, spec: Spec) -> Any:
+        """What a row of the buffer holds."""
+        return no_experience(spec.observation_size, spec.action_size)
+
     def act(
-        self, params: tuple[()], state: TD3State, observation: Observation, key: PRNGKey
+        self, params: Params, state: TD3State, observation: Observation, key: PRNGKey
     ) -> tuple[Action, tuple[()]]:
         noise_key, random_key = jax.random.split(key)
         chosen = self.greedy(params, state, observation)
@@ -172,18 +177,19 @@ class TD3:
         explores = state.replay.added < self.random_steps
         return jnp.where(explores, random, jnp.clip(chosen + noise, -1.0, 1.0)), ()
 
-    def greedy(self, params: tuple[()], state: TD3State, observation: Observation) -> Action:
+    def greedy(self, params: Params, state: TD3State, observation: Observation) -> Action:
         """pi(s)."""
         observation = normalisation.observation(state.normalisation, observation)
         return policy(state.weights.networks.policy, observation)
 
     def learn(
-        self, params: tuple[()], state: TD3State, rollout: Rollout, t: Array, key: PRNGKey
+        self, params: Params, state: TD3State, rollout: Rollout, t: Array, key: PRNGKey
     ) -> TD3State:
         state = self.remember(state, rollout)
         # So many updates were there before; all numbers follow from t, which is not batched.
-        first = max(1, math.ceil(self.random_steps / self.interval))
-        before = (t // self.interval - first) * self.interval
+        stretch = self.interval * self.workers
+        first = max(1, math.ceil(self.random_steps / stretch))
+        before = (t // stretch - first) * self.interval
         count = jnp.where(before >= 0, self.interval, 0)
 
         def one(i: Array, weights: TD3Weights) -> TD3Weights:
@@ -201,7 +207,7 @@ class TD3:
             normalisation=normalisation.updated(state.normalisation, rollout, self.discount),
         )
 
-    def update(self, params: tuple[()], state: TD3State, number: Array, key: PRNGKey) -> TD3State:
+    def update(self, params: Params, state: TD3State, number: Array, key: PRNGKey) -> TD3State:
         """One update of the critics, and if `number` says so of the policy and the targets."""
         batch_key, noise_key = jax.random.split(key)
         batch = replay.sample(state.replay, batch_key, self.batch)

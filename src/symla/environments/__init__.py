@@ -9,7 +9,13 @@ from symla.environments.base import (
     knows_advice,
     knows_regret,
 )
-from symla.environments.continuous_control import LinearSystem, PointNavigation
+from symla.environments.continuous_control import (
+    Arm,
+    DoubleIntegrator,
+    LinearSystem,
+    PointNavigation,
+    Unicycle,
+)
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
@@ -27,10 +33,12 @@ __all__ = [
     "ENVIRONMENTS",
     "ENVIRONMENT_CLASSES",
     "FAMILIES",
+    "Arm",
     "Associations",
     "Balance",
     "Control",
     "DependentBandit",
+    "DoubleIntegrator",
     "Environment",
     "Gymnax",
     "Hearts",
@@ -45,6 +53,7 @@ __all__ = [
     "RandomTasks",
     "Rewards",
     "Target",
+    "Unicycle",
     "knows_advice",
     "knows_regret",
     "make",

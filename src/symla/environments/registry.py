@@ -13,7 +13,13 @@ from symla.core.settings import construct, with_settings
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment
-from symla.environments.continuous_control import LinearSystem, PointNavigation
+from symla.environments.continuous_control import (
+    Arm,
+    DoubleIntegrator,
+    LinearSystem,
+    PointNavigation,
+    Unicycle,
+)
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
@@ -36,6 +42,9 @@ ENVIRONMENTS: dict[str, Environment] = {
     "pendulum": Control("Pendulum-v1"),
     "point-navigation": PointNavigation(),
     "linear-system": LinearSystem(),
+    "double-integrator": DoubleIntegrator(),
+    "arm": Arm(),
+    "unicycle": Unicycle(),
     "balance": Balance(),
     "hearts": Hearts(),
     "hearts-2x2": Hearts(size=2, episode_length=10),
@@ -148,9 +157,9 @@ def name_of(environment: Environment) -> str | None:
 ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
-        Associations, Balance, Control, DependentBandit, Gymnax, Hearts, IndependentBandit,
-        LinearSystem, MoreActions, Permuted, PointNavigation, Projected, RandomTasks, Rewards,
-        Target,
+        Arm, Associations, Balance, Control, DependentBandit, DoubleIntegrator, Gymnax, Hearts,
+        IndependentBandit, LinearSystem, MoreActions, Permuted, PointNavigation, Projected,
+        RandomTasks, Rewards, Target, Unicycle,
     )
 }  # fmt: skip
 

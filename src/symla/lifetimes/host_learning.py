@@ -145,7 +145,8 @@ def _acting(
         nothing: State, last: LastStep, clock: np.int32, ages: Int[np.ndarray, " environments"]
     ) -> tuple[Array, State]:
         observation = last.observation.reshape(count, workers, -1)
-        action, extra = _act(algorithm, params, learner, observation, ages[0], keys)
+        own = ages.reshape(count, workers)[:, 0]
+        action, extra = _act(algorithm, params, learner, observation, own, keys)
         extras.append(extra)
         return action.reshape(count * workers, *action.shape[2:]), nothing
 
@@ -195,15 +196,17 @@ def _act(
     params: Params,
     learner: State,
     observation: Float[Array, "lives W A"],
-    age: Int[Array, ""],
+    ages: Int[Array | np.ndarray, " lives"],
     keys: Key[Array, "lives W"],
 ) -> tuple[Array, Any]:
-    def one(learner: State, observation: Array, keys: Key[Array, " W"]) -> tuple[Array, Any]:
+    def one(
+        learner: State, observation: Array, age: Array, keys: Key[Array, " W"]
+    ) -> tuple[Array, Any]:
         own = jax.vmap(lambda key: step_keys(jax.random.fold_in(key, age))[0])(keys)
         act = jax.vmap(algorithm.act, (None, None, 0, 0))
         return act(params, learner, observation, own)
 
-    return jax.vmap(one)(learner, observation, keys)
+    return jax.vmap(one)(learner, observation, ages, keys)
 
 
 @partial(jax.jit, static_argnames="algorithm", donate_argnames="learner")

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
-from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.base import LearningAlgorithm, LearnsFromRollouts
 from symla.core.types import Params, PRNGKey, State
 from symla.environments.base import Environment
 
@@ -36,13 +36,13 @@ class Setting(Protocol):
     """What is trained, as an outer loop needs it to gather its evidence. `Training` is one."""
 
     @property
-    def algorithm(self) -> LearningAlgorithm:
+    def algorithm(self) -> LearningAlgorithm | LearnsFromRollouts:
         """The learning algorithm whose meta-parameters are trained."""
         ...
 
     @property
     def environments(self) -> tuple[Environment, ...]:
-        """Those that generations take in turn."""
+        """Those that generations take in turn, or all at once."""
         ...
 
     @property
@@ -104,6 +104,9 @@ class OuterLoop(Protocol):
         key: PRNGKey,
     ) -> tuple[Evidence, Any]:
         """Try the candidates in environment number `index` of the setting, whose `lives` go on.
+
+        With an attribute `takes_all_environments` that is true, each generation is in all of them,
+        and `index` is 0.
 
         Returns what was seen, and the lives as they are then. Raises SettingError if the learning
         algorithm does not offer what this loop needs.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -38,9 +39,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(batched, *shared):
         size = jax.tree.leaves(batched)[0].shape[0]
-        missing = -size % mesh.size
-        if missing:
-            batched = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), batched)
+        batched = _padded(batched, -size % mesh.size)
         parts = _sharded(function, mesh, (split, *(whole for _ in shared)), split)(batched, *shared)
         gathered = jax.lax.with_sharding_constraint(parts, NamedSharding(mesh, whole))
         return jax.tree.map(lambda x: x[:size], gathered)
@@ -87,6 +86,43 @@ def on_each(function: Callable[..., Any], groups: Sequence[State]) -> list[Any]:
     with ThreadPoolExecutor(len(lanes)) as pool:
         found = list(pool.map(run, lanes))
     return [found[k % len(lanes)][k // len(lanes)] for k in range(len(groups))]
+
+
+Joined = Callable[[Sequence[Any]], Any]
+"""What `spread_groups` gives to a function, to see the results of other devices, too."""
+
+
+def spread_groups(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(joined, groups, *shared) -> groups, whole`, each group sharded over all devices.
+
+    As `spread`, for several batches that differ in size and in shapes. Within `function`,
+    `joined(results)`, of results with the leading axes of the groups, is one batch: those of all
+    groups in turn, from all devices, in an order that does not depend on them. `whole` is what
+    every device must have computed alike, from what is shared or joined.
+    """
+    mesh = _mesh()
+    split, whole = PartitionSpec(AXIS), PartitionSpec()
+
+    def run(groups, *shared):
+        sizes = [jax.tree.leaves(group)[0].shape[0] for group in groups]
+
+        def joined(results):
+            def join(*parts):
+                every = [jax.lax.all_gather(x, AXIS, tiled=True) for x in parts]
+                return jnp.concatenate([x[:size] for x, size in zip(every, sizes)])
+
+            return jax.tree.map(join, *results)
+
+        padded = tuple(_padded(group, -size % mesh.size) for group, size in zip(groups, sizes))
+        over_devices = _sharded(
+            partial(function, joined), mesh, (split, *(whole for _ in shared)), (split, whole)
+        )
+        parts, same = over_devices(padded, *shared)
+        gathered = jax.lax.with_sharding_constraint(parts, NamedSharding(mesh, whole))
+        cut = [jax.tree.map(lambda x: x[:n], part) for part, n in zip(gathered, sizes)]  # noqa: B023
+        return tuple(cut), same
+
+    return run
 
 
 def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,6 +213,12 @@ def describe() -> str:
     """The devices of all processes, in words, such as "2 x cpu in 1 process(es)"."""
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].device_kind} in {jax.process_count()} process(es)"
+
+
+def _padded(batched: Any, missing: int) -> Any:
+    if not missing:
+        return batched
+    return jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * missing]), batched)
 
 
 def _sharded(function: Callable[..., Any], mesh: Mesh, into: Any, out: Any) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.base import LearningAlgorithm, LearnsFromRollouts
 from symla.core.errors import require
 from symla.core.streams import Stream, stream_key
 from symla.core.trees import all_finite, global_norm
@@ -23,11 +23,11 @@ class Training:
     """Everything a generation depends on but its state. Hashable: each is compiled once.
 
     `lifetimes` are lived by each candidate, each `length` steps long. Generations go round the
-    `environments`, one each: they may differ in size where the algorithm can take any. Raises
-    SettingError outside ranges.
+    `environments`, one each, or each takes all of them, as the outer loop has it: they may differ
+    in size where the algorithm can take any. Raises SettingError outside ranges.
     """
 
-    algorithm: LearningAlgorithm
+    algorithm: LearningAlgorithm | LearnsFromRollouts
     environments: tuple[Any, ...]  # each an Environment, or one on the host
     outer: OuterLoop
     lifetimes: int
@@ -52,6 +52,12 @@ class Training:
     def on_host(self) -> bool:
         """Whether an environment is on the host, so that a generation cannot be compiled whole."""
         return any(map(is_on_host, self.environments))
+
+    @property
+    def turns(self) -> int:
+        """After how many generations an environment has its turn again."""
+        together = getattr(self.outer, "takes_all_environments", False)
+        return 1 if together else len(self.environments)
 
 
 class Metrics(NamedTuple):
@@ -88,10 +94,9 @@ def generation(
     The state stays as it was if what comes of it is not finite: `Metrics.finite` says so.
     """
     candidates, lifetimes_key = _ask(training, key, state, number)
-    count = len(training.environments)
     evidence, lives = jax.lax.switch(
-        number % count,
-        [partial(training.outer.evidence, training, index) for index in range(count)],
+        number % training.turns,
+        [partial(training.outer.evidence, training, index) for index in range(training.turns)],
         candidates,
         state.lives,
         lifetimes_key,
@@ -104,9 +109,10 @@ def host_generation(
 ) -> tuple[TrainingState, Metrics]:
     """The same where environments are on the host: its parts are compiled, each by itself."""
     candidates, lifetimes_key = _asked(training, key, state, jnp.asarray(number, jnp.int32))
-    index = number % len(training.environments)
+    index = number % training.turns
     where = training, index, candidates, state.lives, lifetimes_key
-    on_host = is_on_host(training.environments[index])
+    met = training.environments if training.turns == 1 else training.environments[index : index + 1]
+    on_host = any(map(is_on_host, met))
     evidence, lives = training.outer.evidence(*where) if on_host else _compiled_evidence(*where)
     return _compiled_learn(training, state, candidates, evidence, lives)
 

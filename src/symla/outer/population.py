@@ -1,0 +1,167 @@
+"""A population of agents that live on: who lives where, births, and the steps of a generation.
+
+The agents of one environment are a group, on a leading axis.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from symla.algorithms.base import HasCritic
+from symla.algorithms.parts.replay import Replay
+from symla.core.trees import all_finite
+from symla.core.types import Params, PRNGKey, Rollout, State
+from symla.lifetimes import host_learning, learning
+from symla.lifetimes.host import is_on_host
+from symla.lifetimes.host_learning import HostLearning
+from symla.lifetimes.learning import LearningLife
+from symla.runtime.devices import spread
+
+Agents = LearningLife | HostLearning  # of a group, where worlds are in JAX or on the host
+
+
+class Place(NamedTuple):
+    """What stays the same of an agent of the population, whoever lives in its place."""
+
+    number: Int[Array, " n"]
+    led: Bool[Array, " n"]  # by its critic alone
+    offset: Int[Array, " n"]  # generations by which its rebirth is earlier
+
+
+def numbers_of(population: int, groups: int) -> list[Int[np.ndarray, " n"]]:
+    """Which agents are of each group: number p is of group p modulo how many there are."""
+    return [np.arange(index, population, groups) for index in range(groups)]
+
+
+def places_of(population: int, groups: int, led: float, turns: int) -> list[Place]:
+    """Of each group: so large a share of its agents is led, and their rebirths are spread evenly
+    over the `turns` generations of a life."""
+    found = []
+    for number in numbers_of(population, groups):
+        own = np.arange(number.size)
+        is_led = np.floor((own + 1) * led) > np.floor(own * led)
+        offset = own * turns // number.size
+        found.append(
+            Place(
+                jnp.asarray(number, jnp.int32), jnp.asarray(is_led), jnp.asarray(offset, jnp.int32)
+            )
+        )
+    return found
+
+
+def born(
+    algorithm: HasCritic,
+    environment: Any,
+    params: Params,
+    places: Place,
+    key: PRNGKey,
+    longest: int,
+) -> Agents:
+    """A group before its first step, of lives of at most `longest` steps in each environment."""
+    if is_on_host(environment):
+        keys = _keys(key, places.number)
+        return host_learning.born(algorithm, environment, params, keys, longest)
+
+    def one(number: Array, params: Params, key: PRNGKey) -> LearningLife:
+        own = jax.random.fold_in(key, number)
+        return learning.born(algorithm, environment, params, own)
+
+    return spread(jax.vmap(one, (0, None, None)))(places.number, params, key)
+
+
+def live_in_jax(
+    algorithm: HasCritic,
+    environment: Any,
+    params: Params,
+    life: LearningLife,
+    renewed: tuple[Bool[Array, " n"], Key[Array, " n"]],
+    steps: int,
+) -> tuple[LearningLife, Float[Array, " n"]]:
+    """So many more steps of each agent, remembered, and what it earned in an environment.
+
+    `renewed` says who is born again first, and from which keys.
+    """
+    which, keys = renewed
+    fresh = jax.vmap(partial(learning.born, algorithm, environment, params))(keys)
+
+    def live(life: LearningLife) -> tuple[LearningLife, Array]:
+        after, rollout, happened = learning.collect(algorithm, environment, params, life, steps)
+        learner = algorithm.remember(after.learner, rollout)
+        return after._replace(learner=learner), jnp.sum(happened.reward) / algorithm.workers
+
+    return jax.vmap(live)(chosen(which, fresh, life))
+
+
+def live_on_host(
+    algorithm: HasCritic,
+    environment: Any,
+    params: Params,
+    life: HostLearning,
+    renewed: tuple[Bool[Array, " n"], Key[Array, " n"]],
+    steps: int,
+    longest: int,
+) -> tuple[HostLearning, Float[np.ndarray, " n"]]:
+    """The same where worlds are on the host: only what learners make of it is compiled."""
+    which, keys = renewed
+    if np.asarray(which).any():
+        fresh = host_learning.born(algorithm, environment, params, keys, longest)
+        workers = jnp.repeat(which, algorithm.workers)
+        life = HostLearning(
+            _chosen(which, fresh.learner, life.learner),
+            _chosen(workers, fresh.lives, life.lives),
+            _chosen(workers, fresh.earned, life.earned),
+        )
+    life, rollout, happened = host_learning.collect(algorithm, environment, params, life, steps)
+    learner = _remembered(algorithm, life.learner, rollout)
+    return life._replace(learner=learner), happened.reward.sum(axis=1) / algorithm.workers
+
+
+def ages_of(life: Agents, workers: int) -> Int[Array, " n"]:
+    """Steps lived in each environment."""
+    return jnp.asarray(life.lives.age[::workers] if isinstance(life, HostLearning) else life.age)
+
+
+def are_whole(learners: State) -> Bool[Array, " n"]:
+    """Whose weights are finite numbers, all of them."""
+    return jax.vmap(lambda one: all_finite(_without_rows(one)))(learners)
+
+
+def chosen(which: Bool[Array, " n"], new: Any, old: Any) -> Any:
+    """The `new` of those, the `old` of all others. Rows of replay buffers stay where they are: the
+    new buffer counts none of them as its own."""
+
+    def choose(new: Any, old: Any) -> Any:
+        if isinstance(new, Replay):
+            added, identity = map(choose, new[1:], old[1:])
+            return Replay(old.transitions, added, identity)
+        return jnp.where(which.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(choose, new, old, is_leaf=_is_replay)
+
+
+def _is_replay(part: Any) -> bool:
+    return isinstance(part, Replay)
+
+
+def _without_rows(tree: Any) -> Any:
+    def strip(x: Any) -> Any:
+        return x._replace(transitions=()) if _is_replay(x) else x
+
+    return jax.tree.map(strip, tree, is_leaf=_is_replay)
+
+
+@jax.jit
+def _keys(key: PRNGKey, numbers: Int[Array, " n"]) -> Key[Array, " n"]:
+    return jax.vmap(partial(jax.random.fold_in, key))(numbers)
+
+
+_chosen = jax.jit(chosen)
+
+
+@partial(jax.jit, static_argnames="algorithm")
+def _remembered(algorithm: HasCritic, learner: State, rollout: Rollout) -> State:
+    return jax.vmap(algorithm.remember)(learner, rollout)
