@@ -1,5 +1,5 @@
-"""How well PPO and REINFORCE learn, in most of 5 seeds. The thresholds of PPO with presets were stated
-before anything was measured, the others after."""
+"""How well PPO and REINFORCE learn, in most of 5 seeds. The thresholds of PPO with presets were
+stated before anything was measured, the others after."""
 
 from functools import partial
 
