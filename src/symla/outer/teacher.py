@@ -39,7 +39,7 @@ class Teacher:
     Raises SettingError outside ranges.
     """
 
-    population: int = 8  # P
+    population: int = 4  # P
     optimiser: Optimiser = Optimiser(3e-3, clip=1.0)
     teacher: float = 1.0  # weight of the advised actions
     policy_gradient: float = 0.0  # weight of the rewards
