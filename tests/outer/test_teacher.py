@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from symla.algorithms import MetaRNN, Random, SymLA
-from symla.core.distributions import random_action
+from symla.core.distributions import distribution_of, random_action
 from symla.core.errors import SettingError
 from symla.core.optimisers import Optimiser
 from symla.environments import (
@@ -25,14 +25,20 @@ from symla.environments import (
     knows_advice,
 )
 from symla.lifetimes.lifetime import born
+from symla.lifetimes.percepts import lifetime_keys
 from symla.lifetimes.resolve import make
 from symla.outer import PolicyGradient, Teacher
 from symla.outer.lifetime_gradients import Baseline
 from symla.outer.returns import lifetime_keys_of_group
-from symla.outer.through_lifetime import Steps, differentiable_lifetime, differentiable_stretch
+from symla.outer.through_lifetime import (
+    ADVICE,
+    Steps,
+    differentiable_lifetime,
+    differentiable_stretch,
+)
 from symla.runtime.devices import replicate, use_devices
 from symla.training.generation import Training, generation, init
-from tests.probes.algorithms import Logits
+from tests.probes.algorithms import Logits, Remembers
 from tests.probes.environments import Corridor, RandomStart
 
 NOTHING = Baseline(jnp.zeros(()), jnp.ones(()))
@@ -66,6 +72,7 @@ class Acts:
             action = random_action(self.environment.spec.action, action_key)
             if advised:
                 action = self.environment.advice(task, state)
+                action = jnp.argmax(action) if action.dtype == bool else action
             timestep = self.environment.step(step_key, task, state, action)
             return timestep.state, timestep.reward
 
@@ -85,6 +92,26 @@ def test_advice_is_of_the_moment_before_the_action():
         _, steps, life = live(params, life)
         parts.append(steps.advised)
     np.testing.assert_allclose(np.concatenate(parts), expected, rtol=1e-6)
+
+
+@dataclass(frozen=True)
+class AllButOne(Alternates):
+    """Action 0 and, in every second step, action 1, too, are equally good."""
+
+    def advice(self, task, state):
+        return jnp.stack([jnp.asarray(True), state.step % 2 == 0])
+
+
+def test_of_several_optimal_actions_any_will_do():
+    params = jnp.log(jnp.array([0.25, 0.75]))
+    live = differentiable_lifetime(Logits(), AllButOne(4), 4, 0, advised=True)
+    _, steps = live(params, jax.random.key(0))
+    np.testing.assert_allclose(steps.advised, np.log([1.0, 0.25, 1.0, 0.25]), atol=1e-6)
+    changed = Permuted(AllButOne(4), actions=(1, 0))
+    _, steps = differentiable_lifetime(Logits(), changed, 4, 0, advised=True)(
+        params, jax.random.key(0)
+    )
+    np.testing.assert_allclose(steps.advised, np.log([1.0, 0.75, 1.0, 0.75]), atol=1e-6)
 
 
 def test_the_objective_is_the_weighted_sum():
@@ -148,14 +175,23 @@ def test_symla_learns_associations():
 
 
 def test_continuous_actions_are_advised():
-    outer = Teacher(4, Optimiser(1e-2, clip=1.0))
-    training = Training(MetaRNN(8), (PointNavigation(episode_length=10),), outer, 4, 10, seed=0)
-    step = jax.jit(partial(generation, training, jax.random.key(1)))
-    state = init(training)
-    for number in range(3):
-        state, metrics = step(state, jnp.int32(number))
-        assert metrics.finite
-        assert metrics.update_norm > 0
+    """Also at the bounds, where the squashed Gaussian has no density."""
+    world, algorithm = PointNavigation(episode_length=3), Remembers()
+    params = algorithm.init_params(jax.random.key(0), world.spec)
+    live = differentiable_lifetime(algorithm, world, 4, 0, advised=True)
+
+    def agreement(params):
+        steps = live(params, jax.random.key(0))[1]
+        return jnp.mean(steps.advised), steps
+
+    gradient, steps = jax.jit(jax.grad(agreement, has_aux=True))(params)
+    assert jnp.isfinite(gradient).all()
+    assert jnp.abs(gradient).max() > 0
+    policy = distribution_of(world.spec.action, jnp.array([[0.0, -1.0]] * 2))  # before it saw much
+    task = world.sample_task(lifetime_keys(jax.random.key(0)).task)
+    first = jnp.clip(task / 0.1, -ADVICE, ADVICE)
+    assert jnp.isfinite(policy.log_probability(first))
+    assert jnp.isfinite(steps.advised).all()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
-from symla.core.types import Action, Observation, PRNGKey, Spec, State, Task, Timestep
+from symla.core.types import Action, Advice, Observation, PRNGKey, Spec, State, Task, Timestep
 
 
 @runtime_checkable
@@ -53,8 +53,9 @@ class KnowsRegret(Protocol):
 class KnowsAdvice(Protocol):
     """An environment that can say which action is optimal, because it knows the task."""
 
-    def advice(self, task: Task, state: State) -> Action:
-        """An optimal action in that state of the environment."""
+    def advice(self, task: Task, state: State) -> Advice:
+        """The optimal action in that state of the environment; or, of a Discrete space, which of
+        its actions are optimal [B], where several may be."""
         ...
 
 

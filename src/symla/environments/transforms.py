@@ -17,6 +17,7 @@ from symla.core.errors import require
 from symla.core.networks import dot
 from symla.core.types import (
     Action,
+    Advice,
     Continuous,
     Discrete,
     Observation,
@@ -97,11 +98,11 @@ class Permuted:
         assert isinstance(self.environment, KnowsRegret)
         return self.environment.regret(task.inner, task.transform.actions[action])
 
-    def advice(self, task: TransformedTask, state: State) -> Action:
+    def advice(self, task: TransformedTask, state: State) -> Advice:
         """As of the environment inside, which must have one."""
         assert isinstance(self.environment, KnowsAdvice)
         advised, order = self.environment.advice(task.inner, state), task.transform.actions
-        if isinstance(self.spec.action, Continuous):
+        if advised.ndim:  # continuous, or which actions are optimal
             return advised[order]
         return jnp.argmax(order == advised).astype(jnp.int32)
 
@@ -144,7 +145,7 @@ class Projected:
         assert isinstance(self.environment, KnowsRegret)
         return self.environment.regret(task.inner, action)
 
-    def advice(self, task: TransformedTask, state: State) -> Action:
+    def advice(self, task: TransformedTask, state: State) -> Advice:
         """As of the environment inside, which must have one."""
         assert isinstance(self.environment, KnowsAdvice)
         return self.environment.advice(task.inner, state)
@@ -184,10 +185,12 @@ class MoreActions:
         inner_action = action % self.environment.spec.action_size
         return self.environment.step(key, task, state, inner_action)
 
-    def advice(self, task: Task, state: State) -> Action:
-        """As of the environment inside, which must have one."""
+    def advice(self, task: Task, state: State) -> Advice:
+        """Of the actions that do the same all are as good: which are optimal [size]."""
         assert isinstance(self.environment, KnowsAdvice)
-        return self.environment.advice(task, state)
+        actions = jnp.arange(self.size) % self.environment.spec.action_size
+        advised = self.environment.advice(task, state)
+        return advised[actions] if advised.ndim else actions == advised
 
 
 class RewardChange(NamedTuple):

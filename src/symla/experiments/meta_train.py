@@ -17,7 +17,7 @@ from symla.experiments.recipes import Recipe, begin
 from symla.experiments.training_options import OuterSettings
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.resolve import make
-from symla.outer import OuterLoop, PolicyGradient
+from symla.outer import OuterLoop, PolicyGradient, Teacher
 from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
@@ -117,7 +117,7 @@ def recipe_of(
     check_before_training(algorithm, worlds)
     on_host = any(map(is_on_host, worlds))
     outer = search(on_host) if callable(search) else search
-    usual = 16 if isinstance(outer, PolicyGradient) else 4 if on_host else 8
+    usual = 16 if isinstance(outer, PolicyGradient | Teacher) else 4 if on_host else 8
     recipe = Recipe(
         algorithm,
         worlds,

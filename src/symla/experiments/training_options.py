@@ -119,9 +119,9 @@ class OuterSettings:
     generations: int = 300
     """Steps of meta-training. At least 1."""
     population: int | None = None
-    """Candidates a generation. Default: 128, by gradients 8, in environments on the host 32."""
+    """Candidates a generation. Default: 128, policy-gradient 8, teacher 4, on the host 32."""
     lifetimes: int | None = None
-    """Lifetimes each candidate lives in a generation. Default: 8, policy-gradient 16, host 4."""
+    """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4."""
     learning_rate: float | None = None
     """Adam's step, at first. Default: 0.05, by gradients 0.003."""
     annealing: int | None = None
@@ -174,7 +174,7 @@ class OuterSettings:
             )
         if self.outer == "teacher":
             return Teacher(
-                _or(self.population, 8),
+                _or(self.population, 4),
                 Optimiser(rate, clip=clip, decay_steps=annealing, decay_to=0.1),
                 teacher=_or(self.teacher, 1.0),
                 policy_gradient=_or(self.policy_gradient, 0.0),

@@ -144,7 +144,7 @@ def begin_lives(
             keys = lifetime_keys_of_group(key, number, setting.lifetimes)
             return jax.vmap(partial(_born, setting, index, params))(keys)
 
-        over_devices = spread(jax.vmap(of_candidate, (0, None, None)))
+        over_devices = spread(_one_by_one(of_candidate))
         lives = over_devices(numbers, params, jax.random.fold_in(key, index))
         return lives._replace(age=ages.reshape(shape).astype(jnp.int32))
 
@@ -183,10 +183,18 @@ def gradients(
         return _gradient(outer, stretch, params, lives, baseline)
 
     here = jax.tree.map(lambda x: x[index], candidates.extra)
-    over_devices = spread(jax.vmap(one, (0, None, None)))
+    over_devices = spread(_one_by_one(one))
     mine = lives[index] if outer.lifetime else ()
     found = over_devices((candidates.params, candidates.group, mine), here, key)
     return _evidence(outer, index, lives, *found)
+
+
+def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(candidate, *shared)` of one candidate after the other, on a leading axis.
+
+    Of several at once, how many there are on a device would show in the last bits.
+    """
+    return lambda candidates, *shared: jax.lax.map(lambda x: function(x, *shared), candidates)
 
 
 def _on_host(
@@ -314,13 +322,8 @@ def _learned_again(
             learner = algorithm.init_state(params, lifetime_keys(learner).learner, spec)
         return *learn(params, learner, seen), ()
 
-    # One candidate after the other: of several at once, how many there are on a device would show
-    # in the last bits.
-    def each(candidates, baseline):
-        def one(candidate):
-            params, items = candidate
-            return _gradient(outer, live, params, items, baseline)[:2]
+    def one(candidate, baseline):
+        params, items = candidate
+        return _gradient(outer, live, params, items, baseline)[:2]
 
-        return jax.lax.map(one, candidates)
-
-    return spread(each)((params, record), baseline)
+    return spread(_one_by_one(one))((params, record), baseline)

@@ -29,17 +29,18 @@ class Teacher:
         teacher * log pi(advice_t) + policy_gradient * log pi(a_t) (G_t - baseline) / deviation
         + entropy * H_t
 
-    the last two terms as of `PolicyGradient`. The learner sees percepts alone: the best that it can
-    do against the first term is to act by the posterior over tasks given what it has seen, so it
-    must find out what it cannot know yet, and use what it saw. The advised action's probability is
-    a density where actions are continuous.
+    the last two terms as of `PolicyGradient`. Where several actions are optimal, pi(advice_t) is
+    the probability of them together: which of them is taken does not matter. It is a density where
+    actions are continuous. The learner sees percepts alone: the best that it can do against the
+    first term is to act by the posterior over tasks given what it has seen, so it must find out
+    what it cannot know yet, and use what it saw.
 
     Lives that go on, `horizon`, `population` and clip are as of `PolicyGradient`. Only in
     environments that have `advice`, in JAX, and for learning algorithms that are `Differentiable`.
     Raises SettingError outside ranges.
     """
 
-    population: int = 8  # P
+    population: int = 4  # P
     optimiser: Optimiser = Optimiser(3e-3, clip=1.0)
     teacher: float = 1.0  # weight of the advised actions
     policy_gradient: float = 0.0  # weight of the rewards

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.algorithms.base import KEPT, Differentiable
-from symla.core.distributions import Distribution, distribution_of
+from symla.core.distributions import Categorical, Distribution, distribution_of
 from symla.core.types import (
     Action,
+    Advice,
     Observation,
     Params,
     Percept,
@@ -34,7 +35,7 @@ class Steps(NamedTuple):
     reward: Float[Array, " L"]
     log_probability: Float[Array, " L"]  # of the action that was taken
     entropy: Float[Array, " L"]  # of the policy
-    advised: Float[Array, " L"]  # log-probability of the advised action; 0 where none is
+    advised: Float[Array, " L"]  # log-probability of what was advised; 0 where nothing is
 
 
 ADVICE = 0.98  # the largest size of a continuous one: what is squashed to 1 is infinite
@@ -121,6 +122,16 @@ def _steps_of(reward: Scalar, action: Action, policy: Distribution, advised: Sca
     return Steps(reward, policy.log_probability(action), policy.entropy(), advised)
 
 
+def _agreement(policy: Distribution, advice: Advice) -> Scalar:
+    """The log-probability of doing as advised."""
+    if advice.dtype == bool:
+        assert isinstance(policy, Categorical)
+        return policy.log_probability_of_any(advice)
+    if jnp.issubdtype(advice.dtype, jnp.floating):
+        advice = jnp.clip(advice, -ADVICE, ADVICE)
+    return policy.log_probability(advice)
+
+
 def _observed(environment: Any, advised: bool) -> tuple[Environment, Record]:
     """The environment to live in, and what is recorded of each step there."""
 
@@ -131,11 +142,8 @@ def _observed(environment: Any, advised: bool) -> tuple[Environment, Record]:
         transition: Transition, task: Task, learner: "_Acted", world: "_World"
     ) -> Steps:
         advice = environment.advice(task, world.before)
-        if jnp.issubdtype(advice.dtype, jnp.floating):
-            advice = jnp.clip(advice, -ADVICE, ADVICE)
-        policy = learner.policy
-        agreed = policy.log_probability(advice)
-        return _steps_of(transition.reward, transition.action, policy, agreed)
+        agreed = _agreement(learner.policy, advice)
+        return _steps_of(transition.reward, transition.action, learner.policy, agreed)
 
     return (_KeepsLastState(environment), with_advice) if advised else (environment, plain)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.core.types import PRNGKey, Scalar
-from symla.environments.random_tasks.parts import Draw, Table, below, happens, number
+from symla.environments.random_tasks.draws import Draw, Table, below, happens, number
 
 
 def with_own_actions(key: PRNGKey, draw: Draw) -> Draw:

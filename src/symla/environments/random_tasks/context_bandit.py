@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import Bounds, Draw, below, of_table, whole_number
+from symla.environments.random_tasks.draws import Bounds, Draw, below, of_table, whole_number
 
 
 def context_bandit(key: PRNGKey, bounds: Bounds) -> Draw:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import Bounds, Draw, below, of_table, to, whole_number
+from symla.environments.random_tasks.draws import Bounds, Draw, below, of_table, to, whole_number
 
 
 def deep_sea(key: PRNGKey, bounds: Bounds) -> Draw:

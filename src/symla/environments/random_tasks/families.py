@@ -6,11 +6,11 @@ from symla.environments.random_tasks.chain import chain
 from symla.environments.random_tasks.context_bandit import context_bandit
 from symla.environments.random_tasks.deep_sea import deep_sea
 from symla.environments.random_tasks.delay import delay
+from symla.environments.random_tasks.draws import Family
 from symla.environments.random_tasks.grid import grid
 from symla.environments.random_tasks.linear_bandit import linear_bandit
 from symla.environments.random_tasks.linear_system import linear_system
 from symla.environments.random_tasks.memory import memory
-from symla.environments.random_tasks.parts import Family
 from symla.environments.random_tasks.random_mdp import random_mdp
 from symla.environments.random_tasks.stages import stages
 from symla.environments.random_tasks.survival import survival

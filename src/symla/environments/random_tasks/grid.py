@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import (
+from symla.environments.random_tasks.draws import (
     Bounds,
     Draw,
     below,

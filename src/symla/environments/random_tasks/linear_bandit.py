@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import Bounds, Draw, of_system, whole_number
+from symla.environments.random_tasks.draws import Bounds, Draw, of_system, whole_number
 
 
 def linear_bandit(key: PRNGKey, bounds: Bounds) -> Draw:

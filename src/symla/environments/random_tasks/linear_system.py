@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.core.types import PRNGKey, Scalar
-from symla.environments.random_tasks.parts import (
+from symla.environments.random_tasks.draws import (
     Bounds,
     Draw,
     below,

@@ -19,9 +19,7 @@ from symla.environments.random_tasks.composing import (
     slipping,
     with_own_actions,
 )
-from symla.environments.random_tasks.families import TASK_FAMILIES, family
-from symla.environments.random_tasks.observing import Kind, View, draw_view, needed_size, see
-from symla.environments.random_tasks.parts import (
+from symla.environments.random_tasks.draws import (
     Bounds,
     Draw,
     Family,
@@ -32,6 +30,8 @@ from symla.environments.random_tasks.parts import (
     number,
     whole,
 )
+from symla.environments.random_tasks.families import TASK_FAMILIES, family
+from symla.environments.random_tasks.observing import Kind, StateView, draw_view, needed_size, see
 from symla.environments.random_tasks.solving import (
     after,
     gap,
@@ -43,6 +43,7 @@ from symla.environments.regulator import cost_to_go
 
 LEAST_GAP = 0.1  # between optimum and random play, see `gap`: a task below it teaches nothing
 EFFORT = 0.01  # what the regulator pays for a unit of control
+SAME = 1e-4  # relative: actions whose values differ by less are equally good
 UNIT = 3.0**0.5  # times a number uniform in [-1, 1] has a variance of 1
 
 
@@ -53,7 +54,7 @@ class RandomTask(NamedTuple):
     table: Table
     cumulative: Float[Array, "S B S"]  # of the table's transitions
     system: System
-    view: View
+    view: StateView
     jitter: Scalar  # standard deviation of a noise on all rewards
     limit: Int[Array, ""]  # steps of an episode
     values: Float[Array, "S B"]  # Q*
@@ -251,10 +252,11 @@ class RandomTasks:
         observation = see(task.view, cell, x, seen)
         return Timestep(after_it, observation, reward, terminated, truncated)
 
-    def advice(self, task: RandomTask, state: RandomState) -> Action:
-        """The optimal action there, as the class says it; the first of several."""
-        scores = regulator_scores(task.system, task.cost, state.x)
-        return jnp.argmax(task.values[state.cell] + scores).astype(jnp.int32)
+    def advice(self, task: RandomTask, state: RandomState) -> Bool[Array, " B"]:
+        """Which actions are optimal there, as the class says it."""
+        values = task.values[state.cell] + regulator_scores(task.system, task.cost, state.x)
+        best = jnp.max(values)
+        return values >= best - SAME * (jnp.max(jnp.abs(task.values)) + jnp.abs(best))
 
 
 # One-hot tables of up to nine states as they are: what is learned first, and fastest.

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import below, whole_number
+from symla.environments.random_tasks.draws import below, whole_number
 
 Kind = Literal["one-hot", "paired", "dense", "projected"]
 
 
-class View(NamedTuple):
+class StateView(NamedTuple):
     """An observation is features[s] + x . system + noise * z, with z uniform in [-1, 1]."""
 
     features: Float[Array, "S A"]
@@ -29,7 +29,7 @@ def draw_view(
     dimensions: int,
     size: int,
     irrelevant: float,
-) -> View:
+) -> StateView:
     """A view of a table's states and of a linear system, of one of the `kinds`.
 
     "one-hot": a state is an input of its own; "paired": it is two of them, as a row and a column;
@@ -60,7 +60,7 @@ def draw_view(
     real = (jnp.arange(S) < states)[:, None]
     says = jnp.any((features != 0) & real, axis=0) | jnp.any(system != 0, axis=0)
     noisy = (jax.random.uniform(keys[4]) < irrelevant) & ~says
-    return View(features, system, jnp.where(noisy, jax.random.uniform(keys[5]), 0.0))
+    return StateView(features, system, jnp.where(noisy, jax.random.uniform(keys[5]), 0.0))
 
 
 def needed_size(kinds: tuple[str, ...], states: int) -> int:
@@ -71,7 +71,7 @@ def needed_size(kinds: tuple[str, ...], states: int) -> int:
 
 
 def see(
-    view: View, cell: Int[Array, ""], x: Float[Array, " D"], uniform: Float[Array, " A"]
+    view: StateView, cell: Int[Array, ""], x: Float[Array, " D"], uniform: Float[Array, " A"]
 ) -> Array:
     """The observation [A] of a state, with numbers drawn from [0, 1)."""
     mixed = jnp.sum(x[:, None] * view.system, axis=0)

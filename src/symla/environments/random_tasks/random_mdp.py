@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.core.types import PRNGKey
-from symla.environments.random_tasks.parts import (
+from symla.environments.random_tasks.draws import (
     Bounds,
     Draw,
     happens,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from symla.core.types import PRECISION, Scalar
-from symla.environments.random_tasks.parts import System, Table
+from symla.environments.random_tasks.draws import System, Table
 
 ROUNDS = 32  # of policy iteration at most; a handful is needed
 BETTER = 1e-5  # relative: by how much an action must be better to replace another
