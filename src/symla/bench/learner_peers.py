@@ -1,7 +1,11 @@
 """The same settings in Stable-Baselines3 and SBX, where a person has installed them."""
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -17,7 +21,23 @@ def peers() -> dict[str, str]:
 
 
 def peer_rate(module: str, settings: PeerSettings, steps: int) -> float:
-    """Steps per second, updates included, in the second half of so many."""
+    """Steps per second, updates included, in the second half of so many; in a process of its own,
+    because SBX changes classes of SB3's. Raises CalledProcessError."""
+    task = json.dumps([module, asdict(settings), steps])
+    program = "from symla.bench.learner_peers import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, task], capture_output=True, text=True, check=True
+    )
+    return float(ran.stdout.split()[-1])
+
+
+def main() -> None:
+    """Measure what the command line says, and print the rate."""
+    module, settings, steps = json.loads(sys.argv[1])
+    print(_rate_here(module, PeerSettings(**settings), steps))
+
+
+def _rate_here(module: str, settings: PeerSettings, steps: int) -> float:
     kind: Any = getattr(import_module(module), settings.algorithm)
     common: Any = import_module("stable_baselines3.common.env_util")
     noise: Any = import_module("stable_baselines3.common.noise")

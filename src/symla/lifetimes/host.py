@@ -82,7 +82,7 @@ def host_lifetimes(
             yield HostTransition(last.action, last.reward, last.terminated, last.truncated)
 
 
-Acting = Callable[[State, LastStep, np.int32, Int[np.ndarray, " batch"]], tuple[Array, State]]
+Acting = Callable[[State, LastStep, np.int32, Int[np.ndarray, " batch"]], tuple[Any, State]]
 """From learners, what they see, the clock and their ages to what all do, and learners after it."""
 
 

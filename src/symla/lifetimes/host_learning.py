@@ -16,6 +16,7 @@ from symla.algorithms.step_by_step import step_keys
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import open_pool
 from symla.core.distributions import are_actions
+from symla.core.random_numbers import fast_key
 from symla.core.types import Params, PRNGKey, Rollout, State
 from symla.lifetimes.host import Acting, episode_seeds, spec_of
 from symla.lifetimes.host_lives import HostLives, born_with, keys_of, live_with
@@ -143,11 +144,12 @@ def _acting(
 
     def acting(
         nothing: State, last: LastStep, clock: np.int32, ages: Int[np.ndarray, " environments"]
-    ) -> tuple[Array, State]:
+    ) -> tuple[np.ndarray, State]:
         observation = last.observation.reshape(count, workers, -1)
         own = ages.reshape(count, workers)[:, 0]
-        action, extra = _act(algorithm, params, learner, observation, own, keys)
+        acted, extra = _act(algorithm, params, learner, observation, own, keys)
         extras.append(extra)
+        action = np.asarray(acted)
         return action.reshape(count * workers, *action.shape[2:]), nothing
 
     return acting
@@ -202,7 +204,7 @@ def _act(
     def one(
         learner: State, observation: Array, age: Array, keys: Key[Array, " W"]
     ) -> tuple[Array, Any]:
-        own = jax.vmap(lambda key: step_keys(jax.random.fold_in(key, age))[0])(keys)
+        own = jax.vmap(lambda key: step_keys(jax.random.fold_in(fast_key(key), age))[0])(keys)
         act = jax.vmap(algorithm.act, (None, None, 0, 0))
         return act(params, learner, observation, own)
 
