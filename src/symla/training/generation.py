@@ -51,7 +51,6 @@ class Training:
         """Whether an environment is on the host, so that a generation cannot be compiled whole."""
         return any(map(is_on_host, self.environments))
 
-
     @property
     def turns(self) -> int:
         """After how many generations an environment has its turn again."""

@@ -83,9 +83,7 @@ def test_learning_is_so_many_updates_with_every_second_one_of_the_policy(params,
     weights = state.weights
     for number in range(2):
         state = AGENT.update(params, state, jnp.asarray(number), jax.random.key(number))
-        same = jax.tree.map(
-            np.array_equal, state.weights.networks.policy, weights.networks.policy
-        )
+        same = jax.tree.map(np.array_equal, state.weights.networks.policy, weights.networks.policy)
         assert all(jax.tree.leaves(same)) == (number == 0)
         critics = zip(*map(jax.tree.leaves, (state.weights, weights)))
         assert any((x != y).any() for x, y in critics)
@@ -121,9 +119,7 @@ def test_a_led_agent_follows_its_critic(params, state):
     )
     half = AGENT.update_guided(params, state, Guidance(one, 0.5 * one), number, key)
     jax.tree.map(
-        lambda x, y, start: np.testing.assert_allclose(
-            x, 0.5 * (y + start), rtol=1e-4, atol=1e-6
-        ),
+        lambda x, y, start: np.testing.assert_allclose(x, 0.5 * (y + start), rtol=1e-4, atol=1e-6),
         half.weights.networks.policy,
         led.weights.networks.policy,
         state.weights.networks.policy,
@@ -133,9 +129,7 @@ def test_a_led_agent_follows_its_critic(params, state):
 def test_without_guidance_it_is_the_plain_update(params, state):
     key, number = jax.random.key(7), jnp.asarray(1)
     plain = AGENT.update(params, state, number, key)
-    guided = AGENT.update_guided(
-        params, state, Guidance(jnp.zeros(()), jnp.ones(())), number, key
-    )
+    guided = AGENT.update_guided(params, state, Guidance(jnp.zeros(()), jnp.ones(())), number, key)
     jax.tree.map(
         lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6),
         guided.weights.networks,
@@ -200,9 +194,7 @@ def test_weights_follow_the_gradient_through_pi_alone(params, state):
         weights.optimizers.policy,
     )
     found = AGENT.follow(params, weights, seen).networks.policy
-    jax.tree.map(
-        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6), found, step
-    )
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6), found, step)
 
 
 META = {

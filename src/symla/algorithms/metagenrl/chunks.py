@@ -21,9 +21,7 @@ class Remembered(NamedTuple):
 
 def remembered(rollout: Rollout) -> Remembered:
     """All steps of a rollout, whose extras are log densities, in the order of the buffer."""
-    return Remembered(
-        experience(rollout), rollout.done.reshape(-1), rollout.extras.reshape(-1)
-    )
+    return Remembered(experience(rollout), rollout.done.reshape(-1), rollout.extras.reshape(-1))
 
 
 def nothing_remembered(observation_size: int, action_size: int) -> Remembered:
@@ -32,9 +30,7 @@ def nothing_remembered(observation_size: int, action_size: int) -> Remembered:
     return Remembered(step, jnp.zeros((), bool), jnp.zeros(()))
 
 
-def sample_chunks(
-    replay: Replay, key: PRNGKey, n: int, length: int, workers: int
-) -> Remembered:
+def sample_chunks(replay: Replay, key: PRNGKey, n: int, length: int, workers: int) -> Remembered:
     """n chunks [n, length, ...]: a step is drawn uniformly, then where it is in its chunk.
 
     A chunk never leaves its episode, and is moved within it so that it is as long as it can be. The

@@ -25,7 +25,6 @@ from symla.core.networks import (
 )
 from symla.core.types import PRNGKey, Spec
 
-
 Carry = tuple[Array, Array]  # hidden, cell
 
 
@@ -146,9 +145,7 @@ def _mixed(
     return x
 
 
-def _backwards(
-    params: LSTM, x: Float[Array, "batch T I"], seen: Seen
-) -> Float[Array, "batch T N"]:
+def _backwards(params: LSTM, x: Float[Array, "batch T I"], seen: Seen) -> Float[Array, "batch T N"]:
     """The LSTM's outputs, from the last known step of each chunk to the first; elsewhere 0."""
     gates = linear(Linear(params.input, params.bias), x)
 
