@@ -38,7 +38,7 @@ ALLOWED = {
     "evaluation": INNER | {"lifetimes", "testing", "rules", "report"},
     "experiments": INNER
     | {"lifetimes", "outer", "testing", "rules", "training", "evaluation", "report"},
-    "bench": INNER | {"lifetimes", "outer", "training", "report"},
+    "bench": INNER | {"lifetimes", "outer", "rules", "training", "evaluation", "report"},
     "cli": INNER
     | {"lifetimes", "outer", "testing", "rules", "training", "evaluation"}
     | {"experiments", "bench", "report"},

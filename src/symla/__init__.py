@@ -27,6 +27,7 @@ _HOMES = {
     "MetaRNN": "algorithms",
     "EvolutionStrategies": "outer",
     "PolicyGradient": "outer",
+    "Teacher": "outer",
     "Optimiser": "core.optimisers",
     "Training": "training.generation",
     "Evaluation": "evaluation.evaluation",

@@ -30,7 +30,7 @@ REFERENCE = {
     "bandit-arms-50": (48.1, 41.2, 33.5, None),
 }
 NAMES = ("random", "ucb1", "thompson", "bayes-optimal")
-SLOW = {f"bandit-arms-{arms}" for arms in (8, 12, 20, 50)}  # by Thompson: a draw an arm a step
+SLOW = {f"bandit-arms-{arms}" for arms in (8, 10, 12, 20, 50)}  # by Thompson: a draw an arm a step
 CASES = [
     pytest.param(
         environment,

@@ -85,7 +85,8 @@ def test_advantages_and_targets_of_a_rollout(ppo):
         assert np.abs(batch.action).max() > 1.0
 
 
-def test_one_update_of_ppo(ppo):
+def test_one_update_of_ppo():
+    ppo = load_file(GOLDEN / "ppo_discrete.safetensors")
     networks = actor_critic(ppo, "before")
     algorithm = PPO(interval=32, workers=2)
 

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from symla.algorithms import SymLA
 from symla.cli import main as cli
 from symla.cli import test as cli_test
 from symla.cli import train as cli_train
 from symla.core.errors import SettingError, UnknownNameError
+from symla.experiments.meta_train import meta_train
 from symla.rules.loading import load
 from symla.store import RunFolder
 
@@ -172,6 +174,44 @@ def test_metrics_are_one_row_a_generation(here):
 def test_what_is_wrong_is_said_before_anything_is_written(here, words, error, said):
     with pytest.raises(error, match=said):
         cli_train.train(words)
+    assert not list(here.iterdir())
+
+
+RNN = 'algorithm = "meta-rnn"\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("", 'environments = ["heart"]', "'hearts'"),
+        ("", "sigmma = 0.1", "--sigma"),
+        ("", "sigma = 0.0", "sigma must be"),
+        ("", "length = 0", "length must be"),
+        ("", "lifetimes = 0", "lifetimes must be"),
+        ("", "population = 0", "population must be"),
+        ("", 'environments = ["hearts,size=0"]', "size must be"),
+        ("", "hidden_size = 4", r"rule to begin with is of SymLA\(hidden_size=2\), .* same sizes"),
+        ("", 'start = "gridworld"', "begins with the rule of stage 1: leave start out"),
+        ("", "seeds = [1]", "seeds above the stages"),
+        ("", 'experiment = "bandits"', "stages are for trainings on environments"),
+        ("", 'test = ["heart"]', "'hearts'"),
+        (RNN, 'environments = ["target"]', "this MetaRNN has weights for 18 inputs"),
+        (RNN, 'test = ["target"]', "this MetaRNN has weights for 18 inputs"),
+    ],
+)
+def test_every_stage_is_checked_before_the_first_is_trained(here, first, second, said):
+    text = f'environments = ["hearts-2x2"]\n{first}[[stages]]\nsigma = 0.5\n[[stages]]\n{second}\n'
+    (here / "c.toml").write_text(text)
+    with pytest.raises(SettingError, match=f"^stage 2: .*{said}"):
+        cli_train.train(["--config", "c.toml", *TINY, "--run-dir", "g"])
+    assert [path.name for path in here.iterdir()] == ["c.toml"]
+
+
+def test_a_start_of_other_sizes_is_refused(here):
+    with pytest.raises(SettingError, match=r"is of SymLA\(\), .* those of SymLA\(hidden_size=2\)"):
+        cli_train.train(["hearts-2x2", *TINY, "--start", "bandits"])
+    with pytest.raises(SettingError, match="same sizes"):
+        meta_train(SymLA(hidden_size=2), "hearts-2x2", start="bandits")
     assert not list(here.iterdir())
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from symla.core.optimisers import Optimiser
-from symla.outer import OUTER_LOOPS, PolicyGradient
+from symla.outer import OUTER_LOOPS, PolicyGradient, Teacher
 from symla.outer.base import Evidence
-from symla.outer.policy_gradient import Gradients
+from symla.outer.lifetime_gradients import Gradients
 from symla.outer.returns import Returns
 from symla.runtime.devices import replicate
 from symla.store import describe, rebuild
@@ -29,7 +29,7 @@ def quadratic(params):
 def evidence_of(loop, candidates):
     """What `evidence` would give if the quadratic were what lifetimes return."""
     returns = jax.vmap(quadratic)(candidates.params)
-    if not isinstance(loop, PolicyGradient):
+    if not isinstance(loop, PolicyGradient | Teacher):
         return Returns(returns)
     gradient = jax.vmap(jax.grad(quadratic))(candidates.params)
     return Gradients(returns, gradient, returns, jnp.ones_like(returns), jnp.zeros((), jnp.int32))

@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 from symla.core.distributions import (
     NOT_FINITE,
     Categorical,
+    Gaussian,
     SquashedGaussian,
     are_actions,
     distribution_of,
@@ -125,3 +127,28 @@ def test_actions_are_shown_one_hot_or_as_they_are():
     assert encode(Discrete(3), jnp.int32(2)).tolist() == [0, 0, 1]
     assert encode(Discrete(3), jnp.int32(NOT_FINITE)).tolist() == [0, 0, 0]
     assert encode(Continuous(2), jnp.array([0.5, -1.0])).tolist() == [0.5, -1.0]
+
+
+def test_a_gaussian_that_is_not_squashed():
+    """Its density is scipy's, its samples have its moments, and go beyond the bounds."""
+    gaussian = Gaussian(jnp.array([0.3, -1.0]), jnp.array([-0.5, 0.4]))
+    mean, deviation = np.asarray(gaussian.mean), np.exp(np.asarray(gaussian.log_deviation))
+    action = jnp.array([0.1, 2.0])
+    expected = scipy.stats.norm(mean, deviation).logpdf(action).sum()
+    np.testing.assert_allclose(gaussian.log_probability(action), expected, rtol=1e-5)
+    expected = scipy.stats.norm(mean, deviation).entropy().sum()
+    np.testing.assert_allclose(gaussian.entropy(), expected, rtol=1e-5)
+    np.testing.assert_array_equal(gaussian.mode(), gaussian.mean)
+    samples = sample_gaussian(KEYS, gaussian)
+    np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.05)
+    np.testing.assert_allclose(samples.std(axis=0), deviation, rtol=0.03)
+    assert samples.min() < -2.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_gaussian_that_is_neither_squashed_nor_finite_gives_no_action(value):
+    number = jnp.float32(value)
+    for mean, deviation in ((number, 0.0), (0.0, number)):
+        gaussian = Gaussian(jnp.full(2, mean), jnp.full(2, deviation))
+        assert not are_actions(np.asarray(sample_gaussian(KEYS[:3], gaussian))).any()
+        assert np.isnan(gaussian.mode()).all()

@@ -116,3 +116,14 @@ def test_it_is_a_setting():
 def test_settings_outside_their_ranges_are_refused(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):
         Optimiser(**wrong)
+
+
+def test_a_scale_is_of_the_step_alone(key):
+    """Not of the state, and clipping comes before it."""
+    optimiser = Optimiser(0.1, clip=1.0)
+    params, gradient = jnp.ones(3), jax.random.normal(key, (3,))
+    state = optimiser.init(params)
+    whole, after = optimiser.descend(params, gradient, state)
+    half, same = optimiser.descend(params, gradient, state, jnp.float32(0.5))
+    np.testing.assert_allclose(half - params, 0.5 * (whole - params), rtol=1e-5)
+    jax.tree.map(np.testing.assert_array_equal, after, same)

@@ -52,9 +52,21 @@ def test_results_and_files_do_not_depend_on_it(monkeypatch, tmp_path):
         assert (code, err) == (0, "")
         shown.append(out)
     assert "±" in shown[0]
-    assert shown[1] == "".join(PLAIN.get(character, character) for character in shown[0])
+    plain = "".join(PLAIN.get(character, character) for character in shown[0])
+    assert shown[1].split() == plain.split()  # columns are as wide as what is in them
     assert files[0].read_bytes() == files[1].read_bytes()
     assert json.loads(files[0].read_text())["lifetimes"] == 4
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("ascii", "+-"), ("latin-1", "±"), ("utf-8", "±")])
+def test_a_result_can_be_printed_by_a_program_of_ones_own(monkeypatch, encoding, sign):
+    """Where nobody called `print_anything`."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding, write_through=True)
+    monkeypatch.setattr(sys, "stdout", out)
+    result = meta_test(hand_made("random"), "bandit-arms-5", 4, 5)
+    print(result, result.return_)
+    said = out.buffer.getvalue().decode(encoding)
+    assert f"Evaluation(return {result.return_.mean:.2f} {sign} {result.return_.ci95:.2f}," in said
 
 
 class Prints(gymnasium.Env):

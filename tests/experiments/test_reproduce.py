@@ -16,7 +16,7 @@ from symla.experiments.recipes import Recipe
 from symla.experiments.reproduce import train, trained
 from symla.outer import EvolutionStrategies
 from symla.store import RunFolder
-from tests.cli.test_main import symla
+from tests.cli.in_process import typed
 
 NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7")
 # Most of these minutes is compilation, and what is compiled runs for milliseconds.
@@ -48,12 +48,12 @@ def test_a_tiny_figure_ends_in_a_picture_and_a_verdict(name, tmp_path):
     if name == "figure4":  # one is enough: what it trained is a run as any other
         run = tmp_path / "runs" / name / "symla-2-to-12-0"
         for command in (("resume", run, "--devices", 1), ("report", run)):
-            again = symla(*command)
+            again = typed(*command)
             assert again.returncode == 0, again.stderr
 
 
 def test_an_unknown_figure_is_answered_with_the_nearest():
-    done = reproduce("figure33")
+    done = typed("reproduce", "figure33")
     assert done.returncode == 2
     assert "figure3" in done.stderr
 

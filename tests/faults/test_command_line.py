@@ -1,4 +1,4 @@
-"""Bad input and faults through the real command line: what, where, and what to do."""
+"""Bad input and faults through the command line: what, where, and what to do."""
 
 import json
 import os
@@ -10,17 +10,17 @@ from operator import truediv
 import pytest
 
 from symla.experiments import Bandits
-from symla.store import RunFolder
-from tests.cli.in_process import run
-from tests.cli.test_main import command, symla
+from symla.store import SCHEMA, RunFolder
+from tests.cli.in_process import run, typed
+from tests.cli.test_main import command
 from tests.faults.test_damage import GOLDEN
 from tests.faults.trainer import WORDS, contents
 
 
-@pytest.fixture
-def golden(tmp_path):
+@pytest.fixture(params=[SCHEMA])
+def golden(request, tmp_path):
     """A finished run, as the first version with this schema left it."""
-    return shutil.copytree(GOLDEN / "schema-3", tmp_path / "run")
+    return shutil.copytree(GOLDEN / f"schema-{request.param}", tmp_path / "run")
 
 
 @pytest.fixture(params=["schema-1", "schema-2"])
@@ -30,9 +30,10 @@ def old(request, tmp_path):
 
 
 def refused(folder, *arguments, words, code=2, **environment):
-    """The words are said, the code is as documented, and nothing on disk is another."""
+    """The words are said, the code is as documented, and nothing on disk is another; in a process
+    of its own where it needs another environment."""
     before = contents(folder)
-    done = subprocess.run(
+    done = typed(*arguments) if not environment else subprocess.run(
         command(*arguments), capture_output=True, text=True, check=False, timeout=300,
         env=os.environ | environment,
     )  # fmt: skip
@@ -44,9 +45,10 @@ def refused(folder, *arguments, words, code=2, **environment):
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize("golden", range(3, SCHEMA + 1), indirect=True)
 def test_a_golden_run_resumes(golden):
     rows = RunFolder(golden).metrics()
-    done = symla("resume", golden, "--generations", 6)
+    done = typed("resume", golden, "--generations", 6)
     assert done.returncode == 0, done.stderr
     assert "changed: search.generations: 4 -> 6" in done.stdout
     after = RunFolder(golden).metrics()
@@ -84,11 +86,11 @@ def test_an_old_run_is_not_resumed_and_is_told_why(old):
 
 
 def test_an_old_run_still_tests_and_reports(old):
-    tested = symla(
+    tested = typed(
         "test", old, "--environment", "bandit-arms-3", "--alone", "--lifetimes", 2, "--length", 2
     )
     assert tested.returncode == 0, tested.stderr
-    reported = symla("report", old)
+    reported = typed("report", old)
     assert reported.returncode == 0, reported.stderr
     assert "2 arms (trained)" in reported.stdout
     assert {path.name for path in (old / "figures").iterdir()} == {"regret.png", "training.png"}
@@ -99,7 +101,7 @@ def test_other_settings_are_shown_and_refused_until_allowed(golden):
     words = ("search.sigma: 0.4 -> 0.1", "search.population: 4 -> 8", "--allow-changes")
     refused(golden, "resume", golden, *changed, words=words)
     allowed = ("--allow-changes", "--generations", "5")
-    done = symla("resume", golden, *changed, *allowed)
+    done = typed("resume", golden, *changed, *allowed)
     assert done.returncode == 0, done.stderr
     assert "changed: search.sigma: 0.4 -> 0.1" in done.stdout
 
@@ -122,7 +124,7 @@ def test_a_newer_schema_of_the_configuration(golden):
 
 
 def test_other_random_numbers(golden):
-    done = symla("resume", golden, "--generations", 5)  # from here on it remembers them
+    done = typed("resume", golden, "--generations", 5)  # from here on it remembers them
     assert done.returncode == 0, done.stderr
     newest = next(RunFolder(golden).checkpoints()).read_bytes()
     done = subprocess.run(
@@ -173,7 +175,7 @@ def test_checkpoints_as_often_as_never(tmp_path):
 
 
 def test_exit_codes_are_shown():
-    assert "130 stopped by a signal" in symla("--help").stdout
+    assert "130 stopped by a signal" in typed("--help").stdout
 
 
 def test_a_fault_of_ours_is_one_line_too(monkeypatch, capsys):

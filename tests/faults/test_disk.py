@@ -9,6 +9,7 @@ import pytest
 
 from symla.core.errors import LockedError, StorageError
 from symla.store import RunFolder
+from tests.cli.in_process import typed
 from tests.cli.test_main import symla
 from tests.faults.trainer import (
     ENDLESS,
@@ -83,7 +84,7 @@ def test_a_read_only_folder_is_named(mount):
     remounted = ["mount", "-o", "remount,ro", str(disk)]
     subprocess.run(remounted, check=True, capture_output=True)
     for arguments in (("resume", folder), ("train", "bandits", "--run-dir", disk / "new")):
-        done = symla(*arguments)
+        done = typed(*arguments)
         assert done.returncode == 2
         assert "Read-only file system" in done.stderr
         assert str(disk) in done.stderr
@@ -100,7 +101,7 @@ def test_two_processes_on_one_run(tmp_path):
     wait_for(started)
     os.kill(process.pid, signal.SIGSTOP)  # it holds still while we look
     files = contents(folder)
-    refused = symla("resume", folder)
+    refused = typed("resume", folder)
     assert refused.returncode == 2
     assert f"in use by process {process.pid} on {socket.gethostname()}" in refused.stderr
     assert "Traceback" not in refused.stderr

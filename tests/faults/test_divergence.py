@@ -12,7 +12,7 @@ from symla.core.errors import DivergenceError
 from symla.core.optimisers import Optimiser
 from symla.environments import IndependentBandit
 from symla.outer import EvolutionStrategies, PolicyGradient
-from symla.outer.policy_gradient import Gradients
+from symla.outer.lifetime_gradients import Gradients
 from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.store import RunFolder

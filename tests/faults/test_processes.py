@@ -9,6 +9,7 @@ import time
 import pytest
 
 from symla.store import RunFolder
+from tests.cli.in_process import typed
 from tests.cli.test_main import command, symla
 from tests.faults.trainer import WORDS, begun, contents, wait_for
 from tests.training.test_distributed import checkpoint_of
@@ -96,7 +97,7 @@ def test_one_that_is_killed_is_named_and_resume_goes_on_bit_for_bit(tmp_path):
         _, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
     whole = "train", "bandits", *WORDS, "--generations", reached, "--run-dir", tmp_path / "whole"
-    assert symla(*whole).returncode == 0
+    assert typed(*whole).returncode == 0
     assert checkpoint_of(folder) == checkpoint_of(tmp_path / "whole")
 
 

@@ -13,7 +13,8 @@ import pytest
 from symla.runtime import signals
 from symla.runtime.signals import interruptible, stop_signal
 from symla.store import RunFolder
-from tests.cli.test_main import command, symla
+from tests.cli.in_process import typed
+from tests.cli.test_main import command
 from tests.faults.trainer import WORDS, begun, child, create, hang, wait_for
 
 LONG = ["--generations", "100000"]
@@ -59,7 +60,7 @@ def test_a_signal_before_the_first_generation(tmp_path):
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
     assert "symla resume" in stdout + stderr
-    assert symla("resume", folder, "--generations", 1).returncode == 0
+    assert typed("resume", folder, "--generations", 1).returncode == 0
 
 
 WHEN_IT_IS_THERE = """

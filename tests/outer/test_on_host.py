@@ -13,7 +13,7 @@ from symla.core.errors import SettingError
 from symla.core.optimisers import Optimiser
 from symla.lifetimes.resolve import make
 from symla.outer import PolicyGradient
-from symla.outer.policy_gradient import Baseline
+from symla.outer.lifetime_gradients import Baseline
 from symla.training.generation import Training, host_generation, init
 from tests.probes.algorithms import Logits
 from tests.probes.environments import Corridor

@@ -14,7 +14,7 @@ from symla.core.trees import global_norm
 from symla.environments import Associations, DependentBandit
 from symla.lifetimes.percepts import lifetime_keys, new_percept
 from symla.outer import Candidates, PolicyGradient
-from symla.outer.policy_gradient import Baseline, Gradients
+from symla.outer.lifetime_gradients import Baseline, Gradients
 from symla.outer.returns import lifetime_keys_of_group
 from symla.outer.through_lifetime import Steps
 from symla.store import RunFolder
@@ -62,7 +62,9 @@ def test_evidence_is_the_gradient_of_the_expected_reward():
 
 def test_returns_are_discounted_over_the_lifetime():
     outer = PolicyGradient(discount=0.5, entropy=0.1)
-    steps = Steps(jnp.array([0.0, 0.0, 4.0]), jnp.array([-1.0, -2.0, -3.0]), jnp.ones(3))
+    steps = Steps(
+        jnp.array([0.0, 0.0, 4.0]), jnp.array([-1.0, -2.0, -3.0]), jnp.ones(3), jnp.zeros(3)
+    )
     objective, (mean, square) = outer.objective(NOTHING, steps)
     np.testing.assert_allclose(objective, (-1.0 - 4.0 - 12.0) / 3 + 0.1, rtol=1e-5)
     np.testing.assert_allclose([mean, square], [7 / 3, 7.0], rtol=1e-6)
@@ -70,7 +72,7 @@ def test_returns_are_discounted_over_the_lifetime():
 
 def test_the_baseline_is_subtracted_and_its_deviation_divided_by():
     outer = PolicyGradient(discount=0.0, entropy=0.0)
-    steps = Steps(jnp.array([5.0, 9.0]), jnp.array([-1.0, -1.0]), jnp.zeros(2))
+    steps = Steps(jnp.array([5.0, 9.0]), jnp.array([-1.0, -1.0]), jnp.zeros(2), jnp.zeros(2))
     objective, _ = outer.objective(Baseline(jnp.float32(3.0), jnp.float32(4.0)), steps)
     np.testing.assert_allclose(objective, -(2.0 / 2 + 6.0 / 2) / 2, rtol=1e-5)
 

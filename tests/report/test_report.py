@@ -113,7 +113,7 @@ DRAW = "import sys; from tests.report.test_report import drawn; drawn(*sys.argv[
 
 def drawn(folder, target):
     """The bytes of every figure there is, drawn into `target`."""
-    run = shutil.copytree(GOLDEN / "schema-3", Path(target) / "run")
+    run = shutil.copytree(GOLDEN / "schema-4", Path(target) / "run")
     figure = shutil.copytree(folder, Path(target) / "figure9")
     paths = [*draw(RunFolder(run)), draw_figure(figure), *draw_recordings(figure)]
     return [path.read_bytes() for path in paths]

@@ -1,7 +1,9 @@
 """Checkpoints: whole or not at all, and every damage named."""
 
 import json
+import os
 import pickle
+import shutil
 from pathlib import Path
 
 import jax
@@ -168,6 +170,54 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         save_checkpoint(path, {"x": np.ones(2)}, {"generation": 2})
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.json", "x.safetensors"]
+
+
+def test_a_crash_while_one_is_replaced_leaves_the_old_or_the_new(tmp_path, monkeypatch):
+    """What a kill before or after any rename leaves on the disk; and a save over that again."""
+    before = tmp_path / "before"
+    before.mkdir()
+    path = before / "x.safetensors"
+    for number in (1, 2):
+        save_checkpoint(path, {"x": np.full(2, number)}, {"number": number})
+    left, replace = [], os.replace
+
+    def snapshot(source, target):
+        for moment in (lambda: None, lambda: replace(source, target)):
+            moment()
+            left.append(tmp_path / f"left-{len(left)}")
+            shutil.copytree(before, left[-1])
+
+    monkeypatch.setattr("os.replace", snapshot)
+    save_checkpoint(path, {"x": np.full(2, 3)}, {"number": 3})
+    monkeypatch.undo()
+    found = []
+    for folder in left:
+        there = folder / path.name
+        loaded = load_checkpoint(there)
+        assert set(loaded.arrays["x"]) == {loaded.manifest["number"]}
+        found.append(loaded.manifest["number"])
+        for number in (4, 5):
+            save_checkpoint(there, {"x": np.full(2, number)}, {"number": number})
+            assert load_checkpoint(there).arrays["x"][0] == number
+        files = {p.name for p in folder.iterdir() if not p.name.endswith(".tmp")}
+        assert files == {"x.json", "x.safetensors"}
+    assert found == [2, 2, 2, 3, 3, 3]  # of the arrays beside the old, the manifest, the arrays
+
+
+def test_a_crash_after_a_crash(tmp_path, monkeypatch):
+    """After the manifest of one save, and before that of the next."""
+    path = tmp_path / "x.safetensors"
+    save_checkpoint(path, {"x": np.full(2, 1)}, {"number": 1})
+    for number, function in ((2, "rename"), (3, "write_json")):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(f"symla.store.checkpoints.{function}", _crash)
+            save_checkpoint(path, {"x": np.full(2, number)}, {"number": number})
+        loaded = load_checkpoint(path)
+        assert (loaded.arrays["x"][0], loaded.manifest["number"]) == (2, 2)
+
+
+def _crash(*_):
+    raise KeyboardInterrupt
 
 
 def test_other_sizes_than_trained_on(tmp_path, key):

@@ -118,7 +118,69 @@ class TextForParams(Counts):
         return {"kind": "fast"}
 
 
+@dataclass(frozen=True)
+class Sums:
+    """Learns from rollouts: the sum of rewards, which is the number of its action."""
+
+    interval: int = 2
+    workers: int = 3
+
+    def init_params(self, key, spec):
+        return ()
+
+    def init_state(self, params, key, spec):
+        return jnp.zeros(())
+
+    def act(self, params, state, observation, key):
+        return (state > 0).astype(jnp.int32), observation
+
+    def greedy(self, params, state, observation):
+        return (state > 0).astype(jnp.int32)
+
+    def learn(self, params, state, rollout, t, key):
+        assert rollout.extras.shape == (self.interval, self.workers, 3)
+        return state + rollout.reward.sum()
+
+
+@dataclass(frozen=True)
+class NoWorkers(Sums):
+    workers: int = 0
+
+
+class LearnsAlways(Sums):
+    def learn(self, params, state, rollout, key): ...
+
+
+class NoExtras(Sums):
+    def act(self, params, state, observation, key):
+        return jnp.zeros((), jnp.int32)
+
+
+class StateOfOneWorker(Sums):
+    def learn(self, params, state, rollout, t, key):
+        return state + rollout.reward.sum(axis=0)
+
+
+class GreedyWithoutType(Sums):
+    def greedy(self, params, state, observation):
+        return state
+
+
+class BeyondTheBounds(Sums):
+    def act(self, params, state, observation, key):
+        return state.astype(jnp.int32), ()
+
+    def learn(self, params, state, rollout, t, key):
+        return state + 2.0
+
+
 FAULTS = {
+    NoWorkers: ("", "has 0 for its workers: it must be a whole number of at least 1"),
+    LearnsAlways: ("learn", "it must be learn(self, params, state, rollout, t, key)"),
+    NoExtras: ("act", "returns int32[]: it must return two values, action and extras"),
+    StateOfOneWorker: ("learn", "state is float32[] after init_state and float32[3] after learn"),
+    GreedyWithoutType: ("greedy", "returns float32[]: it must return an action, int32[]"),
+    BeyondTheBounds: ("act", "takes actions from 0 to 4: they must be from 0 to 1"),
     ListField: ("", "has a list in its field 'rewards'"),
     StepOfOldAge: ("step", "it must be step(self, params, state, percept, t, key)"),
     ActionAlone: ("step", "returns int32[]: it must return two values, action and state"),
@@ -149,6 +211,8 @@ def test_what_is_right_passes():
     check_algorithm(Counts())
     check_algorithm(Counts)  # with its defaults
     check_algorithm(SymLA(hidden_size=4), CONTINUOUS)
+    check_algorithm(Sums())
+    check_algorithm(Sums)
 
 
 def test_what_is_no_algorithm():

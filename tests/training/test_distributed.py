@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 
+from tests.cli.in_process import typed
 from tests.cli.test_main import SMALL, command, symla
 
 
@@ -32,7 +33,7 @@ def checkpoint_of(folder):
 
 
 def test_two_processes_equal_one(tmp_path):
-    alone = symla("train", "bandits", *SMALL, "--run-dir", tmp_path / "one", "--devices", 1)
+    alone = typed("train", "bandits", *SMALL, "--run-dir", tmp_path / "one", "--devices", 1)
     assert alone.returncode == 0, alone.stderr
     first, second = train_together(tmp_path / "two", seeds=(0, 0))
     assert first[1] == second[1] == 0, (first, second)

@@ -3,8 +3,10 @@
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
 from symla.algorithms.meta_rnn import MetaRNN
+from symla.algorithms.ppo import PPO
 from symla.algorithms.q_learning import QLearning
 from symla.algorithms.random import Random
+from symla.algorithms.reinforce import Reinforce
 from symla.algorithms.symla import SymLA
 from symla.algorithms.td3 import DDPG, TD3
 from symla.core.precision import methods_in_float32
@@ -17,12 +19,17 @@ ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "ucb1": UCB1,
     "thompson": Thompson,
     "bayes-optimal": BayesOptimal,
+    "reinforce": Reinforce,
+    "ppo": PPO,
     "ddpg": DDPG,
     "td3": TD3,
 }
 
 # These have no meta-parameters to learn: a person can meta-test them at once.
-HAND_MADE = ("random", "q-learning", "ucb1", "thompson", "bayes-optimal", "ddpg", "td3")
+HAND_MADE = (
+    *("random", "q-learning", "ucb1", "thompson", "bayes-optimal"),
+    *("reinforce", "ppo", "ddpg", "td3"),
+)
 
 for kind in ALGORITHMS.values():  # also for those who call one by hand
     methods_in_float32(kind, "init_params", "init_state", "step", "update")
@@ -32,6 +39,7 @@ __all__ = [
     "ALGORITHMS",
     "DDPG",
     "HAND_MADE",
+    "PPO",
     "TD3",
     "UCB1",
     "BayesOptimal",
@@ -41,6 +49,7 @@ __all__ = [
     "MetaRNN",
     "QLearning",
     "Random",
+    "Reinforce",
     "SymLA",
     "Thompson",
 ]

@@ -21,6 +21,10 @@ from symla.core.types import (
     State,
 )
 
+KEPT = "kept for the gradient"
+"""What an `update` names so, by `jax.ad_checkpoint.checkpoint_name`, is kept for the way back
+through a lifetime; everything else that the gradient needs of a step is computed again."""
+
 
 @runtime_checkable
 class LearningAlgorithm(Protocol):
@@ -97,6 +101,10 @@ class LearnsFromRollouts(Protocol):
         so that what is done only at times is not done, and thrown away, at all others.
         """
         ...
+
+
+AnyAlgorithm = LearningAlgorithm | LearnsFromRollouts
+"""What a rule may be of."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from symla.algorithms.base import Greedy, LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.base import AnyAlgorithm, Greedy, LearningAlgorithm, LearnsFromRollouts
 from symla.core.distributions import decode
 from symla.core.types import (
     Action,
@@ -76,7 +76,7 @@ def step_keys(key: PRNGKey) -> tuple[PRNGKey, PRNGKey]:
     return act, learn
 
 
-def step_by_step(algorithm: LearningAlgorithm | LearnsFromRollouts) -> LearningAlgorithm:
+def step_by_step(algorithm: AnyAlgorithm) -> LearningAlgorithm:
     """The algorithm itself, if it has `step`; else as it is in one environment, where it learns
     after as many steps as it would have lived in all of its own."""
     if not isinstance(algorithm, LearnsFromRollouts):
@@ -93,7 +93,7 @@ def in_one_environment(algorithm: LearnsFromRollouts) -> LearnsFromRollouts:
 
 
 def greedy(
-    algorithm: LearningAlgorithm | LearnsFromRollouts,
+    algorithm: AnyAlgorithm,
     params: Params,
     state: State,
     observation: Observation,

@@ -25,6 +25,7 @@ STEPS: dict[str, int | None] = {
     "hearts": None,
     "hearts-2x2": None,
     "target": None,
+    "random-tasks": None,
 }
 
 

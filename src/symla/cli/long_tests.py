@@ -29,7 +29,8 @@ def learn(
 ) -> "Evaluation | None":
     """The result; None: a signal stopped it, and its run folder keeps what was reached."""
     from symla.core.streams import Stream
-    from symla.evaluation.learning_test import latest, learned, learning_test, result_of
+    from symla.evaluation.learning_lives import learned
+    from symla.evaluation.learning_test import latest, learning_test, result_of
 
     algorithm: Any = rule.algorithm
     test = learning_test(algorithm, environment, lifetimes, length, options.evaluate_every)

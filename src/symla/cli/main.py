@@ -117,7 +117,9 @@ def list_(arguments: Sequence[str]) -> int:
 
 
 def bench(arguments: Sequence[str]) -> int:
-    """Measure environment steps per second: symla bench [options]"""
+    """Measure environment steps per second: symla bench [learners] [options]"""
+    if arguments and arguments[0] == "learners":
+        return _bench_learners(arguments[1:])
     from symla.bench.shapes import BenchOptions
 
     options = parse(BenchOptions, arguments, "bench")
@@ -128,6 +130,22 @@ def bench(arguments: Sequence[str]) -> int:
     from symla.bench.side_by_side import bench
 
     rows = bench(shapes, options.repeats, console)
+    if options.json:
+        write_json(options.json, rows)
+    return 0
+
+
+def _bench_learners(arguments: Sequence[str]) -> int:
+    from symla.bench.learner_cases import LearnerBenchOptions
+
+    options = parse(LearnerBenchOptions, arguments, "bench learners")
+    cases = options.build()
+    if options.json:
+        check_writable(options.json)
+    prepare_jax(MachineOptions(options.devices))
+    from symla.bench.learners import bench_learners
+
+    rows = bench_learners(cases, options.repeats, console)
     if options.json:
         write_json(options.json, rows)
     return 0

@@ -8,7 +8,7 @@ from symla.report.terminal import console, print_table
 
 if TYPE_CHECKING:
     from symla.evaluation.comparison import Comparison
-    from symla.evaluation.evaluation import Evaluation, Returns
+    from symla.evaluation.evaluation import EpisodeReturns, Evaluation
     from symla.evaluation.statistics import Estimate
 
 Rows = tuple[list[str], list[list[str]]]  # a header, and rows of as many cells
@@ -45,7 +45,7 @@ def print_test(name: str, where: str, results: "Mapping[str, Evaluation]") -> No
         print(f"episodes ended in the {'first' if first.episode_length else 'last'} fifth alone")
 
 
-def _episodes(returns: "Returns") -> Iterator[str]:
+def _episodes(returns: "EpisodeReturns") -> Iterator[str]:
     """Lines on returns of training and of evaluation."""
     known = [x for x in returns.training if x is not None]
     fifth = max(1, len(known) // 5)

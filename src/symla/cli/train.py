@@ -11,6 +11,7 @@ from typing import Any
 
 from symla.cli import config_files
 from symla.cli.options import SavingOptions, TrainOptions, TrainRunOptions, parse
+from symla.cli.training_checks import check_settings, check_words, in_stage
 from symla.cli.training_help import help_text
 from symla.cli.training_runs import (
     Watch,
@@ -20,12 +21,12 @@ from symla.cli.training_runs import (
     stoppable,
     view_of,
 )
-from symla.core.errors import UnknownNameError, require
+from symla.core.errors import require
 from symla.core.text import summary
 from symla.experiments import EXPERIMENTS, EnvironmentTraining
 from symla.experiments.environment_training import ChoiceSettings, WorldSettings
 from symla.experiments.training_options import LearnerSettings, OuterSettings
-from symla.report.tensorboard import require_tensorboard, tensorboard
+from symla.report.tensorboard import tensorboard
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
 from symla.store import RunFolder, new_folder
@@ -70,10 +71,11 @@ def train(arguments: Sequence[str]) -> int:
     options = parsed.options
     prepare_jax(options.machine)
     if experiment is None:
-        _check_words(words)
+        check_words(words)
     seeds = options.seeds
     require(len(set(seeds)) == len(seeds) >= 1, f"seeds must differ from each other, got {seeds}")
-    _check_settings(parsed, experiment, seeds)  # before anything is written
+    each = _of_stages(arguments, stages) if stages else [parsed]
+    check_settings(each, experiment, seeds)  # before anything is written
     single = len(seeds) == 1 and not stages
     name = experiment or parsed.settings.name
     what: dict[str, Any] = {"experiment": experiment} if experiment else {}
@@ -83,7 +85,7 @@ def train(arguments: Sequence[str]) -> int:
         return _train(Job(path, seeds[0], parsed), experiment, written, fresh=True)
     group = RunFolder(options.run_dir or _new_folder(f"{name}-{len(seeds)}seeds"), is_writer())
     group.write_options(config_files.toml(written, "symla train --config this file"))
-    jobs = list(_jobs(group.path, parsed, experiment, arguments, stages))
+    jobs = list(_jobs(group.path, seeds, each, bool(stages)))
     for job in jobs:
         code = _train(job, experiment, written, fresh=False)
         if code:
@@ -128,53 +130,33 @@ def _parsed(experiment: str | None, arguments: Sequence[str]) -> Any:
     return parse(Command, rest, f"train {experiment or 'ENV'}", summary(kind))
 
 
-def _check_settings(parsed: Any, experiment: str | None, seeds: Sequence[int]) -> None:
-    """Raises what wrong settings raise, and the lack of tensorboardX."""
-    if parsed.options.tensorboard:
-        require_tensorboard()
-    if experiment is not None:
-        parsed.settings.training(seeds[0])
-        return
-    recipe = parsed.settings.recipe(seeds[0])
-    if recipe.start:
-        from symla.rules.loading import load
-
-        load(recipe.start)
-
-
-def _check_words(words: Sequence[str]) -> None:
-    """Raises UnknownNameError, with experiments among the nearest names."""
-    from symla.environments import ENVIRONMENTS, FAMILIES
-
-    for word in words:
-        name = word.partition(",")[0]
-        known = name in ENVIRONMENTS or ":" in name or name.startswith(tuple(FAMILIES))
-        if not known:
-            hint = ", or gymnasium:ID, gymnax:ID, package.module:CLASS"
-            raise UnknownNameError(
-                "experiment or environment", name, [*EXPERIMENTS, *ENVIRONMENTS], hint
+def _of_stages(arguments: Sequence[str], stages: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """What each stage's options are, those outside of the stages included. Raises SettingError,
+    with the number of the stage."""
+    parsed = []
+    common = arguments[len(_leading_words(arguments)) :]
+    for number, stage in enumerate(stages, 1):
+        with in_stage(number):
+            require("seeds" not in stage, "write seeds above the stages: each trains all of them")
+            require("experiment" not in stage, "stages are for trainings on environments")
+            require(
+                number == 1 or "start" not in stage,
+                f"it begins with the rule of stage {number - 1}: leave start out",
             )
-
-
-def _jobs(
-    path: Path,
-    parsed: Any,
-    experiment: str | None,
-    arguments: Sequence[str],
-    stages: Sequence[Mapping[str, Any]],
-) -> Iterator[Job]:
-    """A training for each seed, and for each stage of it."""
-    for seed in parsed.options.seeds:
-        own = path / f"seed-{seed}"
-        if not stages:
-            yield Job(own, seed, parsed)
-        start = None
-        for number, stage in enumerate(stages, 1):
             words = [str(x) for x in stage.get("environments", [])]
-            given = [*(words or _leading_words(arguments))]
-            rest = {k: v for k, v in stage.items() if k != "environments"}
-            given += [*arguments[len(_leading_words(arguments)) :], *config_files.arguments(rest)]
-            job = Job(own / f"stage-{number}", seed, _parsed(experiment, given), start)
+            rest = {key: x for key, x in stage.items() if key != "environments"}
+            given = [*(words or _leading_words(arguments)), *common]
+            parsed.append(_parsed(None, [*given, *config_files.arguments(rest)]))
+            check_words(words)
+    return parsed
+
+
+def _jobs(path: Path, seeds: Sequence[int], each: Sequence[Any], staged: bool) -> Iterator[Job]:
+    """A training for each seed, and for each stage of it."""
+    for seed in seeds:
+        own, start = path / f"seed-{seed}", None
+        for number, parsed in enumerate(each, 1):
+            job = Job(own / f"stage-{number}" if staged else own, seed, parsed, start)
             yield job
             start = job.path
 

@@ -44,6 +44,11 @@ class Categorical(NamedTuple):
         log = jax.nn.log_softmax(self.logits)
         return jnp.sum(jnp.where(jnp.arange(log.size) == action, log, 0.0))
 
+    def log_probability_of_any(self, actions: Bool[Array, " B"]) -> Scalar:
+        """log of the probability of these actions together, in nats."""
+        allowed = jnp.where(actions, self.logits, -jnp.inf)
+        return jax.nn.logsumexp(allowed) - jax.nn.logsumexp(self.logits)
+
     def entropy(self) -> Scalar:
         """-sum p log p, in nats."""
         log = jax.nn.log_softmax(self.logits)

@@ -15,6 +15,15 @@ def print_anything() -> None:
             stream.reconfigure(errors=HANDLER)
 
 
+def for_stdout(text: str) -> str:
+    """`text`, with plain replacements if stdout, which is where people print it, cannot show it."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "surrogatepass")
+    except (UnicodeEncodeError, LookupError):
+        return "".join(PLAIN.get(character, character) for character in text)
+    return text
+
+
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     """A replacement of the first character that cannot be encoded, and where to go on."""
     assert isinstance(error, UnicodeEncodeError)

@@ -18,6 +18,7 @@ PRNGKey = Key[Array, ""]
 Params = PyTree[Array]  # float32 where they are learned
 Observation = Float[Array, " A"]
 Action = Int[Array, ""] | Float[Array, " B"]  # of a Discrete space, of a Continuous one
+Advice = Action | Bool[Array, " B"]  # an optimal action, or of discrete ones which are optimal
 Scalar = Float[Array, ""]
 State = Any  # a pytree: of a learning algorithm, an environment or an outer loop
 Task = Any  # a pytree of arrays, see `Environment.sample_task`

@@ -2,7 +2,13 @@
 
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
-from symla.environments.base import Environment, KnowsRegret, knows_regret
+from symla.environments.base import (
+    Environment,
+    KnowsAdvice,
+    KnowsRegret,
+    knows_advice,
+    knows_regret,
+)
 from symla.environments.continuous_control import (
     Arm,
     DoubleIntegrator,
@@ -13,6 +19,7 @@ from symla.environments.continuous_control import (
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
+from symla.environments.random_tasks import RandomTasks
 from symla.environments.registry import (
     ENVIRONMENT_CLASSES,
     ENVIRONMENTS,
@@ -36,15 +43,18 @@ __all__ = [
     "Gymnax",
     "Hearts",
     "IndependentBandit",
+    "KnowsAdvice",
     "KnowsRegret",
     "LinearSystem",
     "MoreActions",
     "Permuted",
     "PointNavigation",
     "Projected",
+    "RandomTasks",
     "Rewards",
     "Target",
     "Unicycle",
+    "knows_advice",
     "knows_regret",
     "make",
     "name_of",

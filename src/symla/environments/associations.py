@@ -63,6 +63,10 @@ class Associations:
         never = jnp.zeros((), bool)
         return Timestep(*self._next_context(key, state), reward, terminated=never, truncated=never)
 
+    def advice(self, task: CorrectActions, state: Int[Array, ""]) -> Action:
+        """The correct action of the context."""
+        return task[state].astype(jnp.int32)
+
     def _next_context(
         self, key: PRNGKey, previous: Int[Array, ""] | None
     ) -> tuple[Int[Array, ""], Observation]:

@@ -44,6 +44,10 @@ class IndependentBandit:
         """Expected regret of each pull."""
         return _regret(task, action)
 
+    def advice(self, task: Payouts, state: tuple[()]) -> Action:
+        """The arm that pays most."""
+        return jnp.argmax(task).astype(jnp.int32)
+
 
 @dataclass(frozen=True)
 class DependentBandit:
@@ -81,6 +85,10 @@ class DependentBandit:
     def regret(self, task: Payouts, action: Int[Array, "*L"]) -> Float[Array, "*L"]:
         """Expected regret of each pull."""
         return _regret(task, action)
+
+    def advice(self, task: Payouts, state: tuple[()]) -> Action:
+        """The arm that pays most."""
+        return jnp.argmax(task).astype(jnp.int32)
 
 
 def _spec(arms: int) -> Spec:

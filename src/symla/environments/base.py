@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
-from symla.core.types import Action, Observation, PRNGKey, Spec, State, Task, Timestep
+from symla.core.types import Action, Advice, Observation, PRNGKey, Spec, State, Task, Timestep
 
 
 @runtime_checkable
@@ -49,6 +49,16 @@ class KnowsRegret(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsAdvice(Protocol):
+    """An environment that can say which action is optimal, because it knows the task."""
+
+    def advice(self, task: Task, state: State) -> Advice:
+        """The optimal action in that state of the environment; or, of a Discrete space, which of
+        its actions are optimal [B], where several may be."""
+        ...
+
+
 def nested_environments(environment: Environment) -> Iterator[Environment]:
     """The environment, then the one it transforms, and so on to the innermost."""
     inside: Any = environment
@@ -60,3 +70,8 @@ def nested_environments(environment: Environment) -> Iterator[Environment]:
 def knows_regret(environment: Environment) -> TypeGuard[KnowsRegret]:
     """Whether it and every environment that it transforms has a `regret`."""
     return all(isinstance(inside, KnowsRegret) for inside in nested_environments(environment))
+
+
+def knows_advice(environment: Environment) -> TypeGuard[KnowsAdvice]:
+    """Whether it and every environment that it transforms has `advice`."""
+    return all(isinstance(inside, KnowsAdvice) for inside in nested_environments(environment))

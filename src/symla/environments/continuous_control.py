@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 from symla.core.errors import require
 from symla.core.networks import dot
 from symla.core.types import Action, Continuous, Observation, PRNGKey, Scalar, Spec, Timestep
+from symla.environments.regulator import cost_to_go, regulate
 
 NEVER = False  # episodes end by their length alone
 
@@ -70,12 +71,17 @@ class PointNavigation:
             truncated=step >= self.episode_length,
         )
 
+    def advice(self, task: Float[Array, " size"], state: PointState) -> Action:
+        """As far towards the goal as a step goes."""
+        return jnp.clip((task - state.position) / 0.1, -1.0, 1.0)
+
 
 class Dynamics(NamedTuple):
     """x' = clip(transition x + control u)."""
 
     transition: Float[Array, "states states"]
     control: Float[Array, "actions states"]
+    cost: Float[Array, "states states"]  # to go, of the linear-quadratic regulator
 
 
 class LinearState(NamedTuple):
@@ -116,7 +122,15 @@ class LinearSystem:
         turn = jax.random.orthogonal(transition_key, self.states)
         scale = 0.5 / jnp.sqrt(float(self.actions))
         control = scale * jax.random.normal(control_key, (self.actions, self.states))
-        return Dynamics(1.05 * turn, control)
+        weight = jnp.full(self.states, 1.0 / self.states)
+        return Dynamics(
+            1.05 * turn, control, cost_to_go(1.05 * turn, control, weight, self._effort)
+        )
+
+    @property
+    def _effort(self) -> float:
+        """What a unit of each control costs, twice the reward as everything."""
+        return 0.1 / self.actions
 
     def reset(self, key: PRNGKey, task: Dynamics) -> tuple[LinearState, Observation]:
         x = jnp.clip(jax.random.normal(key, (self.states,)), -LIMIT, LIMIT)
@@ -133,6 +147,11 @@ class LinearSystem:
             terminated=jnp.asarray(NEVER),
             truncated=step >= self.episode_length,
         )
+
+    def advice(self, task: Dynamics, state: LinearState) -> Action:
+        """The regulator's control, within bounds: optimal where neither x nor it meets a bound."""
+        control = regulate(*task, self._effort, state.x)
+        return jnp.clip(control, -1.0, 1.0)
 
 
 class Motion(NamedTuple):

@@ -23,6 +23,7 @@ from symla.environments.continuous_control import (
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
+from symla.environments.random_tasks import RandomTasks
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 
 METHODS = ("spec", "sample_task", "reset", "step")  # of an environment
@@ -48,6 +49,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     "hearts": Hearts(),
     "hearts-2x2": Hearts(size=2, episode_length=10),
     "target": Target(),
+    "random-tasks": RandomTasks(),
 }
 
 
@@ -156,10 +158,10 @@ ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
         Arm, Associations, Balance, Control, DependentBandit, DoubleIntegrator, Gymnax, Hearts,
-        IndependentBandit, LinearSystem, MoreActions, Permuted, PointNavigation, Projected, Rewards,
-        Target, Unicycle,
+        IndependentBandit, LinearSystem, MoreActions, Permuted, PointNavigation, Projected,
+        RandomTasks, Rewards, Target, Unicycle,
     )
 }  # fmt: skip
 
 for kind in ENVIRONMENT_CLASSES.values():  # also for those who step one by hand
-    methods_in_float32(kind, "sample_task", "reset", "step", "regret")
+    methods_in_float32(kind, "sample_task", "reset", "step", "regret", "advice")

@@ -17,6 +17,7 @@ from symla.core.errors import require
 from symla.core.networks import dot
 from symla.core.types import (
     Action,
+    Advice,
     Continuous,
     Discrete,
     Observation,
@@ -27,7 +28,7 @@ from symla.core.types import (
     Task,
     Timestep,
 )
-from symla.environments.base import Environment, KnowsRegret, nested_environments
+from symla.environments.base import Environment, KnowsAdvice, KnowsRegret, nested_environments
 
 TRANSFORM = 0x7EA50000  # what a key is folded with for a transform
 
@@ -97,6 +98,14 @@ class Permuted:
         assert isinstance(self.environment, KnowsRegret)
         return self.environment.regret(task.inner, task.transform.actions[action])
 
+    def advice(self, task: TransformedTask, state: State) -> Advice:
+        """As of the environment inside, which must have one."""
+        assert isinstance(self.environment, KnowsAdvice)
+        advised, order = self.environment.advice(task.inner, state), task.transform.actions
+        if advised.ndim:  # continuous, or which actions are optimal
+            return advised[order]
+        return jnp.argmax(order == advised).astype(jnp.int32)
+
 
 @dataclass(frozen=True)
 class Projected:
@@ -136,6 +145,11 @@ class Projected:
         assert isinstance(self.environment, KnowsRegret)
         return self.environment.regret(task.inner, action)
 
+    def advice(self, task: TransformedTask, state: State) -> Advice:
+        """As of the environment inside, which must have one."""
+        assert isinstance(self.environment, KnowsAdvice)
+        return self.environment.advice(task.inner, state)
+
 
 @dataclass(frozen=True)
 class MoreActions:
@@ -170,6 +184,13 @@ class MoreActions:
     def step(self, key: PRNGKey, task: Task, state: State, action: Action) -> Timestep:
         inner_action = action % self.environment.spec.action_size
         return self.environment.step(key, task, state, inner_action)
+
+    def advice(self, task: Task, state: State) -> Advice:
+        """Of the actions that do the same all are as good: which are optimal [size]."""
+        assert isinstance(self.environment, KnowsAdvice)
+        actions = jnp.arange(self.size) % self.environment.spec.action_size
+        advised = self.environment.advice(task, state)
+        return advised[actions] if advised.ndim else actions == advised
 
 
 class RewardChange(NamedTuple):

@@ -15,7 +15,8 @@ from symla.core.text import html_table
 from symla.environments import Environment, name_of
 from symla.evaluation.evaluate import BLACK_BOXES, LEARNERS
 from symla.evaluation.evaluation import Evaluation, evaluation, joined
-from symla.evaluation.learning_test import learned, learning_test, result_of
+from symla.evaluation.learning_lives import learned
+from symla.evaluation.learning_test import learning_test, result_of
 from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.evaluation.statistics import Estimate
 from symla.lifetimes.resolve import make

@@ -9,7 +9,8 @@ from symla.core.precision import in_float32
 from symla.core.streams import Stream
 from symla.environments import Environment, Permuted, Projected, Rewards
 from symla.evaluation.evaluation import Evaluation, Lived, evaluation
-from symla.evaluation.learning_test import Watch, learned, learning_test, result_of
+from symla.evaluation.learning_lives import Watch, learned
+from symla.evaluation.learning_test import learning_test, result_of
 from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.lifetimes.resolve import make
 from symla.rules.rule import Rule

@@ -58,7 +58,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Returns:
+class EpisodeReturns:
     """Returns of episodes, of what learns from rollouts, over its lifetime.
 
     Those of training are of the episodes that it learned from, exploring; a stretch in which none
@@ -93,7 +93,7 @@ class Evaluation:
     # Of each lifetime, for differences to others that lived the same tasks.
     returns: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
     improvements: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
-    episodes: Returns | None = None  # None: it does not learn from rollouts
+    episodes: EpisodeReturns | None = None  # None: it does not learn from rollouts
 
     def __repr__(self) -> str:
         """One line: curves would be pages."""
@@ -180,7 +180,7 @@ def evaluation(
     sums: Sums,
     edges: Int[np.ndarray, " edges"],
     seed: int | tuple[int, ...],
-    episodes: Returns | None = None,
+    episodes: EpisodeReturns | None = None,
 ) -> Evaluation:
     """The measures that follow from the sums."""
     (first, at_first), (last, at_last) = (fifth(sums, edges, which) for which in (0, -1))

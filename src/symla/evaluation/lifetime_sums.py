@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.step_by_step import step_by_step
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import (
     DivergenceError,
@@ -66,13 +67,14 @@ def live(
     key = _test_key(lifetimes, length, seed, stream)
     environment = make(environment) if isinstance(environment, str) else environment
     batch = _batch_size(lifetimes)
-    arguments = rule.algorithm, environment, length, batch, rule.params, key
+    algorithm = step_by_step(rule.algorithm)
+    arguments = algorithm, environment, length, batch, rule.params, key
     try:
         batches = [jax.device_get(_live(*arguments, first)) for first in range(0, lifetimes, batch)]
     except SizeError:
         raise
     except Exception:
-        blame(environment, rule.algorithm)
+        blame(environment, algorithm)
         raise
     reward, ends, *regret = (np.concatenate(part)[:lifetimes] for part in zip(*batches))
     sums = Sums(reward, ends, *regret)
@@ -157,7 +159,7 @@ def _live_on_host(
         sums = _HostSums(len(keys), length)
         try:
             for transition in host_lifetimes(
-                rule.algorithm, environment, rule.params, keys, length, first
+                step_by_step(rule.algorithm), environment, rule.params, keys, length, first
             ):
                 sums.add(transition)
         except SymlaError as fault:

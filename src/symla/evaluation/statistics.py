@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtrit
 
+from symla.core.output import for_stdout
+
 CONFIDENCE = 0.95
 
 # For the rule of each meta-training seed, one number per lifetime, such as its return or regret.
@@ -26,7 +28,7 @@ class Estimate:
     ci95: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.2f} ± {self.ci95:.2f}"
+        return for_stdout(f"{self.mean:.2f} ± {self.ci95:.2f}")
 
     @property
     def low(self) -> float:

@@ -9,7 +9,7 @@ from symla.core.cpu import available_cores
 from symla.core.trees import size_in_bytes
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.host import is_on_host, spec_of
-from symla.outer import PolicyGradient
+from symla.outer import PolicyGradient, Teacher
 
 # Measured (docs/performance.md): what one core does in a second, of LSTMs with 16 units.
 LSTM_TICKS = 2.3e7
@@ -22,7 +22,7 @@ def forecast(recipe: Recipe) -> str:
     """Steps, time on this machine's cores, memory for states: "3.1e7 steps, about 2 min, ..."."""
     steps = float(recipe.environment_steps)
     said = [f"{steps:.1e} environment steps"]
-    gradient = isinstance(recipe.outer, PolicyGradient)
+    gradient = isinstance(recipe.outer, PolicyGradient | Teacher)
     seconds = _seconds(recipe) * (GRADIENT if gradient else 1.0)
     seconds += (
         steps / HOST_STEPS * sum(map(is_on_host, recipe.environments)) / len(recipe.environments)

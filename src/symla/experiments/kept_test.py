@@ -7,7 +7,8 @@ import jax
 
 from symla.core.precision import in_float32
 from symla.core.streams import Stream
-from symla.evaluation.learning_test import LearningState, LearningTest, Reached, begin, latest, live
+from symla.evaluation.learning_lives import begin, live
+from symla.evaluation.learning_test import LearningState, LearningTest, Reached, latest
 from symla.rules.rule import Rule
 from symla.runtime.signals import stop_signal
 from symla.store import RunFolder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +12,12 @@ from rich.console import Console
 
 from symla.algorithms import LearningAlgorithm
 from symla.core.precision import in_float32
+from symla.experiments.fitting import Start, check_fit
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.training_options import OuterSettings
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.resolve import make
-from symla.outer import OuterLoop, PolicyGradient
+from symla.outer import OuterLoop, PolicyGradient, Teacher
 from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
@@ -26,8 +27,9 @@ from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
+STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
 
-OuterName = Literal["evolution-strategies", "policy-gradient"]
+OuterName = Literal["evolution-strategies", "policy-gradient", "teacher"]
 
 
 @in_float32
@@ -78,6 +80,7 @@ def meta_train(
         start=start if isinstance(start, str) else ("given" if start else ""),
         probes=_as_tuple(probes),
     )
+    check_fit(recipe, Start.of(rule) if rule else None)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     name = f"{type(worlds[0]).__name__.lower()}-seed{seed}-{stamp}"
     run = RunFolder(Path(run_dir) if run_dir else new_folder(Path("runs") / name))
@@ -114,13 +117,13 @@ def recipe_of(
     check_before_training(algorithm, worlds)
     on_host = any(map(is_on_host, worlds))
     outer = search(on_host) if callable(search) else search
-    usual = 16 if isinstance(outer, PolicyGradient) else 4 if on_host else 8
+    usual = 16 if isinstance(outer, PolicyGradient | Teacher) else 4 if on_host else 8
     recipe = Recipe(
         algorithm,
         worlds,
         outer,
-        lifetimes or usual,
-        length or max(map(usual_length, worlds)),
+        usual if lifetimes is None else lifetimes,
+        _length(outer, worlds) if length is None else length,
         generations,
         seed,
         start,
@@ -137,6 +140,14 @@ def usual_length(world: Any) -> int:
     low, high = LENGTHS
     episode = spec_of(world).episode_length
     return low if episode is None else min(max(low, EPISODES * episode), high)
+
+
+def _length(outer: OuterLoop, worlds: Sequence[Any]) -> int:
+    """Steps of a generation where nobody says how many: of a stretch, where lives go on."""
+    lifetime = getattr(outer, "lifetime", 0)
+    if lifetime:
+        return lifetime if lifetime % STRETCH else min(lifetime, STRETCH)
+    return max(map(usual_length, worlds))
 
 
 def _as_tuple(environments: Any) -> tuple[Any, ...]:

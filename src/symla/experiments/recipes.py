@@ -93,6 +93,12 @@ class Recipe:
         )
 
     @property
+    def lifetime(self) -> int:
+        """Steps of a lifetime in which the rule is chosen and tested: of one that goes on over
+        generations all of them."""
+        return max(self.length, getattr(self.outer, "lifetime", 0))
+
+    @property
     def environment_steps(self) -> int:
         """The budget: steps of all lifetimes of all candidates of all generations."""
         return self.generations * self.outer.population * self.lifetimes * self.length
@@ -139,7 +145,7 @@ class Recipe:
         has it. Raises CheckpointError if `run` was trained by another recipe until now, or lacks
         that rule.
         """
-        probe = Probe(self.probes or self.environments, self.length, self.seed)
+        probe = Probe(self.probes or self.environments, self.lifetime, self.seed)
         view.start(title, "return", probe.references())
 
         def report(progress: Progress) -> None:
@@ -174,9 +180,9 @@ class Recipe:
         tested = {}
         for world in dict.fromkeys((*self.environments, *self.tests)):
             lifetimes = max(2, self.test_lifetimes // (8 if is_on_host(world) else 1))
-            rules = {"rule": rule, **references(world, self.length)}
+            rules = {"rule": rule, **references(world, self.lifetime)}
             tested[named(world)] = {
-                who: meta_test(each, world, lifetimes, self.length, self.seed).to_json()
+                who: meta_test(each, world, lifetimes, self.lifetime, self.seed).to_json()
                 for who, each in rules.items()
             }
         return {
@@ -184,7 +190,7 @@ class Recipe:
             "seed": self.seed,
             "algorithm": describe(self.algorithm, CLASSES),
             "trained_on": [named(world) for world in self.environments],
-            "length": self.length,
+            "length": self.lifetime,
             "generations": self.generations,
             "tests": tested,
         }
@@ -236,12 +242,14 @@ class Recipe:
         """The same, so small that it shows only that everything runs."""
         algorithm: Any = self.algorithm  # of a class that has these fields, as all recipes' are
         outer: Any = self.outer
+        length = min(self.length, 20)
+        lives = {"lifetime": 2 * length} if getattr(outer, "lifetime", 0) else {}
         return replace(
             self,
             algorithm=replace(algorithm, hidden_size=4),
-            outer=replace(outer, population=4),
+            outer=replace(outer, population=4, **lives),
             lifetimes=1,
-            length=min(self.length, 20),
+            length=length,
             generations=2,
         )
 

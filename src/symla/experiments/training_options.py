@@ -100,10 +100,12 @@ class SearchSettings:
         )
 
 
-# Fields of `OuterSettings` that belong to one outer loop alone.
-OWN = {
-    "evolution-strategies": ("sigma", "shaping", "pairs_per_group"),
-    "policy-gradient": ("clip", "discount", "entropy", "horizon", "lifetime"),
+# Fields of `OuterSettings` that not all outer loops have -> those that have it.
+_GRADIENTS = ("policy-gradient", "teacher")
+OWN: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("sigma", "shaping", "pairs_per_group"), ("evolution-strategies",)),
+    **dict.fromkeys(("clip", "discount", "entropy", "horizon", "lifetime"), _GRADIENTS),
+    **dict.fromkeys(("teacher", "policy_gradient"), ("teacher",)),
 }
 
 
@@ -111,18 +113,20 @@ OWN = {
 class OuterSettings:
     """The outer loop: what searches the meta-parameters."""
 
-    outer: Literal["evolution-strategies", "policy-gradient"] = "evolution-strategies"
-    """evolution-strategies (any algorithm) or policy-gradient (symla, meta-rnn)."""
+    outer: Literal["evolution-strategies", "policy-gradient", "teacher"] = "evolution-strategies"
+    """evolution-strategies (any algorithm), policy-gradient or teacher (symla, meta-rnn). A teacher
+    needs environments that know their optimal actions, as random-tasks does."""
     generations: int = 300
     """Steps of meta-training. At least 1."""
     population: int | None = None
-    """Candidates a generation. Default: 128, policy-gradient 8, in environments on the host 32."""
+    """Candidates a generation. Default: 128, policy-gradient 8, teacher 4, on the host 32."""
     lifetimes: int | None = None
-    """Lifetimes each candidate lives in a generation. Default: 8, policy-gradient 16, host 4."""
+    """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4."""
     learning_rate: float | None = None
-    """Adam's step, at first. Default: 0.05, policy-gradient 0.003."""
+    """Adam's step, at first. Default: 0.05, by gradients 0.003."""
     annealing: int | None = None
-    """Generations over which it, and sigma, fall to a quarter; 0: constant. Default: all."""
+    """Generations over which it, and sigma, fall to a quarter (teacher: it falls to a tenth); 0:
+    constant. Default: all."""
     sigma: float | None = None
     """evolution-strategies: standard deviation of the perturbations, at first. Default 0.2."""
     shaping: Literal["ranks", "group-ranks", "raw"] | None = None
@@ -130,42 +134,57 @@ class OuterSettings:
     pairs_per_group: int | None = None
     """evolution-strategies: pairs of candidates that live the same lifetimes. Default 1."""
     clip: float | None = None
-    """policy-gradient: largest norm of a gradient. Default 1."""
+    """policy-gradient, teacher: largest norm of a gradient. Default 1."""
     discount: float | None = None
-    """policy-gradient: of later rewards. 0 to 1, default 0.95."""
+    """policy-gradient, teacher: of later rewards. 0 to 1, default 0.95."""
     entropy: float | None = None
-    """policy-gradient: weight of the policy's entropy. Default 0.003."""
+    """policy-gradient, teacher: weight of the policy's entropy. Default 0.003, teacher 0."""
     horizon: int | None = None
-    """policy-gradient: steps that the gradient goes back; 0: all. Default 64."""
+    """policy-gradient, teacher: steps that the gradient goes back; 0: all. Default 64, teacher
+    32."""
     lifetime: int | None = None
-    """policy-gradient: steps of a life that goes on over generations, each of which lives --length
-    of them; 0: whole lifetimes. Default 0."""
+    """policy-gradient, teacher: steps of a life that goes on over generations, each of which lives
+    --length of them, by default 32; 0: whole lifetimes. Default 0, teacher 192."""
+    teacher: float | None = None
+    """teacher: weight of the optimal actions. Default 1."""
+    policy_gradient: float | None = None
+    """teacher: weight of the rewards, as policy-gradient learns from them. Default 0."""
 
     def build(self, on_host: bool) -> OuterLoop:
-        """The outer loop. Raises SettingError outside ranges, and for settings of the other one."""
+        """The outer loop. Raises SettingError outside ranges, and for settings of another one."""
         from symla.core.optimisers import Optimiser
-        from symla.outer import EvolutionStrategies, PolicyGradient
+        from symla.outer import EvolutionStrategies, PolicyGradient, Teacher
 
-        for other, names in OWN.items():
-            given = [name for name in names if getattr(self, name) is not None]
+        for name, owners in OWN.items():
             require(
-                other == self.outer or not given,
-                f"{', '.join(given)} belongs to {other}: add --outer {other}, or leave it out",
+                self.outer in owners or getattr(self, name) is None,
+                f"{name} belongs to {' and '.join(owners)}: add --outer {owners[0]}, or leave it "
+                "out",
             )
         annealing = self.generations if self.annealing is None else self.annealing
+        rate, clip = _or(self.learning_rate, 3e-3), _or(self.clip, 1.0)
         if self.outer == "policy-gradient":
             return PolicyGradient(
-                self.population or 8,
-                Optimiser(
-                    _or(self.learning_rate, 3e-3), clip=_or(self.clip, 1.0), decay_steps=annealing
-                ),
+                _or(self.population, 8),
+                Optimiser(rate, clip=clip, decay_steps=annealing),
                 _or(self.discount, 0.95),
                 _or(self.entropy, 0.003),
                 _or(self.horizon, 64),
                 self.lifetime or 0,
             )
+        if self.outer == "teacher":
+            return Teacher(
+                _or(self.population, 4),
+                Optimiser(rate, clip=clip, decay_steps=annealing, decay_to=0.1),
+                teacher=_or(self.teacher, 1.0),
+                policy_gradient=_or(self.policy_gradient, 0.0),
+                entropy=_or(self.entropy, 0.0),
+                discount=_or(self.discount, 0.95),
+                horizon=_or(self.horizon, 32),
+                lifetime=_or(self.lifetime, 192),
+            )
         return EvolutionStrategies(
-            self.population or (32 if on_host else 128),
+            _or(self.population, 32 if on_host else 128),
             _or(self.sigma, 0.2),
             Optimiser(_or(self.learning_rate, 0.05), decay_steps=annealing),
             self.shaping or "ranks",

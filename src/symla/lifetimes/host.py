@@ -29,7 +29,7 @@ from symla.lifetimes.percepts import (
     lifetime_keys,
     next_percept,
 )
-from symla.runtime.devices import spread
+from symla.runtime.devices import placed, replicate, spread
 
 
 class HostTransition(NamedTuple):
@@ -94,6 +94,8 @@ def acting_of(
     candidates: int,
 ) -> Acting:
     """How lifetimes act whose actions follow from `keys`. The learners are donated."""
+    if candidates:  # the same at every step
+        params, keys = placed(params), replicate(keys)
 
     def acting(
         learner: State, last: LastStep, clock: np.int32, ages: Int[np.ndarray, " batch"]

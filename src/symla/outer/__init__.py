@@ -3,10 +3,19 @@
 from symla.outer.base import Candidates, OuterLoop
 from symla.outer.evolution_strategies import EvolutionStrategies
 from symla.outer.policy_gradient import PolicyGradient
+from symla.outer.teacher import Teacher
 
 OUTER_LOOPS: dict[str, type[OuterLoop]] = {
     "evolution-strategies": EvolutionStrategies,
     "policy-gradient": PolicyGradient,
+    "teacher": Teacher,
 }
 
-__all__ = ["OUTER_LOOPS", "Candidates", "EvolutionStrategies", "OuterLoop", "PolicyGradient"]
+__all__ = [
+    "OUTER_LOOPS",
+    "Candidates",
+    "EvolutionStrategies",
+    "OuterLoop",
+    "PolicyGradient",
+    "Teacher",
+]

@@ -62,6 +62,15 @@ class Setting(Protocol):
 
 
 @runtime_checkable
+class ChecksSetting(Protocol):
+    """An outer loop that cannot train everything, and says so before anything is trained."""
+
+    def check(self, setting: Setting) -> None:
+        """Raises SettingError for an algorithm or environments that it cannot train."""
+        ...
+
+
+@runtime_checkable
 class OuterLoop(Protocol):
     """A frozen dataclass of static settings, pure methods. Returns are MAXIMISED, always.
 

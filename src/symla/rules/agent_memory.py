@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from symla.algorithms import ALGORITHMS
-from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.base import AnyAlgorithm
 from symla.core import streams
 from symla.core.errors import CheckpointError, SizeError, require
 from symla.core.settings import fits
@@ -23,7 +23,7 @@ class Learned(Protocol):
     """What an agent needs of a `Rule`, which imports this module."""
 
     @property
-    def algorithm(self) -> LearningAlgorithm:
+    def algorithm(self) -> AnyAlgorithm:
         """The learning algorithm."""
         ...
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.base import AnyAlgorithm
+from symla.algorithms.step_by_step import step_by_step
 from symla.core.errors import require
 from symla.core.precision import in_float32, narrowed
 from symla.core.text import brief, cut, html_table
@@ -43,7 +44,7 @@ class Rule:
     `card` says where the meta-parameters come from: command, seed, hardware, revision, results.
     """
 
-    algorithm: LearningAlgorithm
+    algorithm: AnyAlgorithm
     params: Params
     card: dict[str, Any] = field(default_factory=dict)
 
@@ -85,7 +86,7 @@ class Rule:
     @in_float32
     def init_state(self, key: PRNGKey, spec: Spec) -> State:
         """What one lifetime starts from. Raises SizeError if the rule cannot take `spec`."""
-        return self.algorithm.init_state(self.params, key, spec)
+        return step_by_step(self.algorithm).init_state(self.params, key, spec)
 
     @in_float32
     def step(
@@ -93,7 +94,7 @@ class Rule:
     ) -> tuple[Action, State]:
         """Learn from the percept and act; compiled on first use, the same code for every step."""
         arguments = self.params, *narrowed((state, percept)), jnp.asarray(t, jnp.int32), key
-        return _step(self.algorithm, *arguments)
+        return _step(step_by_step(self.algorithm), *arguments)
 
 
 def _line(value: Any) -> str:

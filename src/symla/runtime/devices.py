@@ -5,9 +5,11 @@ are the devices of all. No other code of the project depends on the number of de
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import jax
@@ -17,9 +19,11 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Int
 
+from symla.core.precision import in_float32
 from symla.core.types import State
 
 AXIS = "batch"  # name of the mesh axis
+GROUPS = 4  # of a batch on a CPU, at most, and so the devices that it is on
 _chosen: ContextVar[tuple[jax.Device, ...]] = ContextVar("devices", default=())  # (): all
 
 
@@ -43,22 +47,45 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def on_own_devices(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function(batched, *shared)` as `spread` has it, but what it returns stays where it was made:
-    large states that go from call to call are never copied. `placed` puts them there at first; the
-    batch must be a multiple of the devices."""
-    split, whole = PartitionSpec(AXIS), PartitionSpec()
+def grouped(batched: State) -> list[State]:
+    """A batch in groups, each on a device, where it stays from call to call.
 
-    def run(batched, *shared):
-        into = split, *(whole for _ in shared)
-        return _sharded(function, _mesh(), into, split)(batched, *shared)
+    XLA rounds an element in another way in a batch of another size, and in a program for several
+    devices. So a batch whose elements live apart for long is cut into groups whose number does not
+    depend on the devices, and `on_each` calls one program for every group: then nor do the bits.
+    """
+    size = jax.tree.leaves(batched)[0].shape[0]
+    within = -(-size // (GROUPS if jax.default_backend() == "cpu" else len(jax.devices())))
+    padded = -size % within
+    if padded:
+        batched = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * padded]), batched)
+    devices = own_devices()
+    return [
+        jax.device_put(jax.tree.map(lambda x: x[at : at + within], batched), devices[k])  # noqa: B023
+        for k, at in zip(cycle(range(len(devices))), range(0, size, within))
+    ]
 
-    return run
+
+def ungrouped(groups: Sequence[State], size: int) -> State:
+    """The batch of that size that was `grouped`, on the host."""
+    parts = [jax.device_get(group) for group in groups]
+    return jax.tree.map(lambda *x: np.concatenate(x)[:size], *parts)
 
 
-def placed(batched: State) -> State:
-    """A batch, each part of it on a device of its own."""
-    return jax.device_put(batched, NamedSharding(_mesh(), PartitionSpec(AXIS)))
+def on_each(function: Callable[..., Any], groups: Sequence[State]) -> list[Any]:
+    """`function(group)` of all groups, those of different devices at the same time."""
+    if len(groups) == 1:
+        return [function(groups[0])]
+    lanes = [list(groups[k :: len(own_devices())]) for k in range(len(own_devices()))]
+    context = copy_context()
+
+    def run(lane: Sequence[State]) -> list[Any]:
+        # A thread has neither the context of this one, nor its setting of 64 bits.
+        return context.copy().run(in_float32(lambda: [function(group) for group in lane]))
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        found = list(pool.map(run, lanes))
+    return [found[k % len(lanes)][k // len(lanes)] for k in range(len(groups))]
 
 
 Joined = Callable[[Sequence[Any]], Any]
@@ -112,6 +139,19 @@ def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
 def replicate(state: State) -> State:
     """A copy on every device."""
     return jax.device_put(state, NamedSharding(_mesh(), PartitionSpec()))
+
+
+def placed(batched: State) -> State:
+    """The same arrays where `spread` takes its first argument's: of what is passed at each of many
+    steps, nothing is then moved at any. Whole on every device if the axis does not divide evenly.
+    """
+    mesh = _mesh()
+
+    def put(x):
+        axes = (AXIS,) if x.shape and x.shape[0] % mesh.size == 0 else ()
+        return jax.device_put(x, NamedSharding(mesh, PartitionSpec(*axes)))
+
+    return jax.tree.map(put, batched)
 
 
 def gather(*values: int) -> Int[np.ndarray, "processes values"]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from symla.core.errors import CheckpointError, SchemaError
-from symla.store.files import read_json, write, write_json
+from symla.store.files import read_json, rename, write, write_json
 from symla.store.migrations import to_schema_3, to_schema_4
 from symla.store.segments import Segment, from_listed, verified
 from symla.store.tensors import Arrays, digest, from_bytes, to_bytes
@@ -109,11 +109,48 @@ def _checked(leaf: Any, name: str, arrays: Arrays, where: Path) -> Any:
 
 
 def save_checkpoint(path: Path, arrays: Arrays, manifest: Mapping[str, Any]) -> None:
-    """Write `path` (.safetensors), then its manifest (.json) with the SHA-256 of both."""
-    data = to_bytes(arrays)
-    write(path, data)
+    """Write `path` (.safetensors), then its manifest (.json) with the SHA-256 of both.
+
+    Where there is a checkpoint already, a crash at any point leaves one that can be read, the old
+    or the new one: the manifest is what replaces it, and until then and a rename later the new
+    arrays lie beside the old ones.
+    """
+    data, listed = to_bytes(arrays), path.with_suffix(".json")
     whole = {"schema": SCHEMA, "sha256": digest(data), **manifest}
-    write_json(path.with_suffix(".json"), {**whole, "manifest_sha256": manifest_digest(whole)})
+    signed = {**whole, "manifest_sha256": manifest_digest(whole)}
+    pending = _pending(path)
+    if pending.exists():  # of a save that did not come to its end
+        _end(path)
+    if not listed.exists():  # arrays alone are no checkpoint
+        write(path, data)
+        write_json(listed, signed)
+        return
+    try:
+        write(pending, data, named=path)
+        write_json(listed, signed)
+        rename(pending, path)
+    except OSError:
+        if pending.exists():
+            _end(path)
+        raise
+
+
+def _pending(path: Path) -> Path:
+    """The arrays that are to replace those at `path`."""
+    return path.with_name(f".{path.name}.next")
+
+
+def _end(path: Path) -> None:
+    """Replace the arrays, if the manifest was."""
+    pending = _pending(path)
+    try:
+        replaced = load_manifest(path.with_suffix(".json")).get("sha256")
+    except CheckpointError:
+        replaced = None
+    if digest(pending.read_bytes()) == replaced:
+        rename(pending, path)
+    else:
+        pending.unlink()
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -127,14 +164,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror}") from error
     manifest = load_manifest(path.with_suffix(".json"))
     if digest(data) != manifest.get("sha256"):
-        raise CheckpointError(
-            f"{path} is damaged: its contents do not match the SHA-256 in its manifest, "
-            f"{path.stem}.json. Take an earlier checkpoint of the run"
-        )
+        data = _after_a_crash(path, manifest.get("sha256"))
     segments = from_listed(manifest.pop("segments", []), path.with_suffix(".json"))
     for segment in segments:
         verified(path.parent, segment)
     return Checkpoint(from_bytes(data, path), manifest, path, segments)
+
+
+def _after_a_crash(path: Path, expected: Any) -> bytes:
+    """The arrays of a save that ended between its manifest and the rename. Raises CheckpointError
+    if there are none: those at `path` are damaged."""
+    pending = _pending(path)
+    if pending.exists() and digest(data := pending.read_bytes()) == expected:
+        return data
+    raise CheckpointError(
+        f"{path} is damaged: its contents do not match the SHA-256 in its manifest, "
+        f"{path.stem}.json. Take an earlier checkpoint of the run"
+    )
 
 
 def load_manifest(path: Path) -> dict[str, Any]:

@@ -13,26 +13,32 @@ from symla.core.errors import CheckpointError, StorageError, require
 from symla.core.settings import fits
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes, named: Path | None = None) -> None:
     """Replace `path` by `data`, so that a crash leaves either the old file or the new one.
 
-    Raises StorageError if the disk is full or read-only; the old file is then still there.
+    Raises StorageError, about `path` or what it is `named`, if the disk is full or read-only; the
+    old file is then still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with naming(path, len(data)):
+    with naming(named or path, len(data)):
         try:
             with open(temporary, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            rename(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the rename itself
-        finally:
-            os.close(folder)
+
+
+def rename(path: Path, to: Path) -> None:
+    """Put it in the place of `to`, and on the disk."""
+    os.replace(path, to)
+    folder = os.open(to.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the rename itself
+    finally:
+        os.close(folder)
 
 
 def append(path: Path, data: bytes) -> None:

@@ -14,7 +14,7 @@ from symla.core.streams import Stream, stream_key
 from symla.core.trees import all_finite, global_norm
 from symla.core.types import Params, PRNGKey, State
 from symla.lifetimes.host import is_on_host, spec_of
-from symla.outer.base import Candidates, OuterLoop
+from symla.outer.base import Candidates, ChecksSetting, OuterLoop
 from symla.runtime.devices import everywhere
 
 
@@ -45,6 +45,8 @@ class Training:
             f"got {lifetime}",
         )
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
+        if isinstance(self.outer, ChecksSetting):
+            self.outer.check(self)
 
     @property
     def on_host(self) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from symla.algorithms import SymLA
 from symla.algorithms.symla import fused, plain
+from symla.algorithms.symla.fused_libraries import load_gradient_kernel
 from symla.algorithms.symla.layer import Layer
 from symla.core import compiler
 from symla.core.types import Discrete, Spec, Timestep
@@ -22,7 +23,7 @@ from symla.outer.evolution_strategies import EvolutionStrategies
 from tests.core.compiling import run_python
 
 try:
-    fused.load_kernel()
+    load_gradient_kernel()
 except compiler.CompilerError as error:
     pytest.skip(f"no fused kernel here: {error}", allow_module_level=True)
 

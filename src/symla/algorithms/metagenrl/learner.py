@@ -93,7 +93,7 @@ class MetaGenRL(TD3):
         return self.objective.init_params(key, spec)
 
     def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> TD3State:
-        """Raises SizeError for actions that are not continuous, or `params` of another objective."""
+        """Raises SizeError for discrete actions, and for `params` of another objective."""
         self.objective.check(params, spec)
         return super().init_state((), key, spec)
 

@@ -7,10 +7,12 @@ from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array
 
+from symla.algorithms.base import KEPT
 from symla.algorithms.symla.layer import Aggregation, Layer, Weights
-from symla.algorithms.symla.layer_update import Backend, update_layer
+from symla.algorithms.symla.layer_update import Backend, has_fused_gradient, update_layer
 from symla.core.distributions import Distribution, distribution_of
 from symla.core.errors import SizeError, require
 from symla.core.networks import init_gate_bias, init_linear, init_weight
@@ -113,8 +115,8 @@ class SymLA:
         return policy.sample(key), state
 
     def differentiable(self) -> "SymLA":
-        """In plain JAX. A derivative of the fused kernel computes that form in addition."""
-        return replace(self, backend="plain")
+        """With the fused kernel where its gradient can be compiled, too; else in plain JAX."""
+        return self if has_fused_gradient(self.backend) else replace(self, backend="plain")
 
     def update(
         self, params: Weights, state: SymLAState, percept: Percept
@@ -135,7 +137,9 @@ class SymLA:
         layers: list[Layer] = []
         for k, layer in enumerate(state.layers):
             A, B, _ = layer.hidden.shape
-            message_below = layers[k - 1].forward if k > 0 else layer.backward
+            message_below = (
+                checkpoint_name(layers[k - 1].forward, KEPT) if k > 0 else layer.backward
+            )
             message_above = state.layers[k + 1].backward if k < last else layer.forward
             external_below = percept.observation if k == 0 else jnp.zeros(A)
             external_above = percept.action if k == last else jnp.zeros(B)

@@ -1,112 +1,22 @@
-// Packs a candidate's weights into vectors, and updates the layers of its lifetimes with them.
+// Updates the layers of a candidate's lifetimes.
 
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
-#include <utility>
 #include <vector>
 
-#include "vectors.h"
+#include "fused_packing.h"
 
 namespace symla {
 
 constexpr int kFetch = 24;  // cache lines to prefetch per tick of kRows LSTMs
 constexpr int kTile = 32;  // LSTMs whose state stays in the first-level cache over all micro ticks
 
-// If the number of units is known at compile time (kFixed; 0: it is not), loops are unrolled. The
-// arithmetic is the same, and so are the bits.
-template <int kFixed>
-struct Sizes {
-  int A, B, M, I, any_units, ticks;
-  bool sum;
-  int units() const { return kFixed ? kFixed : any_units; }
-  int padded() const { return round_up(units(), kLanes); }
-  int blocks() const { return padded() / kLanes; }
-  int gates() const { return kGates * padded(); }
-  int message() const { return round_up(M, kLanes); }
-};
-
-// The offset of each part in one candidate's packed weights, and their size, in numbers.
-struct Packing {
-  int below, above, shared, recurrent, bias;
-  int forward_weight, forward_bias, backward_weight, backward_bias;
-  int size;
-
-  Packing(int units, int inputs, int M) {
-    const int gates = kGates * round_up(units, kLanes), message = round_up(M, kLanes);
-    below = 0;
-    above = below + inputs * gates;
-    shared = above + inputs * gates;
-    recurrent = shared + 2 * gates;
-    bias = recurrent + units * gates;
-    forward_weight = bias + gates;
-    forward_bias = forward_weight + units * message;
-    backward_weight = forward_bias + message;
-    backward_bias = backward_weight + units * message;
-    size = backward_bias + message;
-  }
-};
-
-// One candidate's weights, as JAX holds them.
-struct Pointers {
-  const float *below, *above, *shared, *recurrent, *bias;
-  const float *forward_weight, *forward_bias, *backward_weight, *backward_bias;
-};
-
 // One lifetime's arrays. The new state may overwrite the old one.
 struct Lifetime {
   const float *hidden, *cell, *below, *above, *shared;
   float *new_hidden, *new_cell, *forward, *backward;
 };
-
-// rows x 4N -> for each block of lanes a panel of rows x 4 vectors.
-inline void pack_gates(const float* from, int rows, int units, float* to) {
-  for (int k = 0; k < units; k += kLanes)
-    for (int j = 0; j < rows; ++j)
-      for (int g = 0; g < kGates; ++g, to += kLanes) {
-        const float* source = from + (j * kGates + g) * units + k;
-        const int count = units - k;
-        if (count < kLanes) copy_padded(to, source, count);
-        store(to, load(count < kLanes ? to : source) * kGateScale[g]);
-      }
-}
-
-// rows x M -> for each block of lanes a panel of rows x 1 vectors.
-inline void pack_message_map(const float* from, int rows, int M, float* to) {
-  for (int k = 0; k < M; k += kLanes)
-    for (int j = 0; j < rows; ++j, to += kLanes) copy_padded(to, from + j * M + k, M - k);
-}
-
-inline void pack(const Pointers& w, int units, int inputs, int M, float* to) {
-  const Packing at(units, inputs, M);
-  pack_gates(w.below, inputs, units, to + at.below);
-  pack_gates(w.above, inputs, units, to + at.above);
-  pack_gates(w.shared, 2, units, to + at.shared);
-  pack_gates(w.recurrent, units, units, to + at.recurrent);
-  pack_gates(w.bias, 1, units, to + at.bias);
-  pack_message_map(w.forward_weight, units, M, to + at.forward_weight);
-  pack_message_map(w.forward_bias, 1, M, to + at.forward_bias);
-  pack_message_map(w.backward_weight, units, M, to + at.backward_weight);
-  pack_message_map(w.backward_bias, 1, M, to + at.backward_bias);
-}
-
-// Memory of the thread, reused by later calls: new memory would cause a page fault per page.
-inline float* workspace(size_t count) {
-  struct Free {
-    void operator()(float* memory) const { std::free(memory); }
-  };
-  thread_local std::unique_ptr<float, Free> memory;
-  thread_local size_t capacity = 0;
-  if (count > capacity) {
-    memory.reset(static_cast<float*>(std::aligned_alloc(64, (count * 4 + 63) / 64 * 64)));
-    if (!memory) throw std::bad_alloc();
-    capacity = count;
-  }
-  return memory.get();
-}
 
 // Updates the lifetimes of one candidate at a time, in chunks: its weights and working memory.
 template <int kFixed>
@@ -119,24 +29,18 @@ class Candidate {
     const int below_rows = round_up(chunk_ * s.A, kRows);
     const int above_rows = round_up(chunk_ * s.B, kRows);
     const int all = round_up(chunk_ * lstms, kRows);
-    std::vector<std::pair<float**, size_t>> parts;
-    size_t size = 0;
-    auto plan = [&](float** part, size_t count) {
-      parts.push_back({part, size});
-      size += count;
-    };
-    plan(&from_below_, below_rows * g);
-    plan(&from_above_, above_rows * g);
-    plan(&hidden_, all * n);
-    plan(&tile_start_, kTile * n);
-    plan(&tile_hidden_[0], kTile * n);
-    plan(&tile_hidden_[1], kTile * n);
-    plan(&tile_cell_, kTile * n);
-    plan(&mean_forward_, above_rows * n);
-    plan(&mean_backward_, below_rows * n);
-    plan(&sent_, 2 * kRows * m);
-    float* base = workspace(size);
-    for (auto& [part, offset] : parts) *part = base + offset;
+    Plan plan;
+    plan.add(&from_below_, below_rows * g);
+    plan.add(&from_above_, above_rows * g);
+    plan.add(&hidden_, all * n);
+    plan.add(&tile_start_, kTile * n);
+    plan.add(&tile_hidden_[0], kTile * n);
+    plan.add(&tile_hidden_[1], kTile * n);
+    plan.add(&tile_cell_, kTile * n);
+    plan.add(&mean_forward_, above_rows * n);
+    plan.add(&mean_backward_, below_rows * n);
+    plan.add(&sent_, 2 * kRows * m);
+    plan.place();
 
     // Rows past the last LSTM repeat it; their results are not used.
     for (int t = 0; t < all; ++t) {
@@ -151,71 +55,25 @@ class Candidate {
   // Uses the packed weights of one candidate from now on, and prefetches those of the `next` one.
   void select(const float* packed, const float* next) {
     next_ = next, next_end_ = next + Packing(s.units(), s.I, s.M).size;
-    const Packing at(s.units(), s.I, s.M);
-    below_weight_ = packed + at.below;
-    above_weight_ = packed + at.above;
-    shared_weight_ = packed + at.shared;
-    recurrent_ = packed + at.recurrent;
-    bias_ = packed + at.bias;
-    forward_weight_ = packed + at.forward_weight;
-    forward_bias_ = packed + at.forward_bias;
-    backward_weight_ = packed + at.backward_weight;
-    backward_bias_ = packed + at.backward_bias;
+    w = parts(packed, Packing(s.units(), s.I, s.M));
   }
 
   // Updates `count` lifetimes, at most chunk().
   void update(const Lifetime* lifetimes, int count) {
-    project(lifetimes, count);
+    project(s, w, lifetimes, count, from_below_, from_above_);
     const int lstms = s.A * s.B;
     const bool in_place = can_update_in_place(lifetimes, count);
     for (int begin = 0; begin < count * lstms; begin += kTile)
       run_ticks(lifetimes, begin, std::min(begin + kTile, count * lstms), in_place);
     for (int e = 0; e < count; ++e)
       average(in_place ? lifetimes[e].new_hidden : hidden_ + e * lstms * s.padded(), e);
-    send(mean_forward_, forward_weight_, forward_bias_, count, s.B, s.sum ? s.A : 1,
+    send(mean_forward_, w.forward_weight, w.forward_bias, count, s.B, s.sum ? s.A : 1,
          [&](int e) { return lifetimes[e].forward; });
-    send(mean_backward_, backward_weight_, backward_bias_, count, s.A, s.sum ? s.B : 1,
+    send(mean_backward_, w.backward_weight, w.backward_bias, count, s.A, s.sum ? s.B : 1,
          [&](int e) { return lifetimes[e].backward; });
   }
 
  private:
-  // The projections of the inputs, which are constant over the micro ticks, for each a and each b.
-  void project(const Lifetime* lifetimes, int count) {
-    for (int begin = 0; begin < count * s.A; begin += kRows) {
-      const float* rows[kRows];
-      for (int r = 0; r < kRows; ++r) {
-        const int row = std::min(begin + r, count * s.A - 1);
-        rows[r] = lifetimes[row / s.A].below + row % s.A * s.I;
-      }
-      for (int k = 0; k < s.blocks(); ++k) {
-        Rows sum[kGates] = {};
-        accumulate<kGates>(sum, rows, below_weight_ + k * s.I * kGates * kLanes, s.I);
-        store_gates(sum, from_below_ + begin * s.gates() + k * kGates * kLanes);
-      }
-    }
-    for (int begin = 0; begin < count * s.B; begin += kRows) {
-      const float *rows[kRows], *shared[kRows];
-      for (int r = 0; r < kRows; ++r) {
-        const int row = std::min(begin + r, count * s.B - 1);
-        rows[r] = lifetimes[row / s.B].above + row % s.B * s.I;
-        shared[r] = lifetimes[row / s.B].shared;
-      }
-      for (int k = 0; k < s.blocks(); ++k) {
-        Rows sum[kGates];
-        for (int g = 0; g < kGates; ++g)
-          sum[g] = each([&](int) { return load(bias_ + (k * kGates + g) * kLanes); });
-        accumulate<kGates>(sum, shared, shared_weight_ + k * 2 * kGates * kLanes, 2);
-        accumulate<kGates>(sum, rows, above_weight_ + k * s.I * kGates * kLanes, s.I);
-        store_gates(sum, from_above_ + begin * s.gates() + k * kGates * kLanes);
-      }
-    }
-  }
-
-  void store_gates(const Rows (&sum)[kGates], float* to) const {
-    for (int r = 0; r < kRows; ++r)
-      for (int g = 0; g < kGates; ++g) store(to + r * s.gates() + g * kLanes, sum[g].row[r]);
-  }
-
   // Whether the state has the layout of the working memory: full vectors, full groups of rows, and
   // lifetimes next to each other. Then the first tick reads the old state and the last one writes
   // the new state without copies. There must be two ticks: with one, LSTMs of several vectors would
@@ -299,7 +157,7 @@ class Candidate {
       gate[g] = each([&](int r) {
         return load(below[r] + offset + g * kLanes) + load(above[r] + offset + g * kLanes);
       });
-    accumulate<kGates>(gate, rows, recurrent_ + offset * s.units(), s.units());
+    accumulate<kGates>(gate, rows, w.recurrent + offset * s.units(), s.units());
     Rows c = each([&](int r) { return load(cell + r * n); });
     const Rows h = apply_gates(gate, c);
     UNROLL
@@ -359,11 +217,10 @@ class Candidate {
   }
 
   Sizes<kFixed> s;
+  Parts<const float> w;
   int chunk_;
   const float *next_, *next_end_;
   std::vector<const float*> lstm_below_, lstm_above_;  // an LSTM's two projected inputs
-  const float *below_weight_, *above_weight_, *shared_weight_, *recurrent_, *bias_;
-  const float *forward_weight_, *forward_bias_, *backward_weight_, *backward_bias_;
   float *from_below_, *from_above_, *hidden_, *tile_start_, *tile_hidden_[2], *tile_cell_;
   float *mean_forward_, *mean_backward_, *sent_;
 };

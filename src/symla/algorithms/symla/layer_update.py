@@ -6,6 +6,7 @@ from typing import Any
 from jaxtyping import Array, Float
 
 from symla.algorithms.symla import fused, plain
+from symla.algorithms.symla.fused_libraries import load_gradient_kernel, load_kernel
 from symla.algorithms.symla.layer import Aggregation, Layer, Weights
 from symla.core.backends import Backend, choose_backend
 from symla.core.compiler import find_compiler
@@ -32,14 +33,19 @@ def update_layer(
     """
     if aggregation == "sorted-mean":  # which the fused kernel does not have
         backend = "plain"
-    implementation = _IMPLEMENTATIONS[choose_backend(backend, fused.load_kernel)[0]]
+    implementation = _IMPLEMENTATIONS[choose_backend(backend, load_kernel)[0]]
     return implementation(weights, layer, below, above, shared, micro_ticks, aggregation)
+
+
+def has_fused_gradient(backend: Backend) -> bool:
+    """Whether "fused" is what `backend` chooses here, and its gradient is fused, too."""
+    return choose_backend(backend, load_gradient_kernel)[0] == "fused"
 
 
 def kernel_report() -> dict[str, Any]:
     """What "auto" chooses here, and why; the compiler, the library and its vector width."""
-    backend, reason = choose_backend("auto", fused.load_kernel)
-    library = fused.load_kernel() if backend == "fused" else None
+    backend, reason = choose_backend("auto", load_kernel)
+    library = load_kernel() if backend == "fused" else None
     return {
         "backend": backend,
         "reason": reason,

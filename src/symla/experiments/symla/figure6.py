@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from symla.algorithms import MetaRNN, SymLA
+from symla.algorithms.step_by_step import step_by_step
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream, stream_key
 from symla.environments import Associations, Environment, Hearts, Rewards
@@ -135,7 +136,7 @@ def recorded_lifetime(rule: Rule, length: int) -> dict[str, Any]:
     key = jax.random.fold_in(stream_key(TEST_SEED, Stream.TESTING), 0)
     recorded = jax.jit(
         lambda params: lifetime(
-            rule.algorithm,
+            step_by_step(rule.algorithm),
             GRID,
             params,
             key,
