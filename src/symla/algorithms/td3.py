@@ -169,7 +169,7 @@ class TD3:
 
     def act(
         self, params: Params, state: TD3State, observation: Observation, key: PRNGKey
-    ) -> tuple[Action, tuple[()]]:
+    ) -> tuple[Action, Any]:
         noise_key, random_key = jax.random.split(key)
         chosen = self.greedy(params, state, observation)
         noise = self.exploration_noise * jax.random.normal(noise_key, chosen.shape)

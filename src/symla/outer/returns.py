@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from symla.algorithms.step_by_step import step_by_step
 from symla.core.types import Params, PRNGKey
 from symla.environments.base import Environment
 from symla.lifetimes.host import host_lifetimes, is_on_host
@@ -59,7 +60,7 @@ def group_returns(
 
     def member_return(params):
         def one(key):
-            arguments = setting.algorithm, environment, params, key, setting.length
+            arguments = step_by_step(setting.algorithm), environment, params, key, setting.length
             return lifetime(*arguments, record=None)[0]
 
         return jnp.mean(jax.vmap(one)(keys))

@@ -66,9 +66,7 @@ class ThroughCritic:
 
     population: int = 18  # agents
     optimiser: Optimiser = Optimiser(2e-3, clip=1.0)
-    lifetime: int = (
-        1_200  # steps of an agent in each of its environments, then another is born; 0: no end
-    )
+    lifetime: int = 1_200  # steps of an agent in each of its environments; 0: it has no end
     led: float = 0.5  # of the agents, whose policies follow their critics throughout
     youth: int = 300  # steps before an agent's gradient counts for the objective
     annealing: Literal["none", "mix", "rate"] = "none"

@@ -30,11 +30,11 @@ class Reinforce(_HandMade):
         l_t = mean over dimensions of (a_t - pi(s_t))^2, times A_t
 
     with A_t the generalised advantage estimate of V within the chunk, by its discount and
-    `trace`; unless `standardise` is off, of mean 0 and deviation 1 in the batch: as it is, A_t is
-    mostly negative where the policy is better than those in the buffer, which drives pi(s) to its
-    bounds, away from all that was done. With `importance`, times the density of a_t under pi with normal noise of that
-    deviation, over that under the policy that chose it, at most 1. Raises SettingError outside
-    ranges.
+    `trace`; with `standardise`, of mean 0 and deviation 1 in the batch: as it is, A_t is mostly
+    negative where the policy is better than those in the buffer, which drives pi(s) to its bounds,
+    away from all that was done. With `importance`, times the density of a_t under pi with normal
+    noise of that deviation, over that under the policy that chose it, at most 1. Raises
+    SettingError outside ranges.
     """
 
     trace: float = 0.97  # lambda

@@ -93,7 +93,7 @@ class MetaGenRL(TD3):
         return self.objective.init_params(key, spec)
 
     def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> TD3State:
-        """Raises SizeError where actions are not continuous, or `params` are of another objective."""
+        """Raises SizeError for discrete actions, and for `params` of another objective."""
         self.objective.check(params, spec)
         return super().init_state((), key, spec)
 
@@ -247,9 +247,8 @@ class MetaGenRL(TD3):
                 return jnp.sum(jnp.where(seen.known, losses, 0.0))
 
             gradient = jax.grad(loss)(network)
-            size = self.inner_rate
-            if self.unit_step:
-                size = size / (global_norm(gradient) + 1e-8)
+            length = global_norm(gradient) + 1e-8 if self.unit_step else jnp.ones(())
+            size = self.inner_rate / length
             network = jax.tree.map(lambda x, g: x - size * g, network, gradient)  # noqa: B023
         return network
 
