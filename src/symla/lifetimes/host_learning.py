@@ -198,7 +198,7 @@ def _act(
     params: Params,
     learner: State,
     observation: Float[Array, "lives W A"],
-    ages: Int[Array | np.ndarray, " lives"],
+    ages: Any,  # int32[lives], numpy's too
     keys: Key[Array, "lives W"],
 ) -> tuple[Array, Any]:
     def one(

@@ -95,7 +95,13 @@ def _host_returns(
         with use_devices(own_devices()):
             keys = host_keys(key, group[numbers % G], E)
             for transition in host_lifetimes(
-                setting.algorithm, environment, params, keys, setting.length, begin * E, at_once
+                step_by_step(setting.algorithm),
+                environment,
+                params,
+                keys,
+                setting.length,
+                begin * E,
+                at_once,
             ):
                 totals += transition.reward
         returns[begin : begin + at_once] = totals.reshape(at_once, E).mean(axis=1)
