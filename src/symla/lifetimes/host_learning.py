@@ -145,7 +145,7 @@ def _acting(
         nothing: State, last: LastStep, clock: np.int32, ages: Int[np.ndarray, " environments"]
     ) -> tuple[Array, State]:
         observation = last.observation.reshape(count, workers, -1)
-        own = ages.reshape(count, workers)[:, 0]
+        own = jnp.asarray(ages.reshape(count, workers)[:, 0])
         action, extra = _act(algorithm, params, learner, observation, own, keys)
         extras.append(extra)
         return action.reshape(count * workers, *action.shape[2:]), nothing
@@ -196,7 +196,7 @@ def _act(
     params: Params,
     learner: State,
     observation: Float[Array, "lives W A"],
-    ages: Int[Array | np.ndarray, " lives"],
+    ages: Int[Array, " lives"],
     keys: Key[Array, "lives W"],
 ) -> tuple[Array, Any]:
     def one(

@@ -104,7 +104,7 @@ def live_on_host(
     renewed: tuple[Bool[Array, " n"], Key[Array, " n"]],
     steps: int,
     longest: int,
-) -> tuple[HostLearning, Float[np.ndarray, " n"]]:
+) -> tuple[HostLearning, Float[np.ndarray | Array, " n"]]:
     """The same where worlds are on the host: only what learners make of it is compiled."""
     which, keys = renewed
     if np.asarray(which).any():

@@ -86,7 +86,7 @@ def _host_returns(
     every, group, key = local((candidates.params, candidates.group, key))
     mine = share(P)
     fits = (n for n in range(1, len(mine) + 1) if len(mine) % n == 0 and n * E <= HOST_COPIES)
-    at_once = max(fits, default=1)
+    at_once, algorithm = max(fits, default=1), step_by_step(setting.algorithm)
     returns = np.zeros(len(mine), np.float32)
     for begin in range(0, len(mine), at_once):
         numbers = np.arange(mine[begin], mine[begin] + at_once)
@@ -95,7 +95,7 @@ def _host_returns(
         with use_devices(own_devices()):
             keys = host_keys(key, group[numbers % G], E)
             for transition in host_lifetimes(
-                setting.algorithm, environment, params, keys, setting.length, begin * E, at_once
+                algorithm, environment, params, keys, setting.length, begin * E, at_once
             ):
                 totals += transition.reward
         returns[begin : begin + at_once] = totals.reshape(at_once, E).mean(axis=1)
