@@ -176,7 +176,7 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path, monkeypatch):
             if not run.config_path.exists():
                 run.create({"experiment": "recipe", "seed": 0, "settings": {}})
             loop.train_rule(
-                MIXED, number, run, {}, probe=lambda rule: {"score": 0.0}, probe_every=1
+                TRAINING, number, run, {}, probe=lambda rule: {"score": 0.0}, probe_every=1
             )
         return digest(path)
 
