@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
-from symla.algorithms.base import LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.base import AnyAlgorithm
 from symla.core.types import Params, PRNGKey, State
 from symla.environments.base import Environment
 
@@ -36,7 +36,7 @@ class Setting(Protocol):
     """What is trained, as an outer loop needs it to gather its evidence. `Training` is one."""
 
     @property
-    def algorithm(self) -> LearningAlgorithm | LearnsFromRollouts:
+    def algorithm(self) -> AnyAlgorithm:
         """The learning algorithm whose meta-parameters are trained."""
         ...
 

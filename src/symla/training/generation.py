@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from symla.algorithms.base import LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.base import AnyAlgorithm
 from symla.core.errors import require
 from symla.core.streams import Stream, stream_key
 from symla.core.trees import all_finite, global_norm
@@ -27,7 +27,7 @@ class Training:
     in size where the algorithm can take any. Raises SettingError outside ranges.
     """
 
-    algorithm: LearningAlgorithm | LearnsFromRollouts
+    algorithm: AnyAlgorithm
     environments: tuple[Any, ...]  # each an Environment, or one on the host
     outer: OuterLoop
     lifetimes: int

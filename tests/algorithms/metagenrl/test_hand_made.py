@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla.algorithms.metagenrl import AdvantageWeightedRegression, FollowCritic, Reinforce
+from symla.algorithms.metagenrl import AdvantageWeightedRegression, FollowCritic, ReinforceObjective
 from symla.algorithms.metagenrl.hand_made import advantages, log_density
 from symla.algorithms.parts.critics import critic
 from symla.core.errors import SettingError
@@ -44,18 +44,18 @@ def test_advantages_are_sums_of_td_errors(seen, trace):
 def test_reinforce_moves_towards_what_was_better(seen, action):
     distance, known = np.mean((seen.steps.action - action) ** 2, axis=-1), np.asarray(seen.known)
     found = advantages_by_sums(seen, 0.9)
-    plain = Reinforce(0.9, standardise=False).losses((), seen, action)
+    plain = ReinforceObjective(0.9, standardise=False).losses((), seen, action)
     np.testing.assert_allclose(plain[known], (distance * found)[known], rtol=1e-3, atol=1e-5)
     found = (found - found[known].mean()) / found[known].std()
-    losses = Reinforce(0.9).losses((), seen, action)
+    losses = ReinforceObjective(0.9).losses((), seen, action)
     np.testing.assert_allclose(losses[known], (distance * found)[known], rtol=1e-3, atol=1e-5)
 
 
 def test_importance_weights_are_ratios_of_densities_and_at_most_1(seen, action):
     density = log_density(seen.steps.action, action, 0.5)
     told = seen._replace(log_density=density + jnp.where(jnp.arange(20) % 2 == 0, 1.0, -1.0)[None])
-    plain = Reinforce(0.9).losses((), told, action)
-    weighted = Reinforce(0.9, importance=True, deviation=0.5).losses((), told, action)
+    plain = ReinforceObjective(0.9).losses((), told, action)
+    weighted = ReinforceObjective(0.9, importance=True, deviation=0.5).losses((), told, action)
     plain, ratio = np.asarray(plain), np.where(np.arange(20) % 2 == 0, np.exp(-1.0), 1.0)
     np.testing.assert_allclose(weighted, plain * ratio, rtol=1e-3, atol=1e-6)
 
@@ -82,8 +82,8 @@ def test_following_the_critic(seen, action):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Reinforce(1.5),
-        lambda: Reinforce(deviation=0.0),
+        lambda: ReinforceObjective(1.5),
+        lambda: ReinforceObjective(deviation=0.0),
         lambda: AdvantageWeightedRegression(-0.1),
         lambda: AdvantageWeightedRegression(limit=100.0),
     ],

@@ -3,7 +3,7 @@
 from symla.algorithms.metagenrl.hand_made import (
     AdvantageWeightedRegression,
     FollowCritic,
-    Reinforce,
+    ReinforceObjective,
 )
 from symla.algorithms.metagenrl.learned import LearnedObjective
 from symla.algorithms.metagenrl.learner import MetaGenRL, OffPolicyReinforce
@@ -16,5 +16,5 @@ __all__ = [
     "MetaGenRL",
     "Objective",
     "OffPolicyReinforce",
-    "Reinforce",
+    "ReinforceObjective",
 ]

@@ -24,7 +24,7 @@ class _HandMade:
 
 
 @dataclass(frozen=True)
-class Reinforce(_HandMade):
+class ReinforceObjective(_HandMade):
     """Off-policy REINFORCE, as the MetaGenRL paper compares with it.
 
         l_t = mean over dimensions of (a_t - pi(s_t))^2, times A_t
@@ -68,7 +68,8 @@ class AdvantageWeightedRegression(_HandMade):
 
         l_t = mean over dimensions of (a_t - pi(s_t))^2, times exp(clip(A_t, -limit, limit))
 
-    with A_t as in `Reinforce`, standardised over the batch. Raises SettingError outside ranges.
+    with A_t as in `ReinforceObjective`, standardised over the batch. Raises SettingError outside
+    ranges.
     """
 
     trace: float = 0.9  # lambda

@@ -15,7 +15,7 @@ from symla.algorithms.metagenrl.chunks import (
     remembered,
     sample_chunks,
 )
-from symla.algorithms.metagenrl.hand_made import Reinforce, log_density
+from symla.algorithms.metagenrl.hand_made import ReinforceObjective, log_density
 from symla.algorithms.metagenrl.learned import LearnedObjective
 from symla.algorithms.metagenrl.objective import Objective, Seen, masked_mean
 from symla.algorithms.parts import normalisation, replay
@@ -266,7 +266,7 @@ class MetaGenRL(TD3):
 class OffPolicyReinforce(MetaGenRL):
     """The same agent following off-policy REINFORCE: the MetaGenRL paper's comparison."""
 
-    objective: Objective = Reinforce()
+    objective: Objective = ReinforceObjective()
 
 
 def _states(seen: Seen) -> Float[Array, "batch T A"]:
