@@ -1,4 +1,4 @@
-"""Writes what Stable-Baselines3 makes of one update: the files of tests/golden/sb3.
+"""Writes what Stable-Baselines3 makes of one update: the files of tests/algorithms/golden_sb3.
 
     python benchmarks/sb3_parity.py FOLDER      # needs pip install 'symla[benchmarks]'
 

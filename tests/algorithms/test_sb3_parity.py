@@ -21,7 +21,7 @@ from symla.core.optimisers import Optimiser
 from symla.core.types import Discrete, Rollout, Spec
 from symla.testing.tracing import QUICKLY
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "sb3"
+GOLDEN = Path(__file__).parent / "golden_sb3"
 LEFT = json.loads((GOLDEN / "about.json").read_text())["left"]
 BATCH_OF = jax.jit(partial(batch_of, discount=0.99, trace=0.95), compiler_options=QUICKLY)
 TOLERANCE = 1e-5  # absolute; relative of numbers above 1

@@ -22,7 +22,12 @@ def test_every_environment_is_registered():
     register()  # once more changes nothing, and warns of nothing
 
 
-@pytest.mark.parametrize("name", STEPS)
+SLOW = pytest.mark.slow  # its tasks take seconds to compile
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(x, marks=SLOW) if x == "random-tasks" else x for x in STEPS]
+)
 def test_gymnasiums_checker_is_content(name):
     check_env(gymnasium.make(f"symla/{name}-v0").unwrapped)
 

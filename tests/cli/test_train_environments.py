@@ -133,7 +133,9 @@ def test_tensorboard_gets_the_rows(here):
     assert list((here / "r" / "tensorboard").glob("events.*"))
 
 
-@pytest.mark.parametrize("world", ["gymnasium:FrozenLake-v1", "hearts-2x2"])
+@pytest.mark.parametrize(
+    "world", [pytest.param("gymnasium:FrozenLake-v1", marks=pytest.mark.slow), "hearts-2x2"]
+)
 def test_a_policy_gradient_of_lives_that_go_on(here, world):
     """On the host and in JAX; a run of other lifetimes is another one."""
     words = "train", world, *TINY, "--outer", "policy-gradient", "--run-dir", "r"

@@ -45,7 +45,10 @@ def refused(folder, *arguments, words, code=2, **environment):
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("golden", range(3, SCHEMA + 1), indirect=True)
+OLDER = pytest.param(3, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("golden", [OLDER, SCHEMA], indirect=True)
 def test_a_golden_run_resumes(golden):
     rows = RunFolder(golden).metrics()
     done = typed("resume", golden, "--generations", 6)

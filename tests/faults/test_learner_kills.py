@@ -67,7 +67,7 @@ def test_killed_in_jax(tmp_path):
     compare(tmp_path, "in-jax", (3, 9, 14))
 
 
-@pytest.mark.parametrize("name", ["mujoco", "box2d"])
+@pytest.mark.parametrize("name", ["mujoco", pytest.param("box2d", marks=pytest.mark.slow)])
 def test_killed_in_a_simulator(tmp_path, name):
     compare(tmp_path, name, (11, 20))
 

@@ -50,6 +50,7 @@ def test_one_that_is_missing_is_named(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_first_is_missing(tmp_path):
     end_with("process 0 did not answer at", start(1, 2, free_port(), *train(tmp_path / "run")))
 
@@ -86,6 +87,7 @@ def signal_one(folder, which, number):
     return seconds
 
 
+@pytest.mark.slow
 def test_one_that_is_killed_is_named_and_resume_goes_on_bit_for_bit(tmp_path):
     folder = tmp_path / "run"
     assert signal_one(folder, 1, signal.SIGKILL) < 15

@@ -161,6 +161,7 @@ def test_the_gradient_is_that_of_finite_differences():
         np.testing.assert_allclose(slope, (above - below) / 6e-3, rtol=1e-2, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_symla_learns_associations():
     """From scratch: to find out in a lifetime of 24 steps what each of two contexts asks for."""
     outer = Teacher(2, Optimiser(2e-2, clip=1.0), lifetime=24)

@@ -69,6 +69,7 @@ def test_agents_go_round_the_environments_and_all_live_in_each_generation():
     np.testing.assert_allclose(metrics.returns, wanted, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_they_die_at_staggered_times_and_others_are_born_in_their_place(history):
     states = [state.lives[0] for state in history[0]]
     ages = np.stack([life.age for life in states])
@@ -83,6 +84,7 @@ def test_they_die_at_staggered_times_and_others_are_born_in_their_place(history)
         assert (np.asarray(after.learner.replay.added) == 2 * np.asarray(after.age)).all()
 
 
+@pytest.mark.slow
 def test_the_objective_moves_once_there_are_agents_that_count(history):
     states, rows = history
     norms = [float(row.update_norm) for row in rows]
@@ -97,6 +99,7 @@ def test_its_rate_falls_to_nothing_over_the_second_half():
     np.testing.assert_allclose(rates, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0])
 
 
+@pytest.mark.slow
 def test_a_diverged_agent_is_not_counted_and_born_again(history):
     states, _ = history
     life, number = states[4].lives[0], 1

@@ -79,6 +79,7 @@ def test_a_termination_is_worth_nothing_and_a_truncation_what_it_led_to(params, 
     assert (seen.next_value[truncated] != 0).all()
 
 
+@pytest.mark.slow
 def test_learning_is_so_many_updates_with_every_second_one_of_the_policy(params, state):
     weights = state.weights
     for number in range(2):
@@ -89,6 +90,7 @@ def test_learning_is_so_many_updates_with_every_second_one_of_the_policy(params,
         assert any((x != y).any() for x, y in critics)
 
 
+@pytest.mark.slow
 def test_learn_counts_updates_by_the_steps_of_one_environment(params, state):
     late = replace(AGENT, random_steps=25)  # the second interval of 2 x 10 steps is enough
     rollout, key = rollout_of(jax.random.key(5)), jax.random.key(6)
@@ -106,6 +108,7 @@ def test_learn_counts_updates_by_the_steps_of_one_environment(params, state):
     )
 
 
+@pytest.mark.slow
 def test_a_led_agent_follows_its_critic(params, state):
     """As one whose objective is that of TD3; its steps may be shorter."""
     follower, key = replace(AGENT, objective=FollowCritic()), jax.random.key(7)
@@ -178,6 +181,7 @@ def test_permuted_action_dimensions_permute_the_updates(params, state):
     )
 
 
+@pytest.mark.slow
 def test_weights_follow_the_gradient_through_pi_alone(params, state):
     """L's dependence on V, which depends on the policy's weights, too, is no part of it."""
     weights, key = state.weights, jax.random.key(9)
@@ -204,7 +208,9 @@ META = {
 }
 
 
-@pytest.mark.parametrize("name", META)
+@pytest.mark.parametrize(
+    "name", [x if x == "actions" else pytest.param(x, marks=pytest.mark.slow) for x in META]
+)
 def test_the_meta_gradient_is_that_of_finite_differences(name, params, state):
     """Second order, in float64."""
     # The deviation that values are divided by has no gradient: it would not show here.
