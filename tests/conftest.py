@@ -1,7 +1,9 @@
 """Strict JAX, every shape in a signature checked, and nothing compiled twice."""
 
+import gc
 import os
 import warnings
+from pathlib import Path
 
 import jaxtyping
 from jaxtyping import install_import_hook
@@ -28,6 +30,19 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 hypothesis.settings.register_profile("symla", deadline=None, derandomize=True, max_examples=15)
 hypothesis.settings.load_profile("symla")
+
+
+MAPS = Path("/proc/self/maps")
+MANY = 20_000  # memory maps: Linux allows 65,530 of a process, and each compiled program has some
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs():
+    """What was compiled is forgotten where there is so much that the process would be aborted."""
+    yield
+    if MAPS.exists() and len(MAPS.read_bytes().splitlines()) > MANY:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

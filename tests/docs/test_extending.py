@@ -60,6 +60,6 @@ def test_every_block_runs(folder, monkeypatch):
             files += 1
         else:
             exec(compile(smaller(block, SMALL), str(PAGE), "exec"), {})
-    assert files == 4
+    assert files == 5
     assert (folder / "corridor.png").exists()
     assert all(large in text for large in (*SMALL, *SMALL_COMMANDS))
