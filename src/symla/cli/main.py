@@ -30,7 +30,7 @@ from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.runtime.signals import STOPPED
-from symla.store import RunFolder, check_writable, write_json
+from symla.store import TEST, RunFolder, check_writable, write_json
 
 EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
 
@@ -40,12 +40,14 @@ def report(arguments: Sequence[str]) -> int:
     description = "Draw the figures of a run again, finished or not, and show its table."
     run = RunFolder(parse(RunOptions, arguments, "report", description).run)
     from symla.report.run_figures import draw
-    from symla.report.tables import run_table, seeds_table
+    from symla.report.tables import run_table, seeds_table, test_table
 
     if run.is_group():
         print_table(console, *seeds_table(list(run.runs())))
         return 0
-    run.config()  # names what is no run
+    if run.config()["experiment"] == TEST:  # which also names what is no run
+        print_table(console, *test_table(run))
+        return 0
     print_table(console, *run_table(run))
     for path in draw(run):
         print(path)

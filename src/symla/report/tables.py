@@ -30,6 +30,17 @@ def training_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
     return header, table
 
 
+def test_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a long test: mean returns over its lifetimes, at each evaluation."""
+    names = "training_return", "evaluation_return"
+    header = ["step", "return of training", "return of evaluation"]
+    rows = [
+        [str(row["generation"]), *(f"{row[x]:.1f}" if x in row else "-" for x in names)]
+        for row in run.metrics()
+    ]
+    return header, rows
+
+
 def run_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
     """Header and rows of whatever a run has: its tests, or until then its training."""
     if not run.results_path.exists():
