@@ -57,7 +57,7 @@ def test_common_words_point_to_the_right_option(monkeypatch, typed):
     ("arguments", "words"),
     [
         (("test",), "Missing from symla test"),
-        ((*RANDOM, "--lifetimes", "many"), "--lifetimes: no type matching"),
+        ((*RANDOM, "--lifetimes", "many"), "--lifetimes: invalid literal"),
         ((*RANDOM, "--lifetimes"), "--lifetimes"),
         (("train", "bandits", "--shaping", "rank"), "'group-ranks'"),
         (("list", "things"), "'environments'"),

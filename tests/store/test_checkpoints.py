@@ -100,6 +100,7 @@ def test_a_checkpoint_of_another_algorithm_is_refused(checkpoint):
         ({"class": "symla", "hidden_size": 8}, "another algorithm"),
         ({"class": "symla", "hidden_size": 0}, "does not know"),
         ({"class": "symla", "colour": "red"}, "colour"),
+        ({"class": "ppo"}, "another algorithm"),
         ({"class": "dqn"}, "'dqn'"),
         ("symla", "does not know"),
     ):

@@ -31,38 +31,23 @@ def learn(
     from symla.core.streams import Stream
     from symla.evaluation.learning_lives import learned
     from symla.evaluation.learning_test import latest, learning_test, result_of
+    from symla.experiments.kept_test import run_kept_test
 
     algorithm: Any = rule.algorithm
     test = learning_test(algorithm, environment, lifetimes, length, options.evaluate_every)
     messages = Console(stderr=True, highlight=False)  # stdout is for results
-    if options.run_dir is None:
-        view = TestView(messages, length)
-        try:
-            reached = learned(
-                test,
-                rule.params,
-                seed,
-                Stream.TESTING,
-                lambda done, reached, state: view.show(done, latest(test, reached, done)),
-            )
-        finally:
-            view.close()
-        return result_of(test, [reached], seed)
-
-    from symla.core import streams
-    from symla.experiments.kept_test import run_kept_test
-    from symla.runtime.provenance import provenance
-
-    run = kept or RunFolder(options.run_dir)
-    if kept is None:
-        numbers = {"experiment": TEST, "seed": seed, "settings": settings_of(options)}
-        run.create({**provenance(), "streams": streams.VERSION, **numbers})
+    run = kept
+    if run is None and options.run_dir is not None:
+        run = _new_run(RunFolder(options.run_dir), options)
     view = TestView(messages, length)
 
-    def show(done: int, reached: "Reached") -> None:
+    def show(done: int, reached: "Reached", *_: Any) -> None:
         view.show(done, latest(test, reached, done))
 
     try:
+        if run is None:
+            reached = learned(test, rule.params, seed, Stream.TESTING, show)
+            return result_of(test, [reached], seed)
         found = run_kept_test(test, rule, seed, run, {"test": settings_of(options)}, show)
     finally:
         view.close()
@@ -72,6 +57,16 @@ def learn(
     result = result_of(test, [found], seed)
     run.write_results({"algorithm": options.algorithm, **result.to_json()})
     return result
+
+
+def _new_run(run: RunFolder, options: TestOptions) -> RunFolder:
+    """The folder, with what makes the test again."""
+    from symla.core import streams
+    from symla.runtime.provenance import provenance
+
+    numbers = {"experiment": TEST, "seed": options.seed, "settings": settings_of(options)}
+    run.create({**provenance(), "streams": streams.VERSION, **numbers})
+    return run
 
 
 def settings_of(options: TestOptions) -> dict[str, Any]:

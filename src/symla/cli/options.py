@@ -241,7 +241,9 @@ def _sentence(box: str) -> str:
             break  # the line below which help is repeated
         if text and not re.match(r"[\u256d+]|.*\u256e$", line.strip()):
             lines.append(text)
-    return cut(" ".join(" ".join(lines).split()).rstrip("."), 300)
+    said = " ".join(" ".join(lines).split()).rstrip(".")
+    optional = r"no type matching \{None\}INT could be instantiated from \[(.*?)\]"
+    return cut(re.sub(optional, r"invalid literal, not a whole number: \1", said), 300)
 
 
 def _nested(options: type) -> Iterator[type]:

@@ -13,6 +13,11 @@ def all_finite(tree: Any) -> Bool[Array, ""]:
     return jnp.all(jnp.array([True, *(jnp.all(jnp.isfinite(leaf)) for leaf in leaves)]))
 
 
+def with_axes_of(x: Any, mask: Any) -> Any:
+    """A mask of the first axis of `x`, with as many axes; of jax or of numpy."""
+    return mask.reshape(-1, *[1] * (x.ndim - 1))
+
+
 def global_norm(tree: PyTree[Array]) -> Float[Array, ""]:
     """The Euclidean norm of all leaves together."""
     return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))

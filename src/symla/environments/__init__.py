@@ -9,16 +9,11 @@ from symla.environments.base import (
     knows_advice,
     knows_regret,
 )
-from symla.environments.continuous_control import (
-    Arm,
-    DoubleIntegrator,
-    LinearSystem,
-    PointNavigation,
-    Unicycle,
-)
+from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
+from symla.environments.motion import Arm, DoubleIntegrator, Unicycle
 from symla.environments.random_tasks import RandomTasks
 from symla.environments.registry import (
     ENVIRONMENT_CLASSES,

@@ -13,16 +13,11 @@ from symla.core.settings import construct, with_settings
 from symla.environments.associations import Associations
 from symla.environments.bandits import DependentBandit, IndependentBandit
 from symla.environments.base import Environment
-from symla.environments.continuous_control import (
-    Arm,
-    DoubleIntegrator,
-    LinearSystem,
-    PointNavigation,
-    Unicycle,
-)
+from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
+from symla.environments.motion import Arm, DoubleIntegrator, Unicycle
 from symla.environments.random_tasks import RandomTasks
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 

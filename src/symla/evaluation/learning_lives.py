@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import Greedy
-from symla.algorithms.parts.replay import Replay
+from symla.algorithms.parts.replay import is_replay
 from symla.bridge.pool import keep_pools
 from symla.core.errors import DivergenceError, SettingError
 from symla.core.precision import in_float32
@@ -280,14 +280,10 @@ def _check_memory(test: LearningTest, params: Params, keys: Key[Array, " lifetim
     state = jax.eval_shape(lambda key: test.algorithm.init_state(params, key, spec), keys[0])
     needed, there = test.lifetimes * size_in_bytes(state), available_memory()
     if there is not None and needed > MEMORY * there:
-        buffers = [x for x in jax.tree.leaves(state, is_leaf=_is_replay) if _is_replay(x)]
+        buffers = [x for x in jax.tree.leaves(state, is_leaf=is_replay) if is_replay(x)]
         share = sum(map(size_in_bytes, buffers)) * test.lifetimes
         raise SettingError(
             f"{test.lifetimes} lifetimes of {brief(test.algorithm)} need {needed / 1e9:.1f} GB, "
             f"{share / 1e9:.1f} GB of it for replay buffers, and {there / 1e9:.1f} GB are there: "
             "live fewer lifetimes, or give it a smaller capacity (td3,capacity=100000)"
         )
-
-
-def _is_replay(part: Any) -> bool:
-    return isinstance(part, Replay)

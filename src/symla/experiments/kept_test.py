@@ -7,6 +7,7 @@ import jax
 
 from symla.core.precision import in_float32
 from symla.core.streams import Stream
+from symla.core.text import typed
 from symla.evaluation.learning_lives import begin, live
 from symla.evaluation.learning_test import LearningState, LearningTest, Reached, latest
 from symla.rules.rule import Rule
@@ -34,7 +35,7 @@ def run_kept_test(
     def fresh() -> TrainingState:
         return _stored(begin(test, rule.params, seed, Stream.TESTING))
 
-    hint = f"`symla resume {run.path}` continues from its newest checkpoint"
+    hint = f"`symla resume {typed(run.path)}` continues from its newest checkpoint"
     with run.locked(), stop_signal(hint) as stopped:
         restored = restore(run, fresh)
         saver = Saver(run, manifest, restored)

@@ -19,6 +19,7 @@ from symla.bridge.pool import Pool, open_pool
 from symla.bridge.worker import Stepped
 from symla.core.distributions import are_actions
 from symla.core.errors import DivergenceError
+from symla.core.trees import with_axes_of
 from symla.core.types import Params, Spec, State
 from symla.lifetimes.percepts import (
     NOT_FINITE,
@@ -130,7 +131,7 @@ def lived_steps(
         action = np.asarray(acted)
         valid = are_actions(action)
         if tolerant:
-            action = np.where(_like(valid, action), action, np.zeros_like(action))
+            action = np.where(with_axes_of(action, valid), action, np.zeros_like(action))
         elif not valid.all():
             number = first + int(np.flatnonzero(~valid)[0]) + 1
             where = f" in lifetime {number}, at step {t + 1}"
@@ -169,11 +170,6 @@ def spec_of(environment: Any) -> Spec:
 def _host_spec(environment: GymnasiumEnvironment) -> Spec:
     with Pool(environment, [0]) as pool:
         return host_spec(*pool.sizes)
-
-
-def _like(mask: Bool[np.ndarray, " batch"], x: np.ndarray) -> np.ndarray:
-    """The mask with as many axes as `x`."""
-    return mask.reshape(-1, *[1] * (x.ndim - 1))
 
 
 def _over_lifetimes(function: Callable[..., Any], params: Params, candidates: int, *each: Any):

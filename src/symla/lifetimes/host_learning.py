@@ -17,10 +17,11 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import open_pool
 from symla.core.distributions import are_actions
 from symla.core.random_numbers import fast_key
+from symla.core.trees import with_axes_of
 from symla.core.types import Params, PRNGKey, Rollout, State
 from symla.lifetimes.host import Acting, episode_seeds, spec_of
 from symla.lifetimes.host_lives import HostLives, born_with, keys_of, live_with
-from symla.lifetimes.learning import WORKERS, Happened, learned, learning_key
+from symla.lifetimes.learning import Happened, keys_side_by_side, learned, learning_key
 from symla.lifetimes.percepts import LastStep, lifetime_keys
 
 EVALUATION = "evaluation"  # the use of the pools in which nothing is learned
@@ -121,8 +122,8 @@ def evaluation_returns(
             action = np.asarray(_greedy(algorithm, params, learning.learner, by_life))
             action = action.reshape(count * episodes, *action.shape[2:])
             valid = are_actions(action)
-            like = valid.reshape(-1, *[1] * (action.ndim - 1))
-            answer = pool.step(np.where(like, action, np.zeros_like(action)), seeds)
+            safe = np.where(with_axes_of(action, valid), action, np.zeros_like(action))
+            answer = pool.step(safe, seeds)
             reward = np.where(valid, answer.reward, np.float32(np.nan))
             returns += np.where(running, reward, np.float32(0))
             running &= ~(answer.terminated | answer.truncated)
@@ -185,11 +186,7 @@ def _init(
 
 @partial(jax.jit, static_argnames="workers")
 def _worker_keys(keys: Key[Array, " lives"], workers: int) -> Key[Array, "lives W"]:
-    def one(key: PRNGKey) -> Key[Array, " W"]:
-        others = [jax.random.fold_in(key, WORKERS + number) for number in range(1, workers)]
-        return jnp.stack([key, *others])
-
-    return jax.vmap(one)(keys)
+    return jax.vmap(lambda key: keys_side_by_side(key, workers))(keys)
 
 
 @partial(jax.jit, static_argnames="algorithm")

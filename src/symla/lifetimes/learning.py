@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from symla.algorithms.base import Greedy, LearnsFromRollouts
-from symla.algorithms.parts.replay import Replay
+from symla.algorithms.parts.replay import is_replay
 from symla.algorithms.step_by_step import step_keys
 from symla.core.distributions import is_action
 from symla.core.random_numbers import fast_key
-from symla.core.trees import all_finite
+from symla.core.trees import all_finite, with_axes_of
 from symla.core.types import Params, PRNGKey, Rollout, State, Task
 from symla.environments.base import Environment
 from symla.lifetimes.percepts import LifetimeKeys, lifetime_keys
@@ -61,10 +61,15 @@ def born(
     return LearningLife(data, task, worlds, observation, learner, age, zero, earned)
 
 
-def worker_keys(key: PRNGKey, workers: int) -> LifetimeKeys:
+def keys_side_by_side(key: PRNGKey, workers: int) -> Key[Array, " W"]:
     """Of each environment of a lifetime; the first has the lifetime's own, as if it were alone."""
     others = [jax.random.fold_in(key, WORKERS + number) for number in range(1, workers)]
-    return jax.vmap(lambda own: lifetime_keys(fast_key(own)))(jnp.stack([key, *others]))
+    return jnp.stack([key, *others])
+
+
+def worker_keys(key: PRNGKey, workers: int) -> LifetimeKeys:
+    """What is random in each environment of a lifetime."""
+    return jax.vmap(lambda own: lifetime_keys(fast_key(own)))(keys_side_by_side(key, workers))
 
 
 def learn_on(
@@ -96,10 +101,10 @@ def learned(
     """`algorithm.learn`, and whether all of it is finite: else the learner, but for its replay
     buffer, stays as it was."""
     new = algorithm.learn(params, learner, rollout, t, key)
-    leaves, structure = jax.tree.flatten(new, is_leaf=_is_replay)
-    old = jax.tree.leaves(learner, is_leaf=_is_replay)
-    finite = all_finite([x for x in leaves if not _is_replay(x)])
-    kept = [x if _is_replay(x) else jnp.where(finite, x, before) for x, before in zip(leaves, old)]
+    leaves, structure = jax.tree.flatten(new, is_leaf=is_replay)
+    old = jax.tree.leaves(learner, is_leaf=is_replay)
+    finite = all_finite([x for x in leaves if not is_replay(x)])
+    kept = [x if is_replay(x) else jnp.where(finite, x, before) for x, before in zip(leaves, old)]
     return jax.tree.unflatten(structure, kept), finite
 
 
@@ -144,7 +149,7 @@ def collect(
                 jax.vmap(jax.random.fold_in)(keys.episode, now.episode + 1), life.task
             )
             worlds, observation = jax.tree.map(
-                lambda new, old: jnp.where(_like(done, new), new, old),
+                lambda new, old: jnp.where(with_axes_of(new, done), new, old),
                 fresh,
                 (worlds, observation),
             )
@@ -200,12 +205,3 @@ def bins_of(first: int | Array, steps: int, edges: Int[np.ndarray, " edges"]) ->
     """The stretch, of those between the edges, in which each of `steps` steps from `first` is."""
     numbers = jnp.asarray(first, jnp.int32) + jnp.arange(steps, dtype=jnp.int32)
     return jnp.searchsorted(jnp.asarray(edges), numbers, side="right") - 1
-
-
-def _is_replay(part: Any) -> bool:
-    return isinstance(part, Replay)
-
-
-def _like(mask: Array, x: Array) -> Array:
-    """The mask with as many axes as `x`."""
-    return mask.reshape(-1, *[1] * (x.ndim - 1))

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import HasCritic
-from symla.algorithms.parts.replay import Replay
+from symla.algorithms.parts.replay import Replay, is_replay
 from symla.core.trees import all_finite
 from symla.core.types import Params, PRNGKey, Rollout, State
 from symla.lifetimes import host_learning, learning
@@ -140,18 +140,14 @@ def chosen(which: Bool[Array, " n"], new: Any, old: Any) -> Any:
             return Replay(old.transitions, added, identity)
         return jnp.where(which.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-    return jax.tree.map(choose, new, old, is_leaf=_is_replay)
-
-
-def _is_replay(part: Any) -> bool:
-    return isinstance(part, Replay)
+    return jax.tree.map(choose, new, old, is_leaf=is_replay)
 
 
 def _without_rows(tree: Any) -> Any:
     def strip(x: Any) -> Any:
-        return x._replace(transitions=()) if _is_replay(x) else x
+        return x._replace(transitions=()) if is_replay(x) else x
 
-    return jax.tree.map(strip, tree, is_leaf=_is_replay)
+    return jax.tree.map(strip, tree, is_leaf=is_replay)
 
 
 @jax.jit

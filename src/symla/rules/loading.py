@@ -15,7 +15,7 @@ from symla.core.errors import CheckpointError, SettingError, UnknownNameError
 from symla.core.naming import parse
 from symla.core.precision import in_float32
 from symla.core.settings import with_settings
-from symla.core.text import typed
+from symla.core.text import brief, typed
 from symla.core.types import ACTION_SPACES, Discrete, Spec
 from symla.environments import DependentBandit, Environment
 from symla.rules.rule import Rule
@@ -80,6 +80,11 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
     params = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
     # A checkpoint of a training holds the state of its outer loop, the meta-parameters inside.
     name = "outer/params" if any(key.startswith("outer/") for key in arrays) else "params"
+    if not jax.tree.leaves(params) and any(key.startswith(name) for key in arrays):
+        raise CheckpointError(
+            f"{path} holds meta-parameters, and {brief(algorithm)}, which its manifest names, has "
+            "none: they are of another algorithm"
+        )
     found = unflatten(params, name, arrays, path)
     return Rule(algorithm, jax.tree.map(jnp.asarray, found), manifest)
 

@@ -56,9 +56,7 @@ def grouped(batched: State) -> list[State]:
     """
     size = jax.tree.leaves(batched)[0].shape[0]
     within = -(-size // (GROUPS if jax.default_backend() == "cpu" else len(jax.devices())))
-    padded = -size % within
-    if padded:
-        batched = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * padded]), batched)
+    batched = _padded(batched, -size % within)
     devices = own_devices()
     return [
         jax.device_put(jax.tree.map(lambda x: x[at : at + within], batched), devices[k])  # noqa: B023

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from symla.algorithms.parts.replay import Replay
+from symla.algorithms.parts.replay import Replay, is_replay
 from symla.store import Arrays, Buffer, Checkpoint, Segment, flatten, named_leaves, read_segments
 
 
@@ -48,16 +48,12 @@ def read_transitions(
     return _map(lambda _: next(restored), found), segments
 
 
-def _is_replay(part: Any) -> bool:
-    return isinstance(part, Replay)
-
-
 def _map(function: Callable[[Replay], Replay], tree: Any) -> Any:
-    return jax.tree.map(lambda x: function(x) if _is_replay(x) else x, tree, is_leaf=_is_replay)
+    return jax.tree.map(lambda x: function(x) if is_replay(x) else x, tree, is_leaf=is_replay)
 
 
 def _replays(tree: Any, name: str) -> list[tuple[str, Replay]]:
-    return [found for found in named_leaves(tree, name, _is_replay) if _is_replay(found[1])]
+    return [found for found in named_leaves(tree, name, is_replay) if is_replay(found[1])]
 
 
 def _described(replay: Replay, capacity: int, rows: Callable[..., Arrays] = dict) -> Buffer:

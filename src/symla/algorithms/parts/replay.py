@@ -41,6 +41,11 @@ class Replay(NamedTuple):
         return jnp.minimum(self.added, jnp.uint32(self.capacity))
 
 
+def is_replay(part: Any) -> bool:
+    """Where functions on trees stop, to which a buffer is one leaf."""
+    return isinstance(part, Replay)
+
+
 def init(key: PRNGKey, example: Any, capacity: int) -> Replay:
     """An empty buffer for transitions such as `example`, a pytree of arrays or their shapes.
 
