@@ -2,6 +2,7 @@
 
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.maml import MAML
 from symla.algorithms.meta_rnn import MetaRNN
 from symla.algorithms.ppo import PPO
 from symla.algorithms.q_learning import QLearning
@@ -14,6 +15,7 @@ from symla.core.precision import methods_in_float32
 ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "symla": SymLA,
     "meta-rnn": MetaRNN,
+    "maml": MAML,
     "random": Random,
     "q-learning": QLearning,
     "ucb1": UCB1,
@@ -39,6 +41,7 @@ __all__ = [
     "ALGORITHMS",
     "DDPG",
     "HAND_MADE",
+    "MAML",
     "PPO",
     "TD3",
     "UCB1",
