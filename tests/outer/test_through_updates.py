@@ -53,19 +53,21 @@ def wide(tree):
     return jax.tree.map(lambda x: x.astype(np.float64) if x.dtype == np.float32 else x, tree)
 
 
-def test_the_meta_gradient_is_that_of_the_surrogate_by_finite_differences(seen, monkeypatch):
+@pytest.mark.parametrize("every", [False, True], ids=["last", "every"])
+def test_the_meta_gradient_is_that_of_the_surrogate_by_finite_differences(seen, every, monkeypatch):
     """In float64, through two updates, on fixed rollouts."""
     for method in ("init_state", "learn"):  # which would be in float32
         monkeypatch.setattr(MAML, method, inspect.unwrap(getattr(MAML, method)))
     params, lived = seen
     with jax.enable_x64(True):
         flat, unravel = ravel_pytree(wide(params))
-        lived = wide(jax.device_get(lived))
+        lived = jax.tree.map(jnp.asarray, wide(jax.device_get(lived)))
 
         @jax.jit
         def surrogate(flat):
             t = jnp.asarray(0, jnp.int32)
-            return OUTER.objective(MAML_SMALL, WORLD.spec, unravel(flat), t, lived)
+            outer = replace(OUTER, every_update=every)
+            return outer.objective(MAML_SMALL, WORLD.spec, unravel(flat), t, lived)
 
         gradient = np.asarray(jax.grad(surrogate)(flat))
         assert gradient.dtype == np.float64

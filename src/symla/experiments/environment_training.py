@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tyro.conf import Positional
 
 from symla.core.errors import require
-from symla.experiments.training_options import LearnerSettings, OuterSettings
+from symla.experiments.training_options import LearnerSettings, OuterSettings, usual_outer
 
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe
@@ -76,7 +76,7 @@ class EnvironmentTraining:
         return recipe_of(
             self.learner.build(),
             worlds,
-            self.search.build,
+            usual_outer(self.learner.algorithm, self.search).build,
             generations=self.search.generations,
             lifetimes=self.search.lifetimes,
             length=self.world.length,

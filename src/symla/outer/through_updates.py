@@ -40,7 +40,7 @@ class Valued(NamedTuple):
     value: LinearValue
 
 
-class Lived(NamedTuple):
+class Stretch(NamedTuple):
     """What a lifetime, or a stretch of a life, was: all that the meta-objective is a function of,
     besides the meta-parameters."""
 
@@ -48,7 +48,7 @@ class Lived(NamedTuple):
     key: Array  # the data of the key of the lifetime
     ages: Int[Array, " rollouts"]  # at the end of each
     rollouts: Rollout  # [K + 1, interval, W, ...]
-    advantage: Float[Array, "interval W"]  # of the actions of the last one
+    advantage: Float[Array, "rollouts interval W"]  # of all actions
 
 
 class Taught(NamedTuple):
@@ -68,7 +68,9 @@ class ThroughUpdates:
         maximise  E[log pi(a | s) A] + what the policy gains - what the updates lose
 
     where pi is the policy after K updates, a differentiable function of the meta-parameters. K
-    follows from the `length` of a generation, which is K + 1 times the learner's `interval`.
+    follows from the `length` of a generation, which is K + 1 times the learner's `interval`. With
+    `every_update`, the rollout after each update counts in this way, their mean: so fewer updates
+    than K are good for something, too. The first rollout never counts.
 
     Without a `lifetime`, each generation begins lifetimes anew, as MAML has it: A are returns of
     the episode minus a linear baseline, normalised. With one, lives go on over generations and end
@@ -85,6 +87,7 @@ class ThroughUpdates:
     discount: float = 0.99
     trace: float = 0.95  # lambda of the advantages, where lives go on
     lifetime: int = 0  # steps of a life in each environment; 0: whole lifetimes
+    every_update: bool = False  # counts, not the last one alone
 
     def __post_init__(self):
         require(self.population >= 1, f"population must be at least 1, got {self.population}")
@@ -113,6 +116,10 @@ class ThroughUpdates:
             f"length must be a multiple of interval, {algorithm.interval}, and at least two of "
             f"them: some to learn from, the last one to be measured in; got {setting.length}",
         )
+
+    def share(self, setting: Setting) -> float:
+        """How much of a lifetime, at its end, counts: what comes after the updates."""
+        return 1.0 if self.lifetime else updating(setting).interval / setting.length
 
     def init(self, params: Params, environments: int = 1) -> UpdatesState:
         return UpdatesState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
@@ -195,7 +202,7 @@ class ThroughUpdates:
 
     def live(
         self, setting: Setting, index: int, params: Params, t: Int[Array, ""], now: Valued
-    ) -> tuple[Lived, Valued]:
+    ) -> tuple[Stretch, Valued]:
         """K times collect and learn, then collect: what was, and the life after it.
 
         `t` are the steps of the population's clock before.
@@ -217,21 +224,20 @@ class ThroughUpdates:
         life, last = act(life)
         rollouts = jax.tree.map(lambda x, y: jnp.concatenate([x, y[None]]), rollouts, last)
         advantage, value = self._advantage(rollouts, now.value)
-        seen = Lived(now.life.learner, life.key, jnp.append(ages, life.age), rollouts, advantage)
+        seen = Stretch(now.life.learner, life.key, jnp.append(ages, life.age), rollouts, advantage)
         return seen, Valued(life, value)
 
     def _advantage(
         self, rollouts: Rollout, value: LinearValue
-    ) -> tuple[Float[Array, "interval W"], LinearValue]:
-        """Of the actions of the last rollout; and the value function after all of them."""
-        interval = rollouts.reward.shape[1]
+    ) -> tuple[Float[Array, "rollouts interval W"], LinearValue]:
+        """Of all actions; and the value function after them."""
         if self.lifetime:
             # They follow each other: one long rollout.
             whole = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rollouts)
             found, value = refitted(value, whole, self.discount, self.trace)
-            return found[-interval:], value
-        last = jax.tree.map(lambda x: x[-1], rollouts)
-        return linear_baseline.advantages(last, self.discount), value
+            return found.reshape(rollouts.reward.shape), value
+        advantages = partial(linear_baseline.advantages, discount=self.discount)
+        return jax.vmap(advantages)(rollouts), value
 
     def objective(
         self,
@@ -239,7 +245,7 @@ class ThroughUpdates:
         spec: Spec,
         params: Params,
         t: Int[Array, ""],
-        lived: Lived,
+        lived: Stretch,
     ) -> Scalar:
         """Of a lifetime that was lived, to be maximised: what was learned from its rollouts is
         learned again, as a function of the meta-parameters."""
@@ -248,19 +254,28 @@ class ThroughUpdates:
             learner = algorithm.init_state(params, lifetime_keys(fast_key(key)).learner, spec)
         stretch = algorithm.interval * algorithm.workers
 
-        def update(learner: State, seen: Any) -> tuple[State, Scalar]:
-            rollout, age, k = seen
+        def judge(learner: State, rollout: Rollout, advantage: Array) -> Scalar:
+            log_probability, gained = algorithm.judge(params, learner, rollout)
+            return jnp.mean(log_probability * advantage) + gained
+
+        def update(learner: State, seen: Any) -> tuple[State, tuple[Scalar, Scalar]]:
+            rollout, age, k, *later = seen
             own = learning_key(key, age)
-            return algorithm.learn_with_penalty(
+            learner, lost = algorithm.learn_with_penalty(
                 params, learner, rollout, t + (k + 1) * stretch, own
             )
+            return learner, (judge(learner, *later) if later else jnp.zeros(()), lost)
 
-        learned_from, ages = jax.tree.map(lambda x: x[:-1], (lived.rollouts, lived.ages))
-        numbers = jnp.arange(ages.size, dtype=jnp.int32)
-        learner, lost = jax.lax.scan(update, learner, (learned_from, ages, numbers))
-        last = jax.tree.map(lambda x: x[-1], lived.rollouts)
-        log_probability, gained = algorithm.judge(params, learner, last)
-        return jnp.mean(log_probability * lived.advantage) + gained - jnp.mean(lost)
+        before, after = (
+            jax.tree.map(lambda x, part=part: x[part], (lived.rollouts, lived.advantage))
+            for part in (slice(-1), slice(1, None))
+        )
+        numbers = jnp.arange(lived.ages.size - 1, dtype=jnp.int32)
+        seen = before[0], lived.ages[:-1], numbers, *(after if self.every_update else ())
+        learner, (judged, lost) = jax.lax.scan(update, learner, seen)
+        if self.every_update:
+            return jnp.mean(judged - lost)
+        return judge(learner, *jax.tree.map(lambda x: x[-1], after)) - jnp.mean(lost)
 
 
 def updating(setting: Setting) -> LearnsDifferentiably:
