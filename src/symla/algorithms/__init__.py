@@ -2,6 +2,7 @@
 
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.lpg import LPG
 from symla.algorithms.maml import MAML
 from symla.algorithms.meta_rnn import MetaRNN
 from symla.algorithms.ppo import PPO
@@ -16,6 +17,7 @@ ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "symla": SymLA,
     "meta-rnn": MetaRNN,
     "maml": MAML,
+    "lpg": LPG,
     "random": Random,
     "q-learning": QLearning,
     "ucb1": UCB1,
@@ -41,6 +43,7 @@ __all__ = [
     "ALGORITHMS",
     "DDPG",
     "HAND_MADE",
+    "LPG",
     "MAML",
     "PPO",
     "TD3",

@@ -15,19 +15,23 @@ KEEP = 0.8  # of the weight of earlier rollouts, when there is a new one
 
 
 class LinearValue(NamedTuple):
-    """V(s), a linear map of the observation and its square, and what it is fitted to.
+    """V(s), a linear map of the features x of an observation, and what it is fitted to.
 
-    Of a one-hot observation, which is its square, once: then V is a table.
+    They are the observation, its square and 1; of a one-hot observation itself alone: then V is a
+    table, and x x^T has a diagonal only.
     """
 
     weights: Float[Array, " features"]
-    gram: Float[Array, "features features"]  # sum of x x^T
+    gram: Float[Array, "features features"] | Float[Array, " features"]  # sum of x x^T
     moment: Float[Array, " features"]  # sum of x times its target
 
 
 def init_value(spec: Spec) -> LinearValue:
     """V = 0."""
-    size = (1 if spec.one_hot else 2) * spec.observation_size + 1
+    if spec.one_hot:
+        nothing = jnp.zeros(spec.observation_size)
+        return LinearValue(nothing, nothing, nothing)
+    size = 2 * spec.observation_size + 1
     return LinearValue(jnp.zeros(size), jnp.zeros((size, size)), jnp.zeros(size))
 
 
@@ -44,15 +48,19 @@ def refitted(
     found = advantages(rollout, values, discount, trace)
     known = found.known.reshape(-1, 1)
     x = jnp.where(known, features(rollout.observation, size).reshape(-1, size), 0.0)
-    gram = KEEP * value.gram + jnp.matmul(x.T, x, precision=PRECISION)
     moment = KEEP * value.moment + dot(x.T, found.target.reshape(-1, 1))[:, 0]
-    weights = jnp.linalg.solve(gram + RIDGE * jnp.eye(size), moment)
+    if value.gram.ndim == 1:
+        gram = KEEP * value.gram + jnp.sum(x**2, axis=0)
+        weights = moment / (gram + RIDGE)
+    else:
+        gram = KEEP * value.gram + jnp.matmul(x.T, x, precision=PRECISION)
+        weights = jnp.linalg.solve(gram + RIDGE * jnp.eye(size), moment)
     return found.advantage, LinearValue(weights, gram, moment)
 
 
 def features(observation: Float[Array, "*steps A"], size: int) -> Float[Array, "*steps features"]:
-    """Observation, its square if there are so many features, and 1."""
+    """Observation, its square and 1, if there are so many features."""
     seen = jnp.clip(observation, -LIMIT, LIMIT)
-    one = jnp.ones_like(seen[..., :1])
-    squares = [seen**2] if size > seen.shape[-1] + 1 else []
-    return jnp.concatenate([seen, *squares, one], axis=-1)
+    if size == seen.shape[-1]:
+        return seen
+    return jnp.concatenate([seen, seen**2, jnp.ones_like(seen[..., :1])], axis=-1)
