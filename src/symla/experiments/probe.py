@@ -16,7 +16,9 @@ from symla.lifetimes.host import is_on_host
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
-PROBE_LIFETIMES = 256  # in JAX; an eighth of them on the host, and of what learns from rollouts
+PROBE_LIFETIMES = (
+    256  # in JAX; an eighth of them on the host, a sixteenth of what learns from rollouts
+)
 
 
 class Probe:
@@ -48,7 +50,8 @@ class Probe:
 
     def _returns(self, rule: Rule, world: Any) -> Float[np.ndarray, " lifetimes"]:
         learner = isinstance(rule.algorithm, LearnsFromRollouts)
-        lifetimes = max(2, PROBE_LIFETIMES // (8 if is_on_host(world) or learner else 1))
+        share = 16 if learner else 8 if is_on_host(world) else 1
+        lifetimes = max(2, PROBE_LIFETIMES // share)
         if learner:
             test = learning_test(rule.algorithm, world, lifetimes, self.length, 0)
             reward = learned(test, rule.params, self.seed, Stream.CHOOSING).reward

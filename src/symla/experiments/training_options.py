@@ -20,6 +20,7 @@ LEARNERS = ("symla", "meta-rnn")
 # What learns from rollouts, and the options that its training has where nobody says otherwise.
 BY_GRADIENT: dict[str, dict[str, Any]] = {
     "maml": {"outer": "through-updates", "population": 20, "learning_rate": 1e-3},
+    "lpg": {"outer": "through-updates", "population": 8, "learning_rate": 1e-3, "lifetime": 1200},
 }
 
 
@@ -28,8 +29,9 @@ class LearnerSettings:
     """The learning algorithm whose meta-parameters are searched."""
 
     algorithm: str = "symla"
-    """symla; meta-rnn, the black box without symmetries; maml, first weights of a policy; settings
-    of maml after commas: maml,interval=50; or package.module:CLASS[,settings]."""
+    """symla; meta-rnn, the black box without symmetries; maml, first weights of a policy; lpg, a
+    learned policy gradient; settings of these two after commas: maml,interval=50; or
+    package.module:CLASS[,settings]."""
     hidden_size: int = 16
     """LSTM units N, of each weight (symla) or in all (meta-rnn; the paper takes 64). At least 1."""
     message_size: int = 8
@@ -128,18 +130,18 @@ class OuterSettings:
         Literal["evolution-strategies", "policy-gradient", "teacher", "through-updates"] | None
     ) = None
     """evolution-strategies (any algorithm), policy-gradient or teacher (symla, meta-rnn),
-    through-updates (maml). A teacher needs environments that know their optimal actions, as
+    through-updates (maml, lpg). A teacher needs environments that know their optimal actions, as
     random-tasks does. Default: what suits the algorithm, of symla evolution-strategies."""
     generations: int = 300
     """Steps of meta-training. At least 1."""
     population: int | None = None
-    """Candidates a generation. Default: 128, policy-gradient 8, teacher 4, through-updates 20, on
-    the host 32."""
+    """Candidates a generation. Default: 128, policy-gradient 8, teacher 4, maml 20, lpg 8, on the
+    host 32."""
     lifetimes: int | None = None
     """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4,
     through-updates 1."""
     learning_rate: float | None = None
-    """Adam's step, at first. Default: 0.05, by gradients 0.003, maml 0.001."""
+    """Adam's step, at first. Default: 0.05, by gradients 0.003, maml and lpg 0.001."""
     annealing: int | None = None
     """Generations over which it, and sigma, fall to a quarter (teacher: it falls to a tenth); 0:
     constant. Default: all."""
@@ -160,7 +162,8 @@ class OuterSettings:
     32."""
     lifetime: int | None = None
     """by gradients: steps of a life that goes on over generations, each of which lives --length of
-    them, by default 32; 0: whole lifetimes. Default 0, teacher 192."""
+    them, by default 32; 0: whole lifetimes. Default 0, teacher 192,
+    lpg 1200."""
     teacher: float | None = None
     """teacher: weight of the optimal actions. Default 1."""
     policy_gradient: float | None = None
