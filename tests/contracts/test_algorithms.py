@@ -23,6 +23,7 @@ SMALL = {  # settings of what learns from rollouts: soon, and from few steps
     "ddpg": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
     "td3": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
     "maml": {"interval": 4, "workers": 2},
+    "epg": {"interval": 4, "workers": 2, "history": 21},
     "lpg": {"interval": 4, "workers": 2, "hidden_size": 4},
 }
 

@@ -2,6 +2,7 @@
 
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.epg import EPG
 from symla.algorithms.lpg import LPG
 from symla.algorithms.maml import MAML
 from symla.algorithms.meta_rnn import MetaRNN
@@ -18,6 +19,7 @@ ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "meta-rnn": MetaRNN,
     "maml": MAML,
     "lpg": LPG,
+    "epg": EPG,
     "random": Random,
     "q-learning": QLearning,
     "ucb1": UCB1,
@@ -42,6 +44,7 @@ for kind in ALGORITHMS.values():  # also for those who call one by hand
 __all__ = [
     "ALGORITHMS",
     "DDPG",
+    "EPG",
     "HAND_MADE",
     "LPG",
     "MAML",

@@ -21,6 +21,7 @@ LEARNERS = ("symla", "meta-rnn")
 BY_GRADIENT: dict[str, dict[str, Any]] = {
     "maml": {"outer": "through-updates", "population": 20, "learning_rate": 1e-3},
     "lpg": {"outer": "through-updates", "population": 8, "learning_rate": 1e-3, "lifetime": 1200},
+    "epg": {"population": 32, "lifetimes": 2, "learning_rate": 0.02, "sigma": 0.1, "counted": 0.2},
 }
 
 
@@ -30,8 +31,8 @@ class LearnerSettings:
 
     algorithm: str = "symla"
     """symla; meta-rnn, the black box without symmetries; maml, first weights of a policy; lpg, a
-    learned policy gradient; settings of these two after commas: maml,interval=50; or
-    package.module:CLASS[,settings]."""
+    learned policy gradient; epg, an evolved loss; settings of these three after commas:
+    maml,interval=50; or package.module:CLASS[,settings]."""
     hidden_size: int = 16
     """LSTM units N, of each weight (symla) or in all (meta-rnn; the paper takes 64). At least 1."""
     message_size: int = 8
@@ -115,7 +116,7 @@ class SearchSettings:
 # Fields of `OuterSettings` that not all outer loops have -> those that have it.
 _GRADIENTS = ("policy-gradient", "teacher")
 OWN: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("sigma", "shaping", "pairs_per_group"), ("evolution-strategies",)),
+    **dict.fromkeys(("sigma", "shaping", "pairs_per_group", "counted"), ("evolution-strategies",)),
     **dict.fromkeys(("clip", "discount", "lifetime"), (*_GRADIENTS, "through-updates")),
     **dict.fromkeys(("entropy", "horizon"), _GRADIENTS),
     **dict.fromkeys(("teacher", "policy_gradient"), ("teacher",)),
@@ -135,13 +136,14 @@ class OuterSettings:
     generations: int = 300
     """Steps of meta-training. At least 1."""
     population: int | None = None
-    """Candidates a generation. Default: 128, policy-gradient 8, teacher 4, maml 20, lpg 8, on the
-    host 32."""
+    """Candidates a generation. Default: 128, policy-gradient 8, teacher 4, maml 20, lpg 8, epg 32,
+    on the host 32."""
     lifetimes: int | None = None
     """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4,
     through-updates 1."""
     learning_rate: float | None = None
-    """Adam's step, at first. Default: 0.05, by gradients 0.003, maml and lpg 0.001."""
+    """Adam's step, at first. Default: 0.05, by gradients 0.003, maml and lpg 0.001,
+    epg 0.02."""
     annealing: int | None = None
     """Generations over which it, and sigma, fall to a quarter (teacher: it falls to a tenth); 0:
     constant. Default: all."""
@@ -151,6 +153,9 @@ class OuterSettings:
     """evolution-strategies: what of a return counts. Default: its rank in the population."""
     pairs_per_group: int | None = None
     """evolution-strategies: pairs of candidates that live the same lifetimes. Default 1."""
+    counted: float | None = None
+    """evolution-strategies: share of a lifetime, at its end, whose rewards count, of what learns
+    from rollouts. Default 1, epg 0.2."""
     clip: float | None = None
     """by gradients: largest norm of one. Default 1."""
     discount: float | None = None
@@ -218,13 +223,14 @@ class OuterSettings:
             self.shaping or "ranks",
             annealing,
             _or(self.pairs_per_group, 1),
+            _or(self.counted, 1.0),
         )
 
 
 def usual_outer(algorithm: str, settings: OuterSettings) -> OuterSettings:
     """The settings, with what is usual for the algorithm of that name where nobody said it."""
     usual = dict(BY_GRADIENT.get(parse(algorithm)[0] if algorithm else "", {}))
-    if settings.outer not in (None, usual.get("outer")):
+    if settings.outer not in (None, usual.get("outer", "evolution-strategies")):
         return settings
     missing = {key: x for key, x in usual.items() if getattr(settings, key) is None}
     return replace(settings, **missing)
