@@ -67,17 +67,20 @@ class EnvironmentTraining:
     def recipe(self, seed: int) -> Recipe:
         """What is trained. Raises SettingError, UnknownNameError and what environments raise."""
         from symla.experiments.meta_train import recipe_of
+        from symla.lifetimes.host import is_on_host
         from symla.lifetimes.resolve import make
 
         def found(names: Sequence[str]) -> tuple[Any, ...]:
             return tuple(make(name, self.world.time_limit) for name in names)
 
         worlds = tuple(self._transformed(world) for world in found(self.environments))
+        on_host = any(map(is_on_host, worlds))
+        algorithm = self.learner.build(on_host)
         return recipe_of(
-            self.learner.build(),
+            algorithm,
             worlds,
-            self.search.build,
-            generations=self.search.generations,
+            self.search.build(on_host, algorithm, self.learner.preset),
+            generations=self.search.count(on_host, algorithm),
             lifetimes=self.search.lifetimes,
             length=self.world.length,
             seed=seed,

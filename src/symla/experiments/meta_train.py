@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from symla.algorithms import LearningAlgorithm
+from symla.algorithms.base import AnyAlgorithm, LearnsFromRollouts
 from symla.core.precision import in_float32
 from symla.experiments.fitting import Start, check_fit
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.training_options import OuterSettings
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.resolve import make
-from symla.outer import OuterLoop, PolicyGradient, Teacher
+from symla.outer import OuterLoop, PolicyGradient, Teacher, ThroughCritic
 from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
@@ -29,16 +29,16 @@ LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
 STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
 
-OuterName = Literal["evolution-strategies", "policy-gradient", "teacher"]
+OuterName = Literal["evolution-strategies", "policy-gradient", "teacher", "through-critic"]
 
 
 @in_float32
 def meta_train(
-    algorithm: LearningAlgorithm,
+    algorithm: AnyAlgorithm,
     environments: Any,
     *,
-    outer: OuterLoop | OuterName = "evolution-strategies",
-    generations: int = 300,
+    outer: OuterLoop | OuterName | None = None,
+    generations: int | None = None,
     lifetimes: int | None = None,
     length: int | None = None,
     seed: int = 0,
@@ -54,7 +54,8 @@ def meta_train(
         rule.save("mine.safetensors")
 
     Environments are whatever `symla.make` takes, names or objects, in JAX or of Gymnasium. `outer`
-    is an outer loop, or the name of one with its defaults. `start` is the rule to begin with. The
+    is an outer loop, or the name of one with its defaults; by default, through-critic for what has
+    a critic, else evolution strategies. `start` is the rule to begin with. The
     best checkpoint, which stands in the run folder, is chosen in `probes`, by default where it is
     trained, on tasks that neither the training nor a test sees; what is returned is the last one.
 
@@ -67,13 +68,15 @@ def meta_train(
     environment or an algorithm that breaks its contract.
     """
     worlds = _as_tuple(environments)
-    search = OuterSettings(outer, generations).build if isinstance(outer, str) else outer
+    on_host = any(map(is_on_host, worlds))
+    search = OuterSettings(outer if isinstance(outer, str) else None, generations)
+    loop = search.build(on_host, algorithm) if outer is None or isinstance(outer, str) else outer
     rule = load(start) if isinstance(start, str) else start
     recipe = recipe_of(
         algorithm,
         worlds,
-        search,
-        generations=generations,
+        loop,
+        generations=search.count(on_host, algorithm),
         lifetimes=lifetimes,
         length=length,
         seed=seed,
@@ -97,9 +100,9 @@ def meta_train(
 
 
 def recipe_of(
-    algorithm: LearningAlgorithm,
+    algorithm: AnyAlgorithm,
     worlds: tuple[Any, ...],
-    search: OuterLoop | Callable[[bool], OuterLoop],
+    outer: OuterLoop,
     *,
     generations: int,
     lifetimes: int | None,
@@ -110,20 +113,17 @@ def recipe_of(
     tests: tuple[Any, ...] = (),
     test_lifetimes: int = 0,
 ) -> Recipe:
-    """The recipe with what follows from the environments, where nobody said it.
-
-    `search` is an outer loop, or makes one and is told whether an environment is on the host.
-    """
+    """The recipe with what follows from the environments, where nobody said it."""
     check_before_training(algorithm, worlds)
     on_host = any(map(is_on_host, worlds))
-    outer = search(on_host) if callable(search) else search
     usual = 16 if isinstance(outer, PolicyGradient | Teacher) else 4 if on_host else 8
+    usual = 1 if isinstance(outer, ThroughCritic) else usual
     recipe = Recipe(
         algorithm,
         worlds,
         outer,
         usual if lifetimes is None else lifetimes,
-        _length(outer, worlds) if length is None else length,
+        _length(algorithm, outer, worlds) if length is None else length,
         generations,
         seed,
         start,
@@ -142,8 +142,10 @@ def usual_length(world: Any) -> int:
     return low if episode is None else min(max(low, EPISODES * episode), high)
 
 
-def _length(outer: OuterLoop, worlds: Sequence[Any]) -> int:
+def _length(algorithm: AnyAlgorithm, outer: OuterLoop, worlds: Sequence[Any]) -> int:
     """Steps of a generation where nobody says how many: of a stretch, where lives go on."""
+    if isinstance(outer, ThroughCritic) and isinstance(algorithm, LearnsFromRollouts):
+        return algorithm.interval
     lifetime = getattr(outer, "lifetime", 0)
     if lifetime:
         return lifetime if lifetime % STRETCH else min(lifetime, STRETCH)

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from symla.algorithms.base import LearnsFromRollouts
 from symla.core.streams import Stream
+from symla.evaluation.learning_lives import learned
+from symla.evaluation.learning_test import learning_test
 from symla.evaluation.lifetime_sums import lived
 from symla.evaluation.statistics import estimate
 from symla.lifetimes.host import is_on_host
@@ -14,6 +17,13 @@ from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
 PROBE_LIFETIMES = 256  # in JAX; an eighth of them on the host
+LONG = 32  # of what learns from rollouts, whose lifetimes are long, one for so many of others
+
+
+def count_of(rule: Rule, world: Any, lifetimes: int) -> int:
+    """Lifetimes of this rule in this environment, where black boxes in JAX live `lifetimes`."""
+    slow = LONG if isinstance(rule.algorithm, LearnsFromRollouts) else 1
+    return max(2, lifetimes // slow // (8 if is_on_host(world) else 1))
 
 
 class Probe:
@@ -43,7 +53,11 @@ class Probe:
         return {"score": float(np.mean(above)), "return": first.mean, "return_ci95": first.ci95}
 
     def _returns(self, rule: Rule, world: Any) -> Float[np.ndarray, " lifetimes"]:
-        lifetimes = PROBE_LIFETIMES // (8 if is_on_host(world) else 1)
-        arguments = max(2, lifetimes), self.length, self.seed, Stream.CHOOSING
-        found = lived(rule, world, *arguments).sums
-        return found.reward.sum(axis=1, dtype=np.float64)
+        lifetimes = count_of(rule, world, PROBE_LIFETIMES)
+        if isinstance(rule.algorithm, LearnsFromRollouts):
+            test = learning_test(rule.algorithm, world, lifetimes, self.length, 0)
+            reward = learned(test, rule.params, self.seed, Stream.CHOOSING).reward
+        else:
+            arguments = lifetimes, self.length, self.seed, Stream.CHOOSING
+            reward = lived(rule, world, *arguments).sums.reward
+        return reward.sum(axis=1, dtype=np.float64)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from symla.algorithms import ALGORITHMS, LearningAlgorithm
+from symla.algorithms import ALGORITHM_CLASSES
+from symla.algorithms.base import AnyAlgorithm, LearnsFromRollouts
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
 from symla.core.errors import CheckpointError, SettingError, require
@@ -24,7 +25,7 @@ from symla.environments import (
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.references import references
 from symla.experiments.base import View
-from symla.experiments.probe import Probe
+from symla.experiments.probe import Probe, count_of
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.outer import OUTER_LOOPS, OuterLoop
 from symla.rules.loading import export, load
@@ -35,7 +36,7 @@ from symla.training.generation import Training
 from symla.training.loop import Progress, train_rule
 
 CLASSES: dict[str, type] = (
-    ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES | {"Gymnasium": GymnasiumEnvironment}
+    ALGORITHM_CLASSES | OUTER_LOOPS | ENVIRONMENT_CLASSES | {"Gymnasium": GymnasiumEnvironment}
 )
 CHANGES: dict[type, str] = {
     Permuted: "permuted",
@@ -44,7 +45,8 @@ CHANGES: dict[type, str] = {
     MoreActions: "more actions",
 }
 World = Any  # an Environment, or one on the host
-PROBE_EVERY = 50
+PROBE_EVERY = 50  # generations; four times in all, of what learns from rollouts
+ENDLESS = 20_000  # steps in which agents are tested that live on for ever in training
 BUDGET = ("generations", "environment_steps")  # of a card: more of it may come later
 
 
@@ -67,7 +69,7 @@ class Recipe:
     the rule is tested in `tests` and where it was trained, if there are `test_lifetimes`.
     """
 
-    algorithm: LearningAlgorithm
+    algorithm: AnyAlgorithm
     environments: tuple[World, ...]
     outer: OuterLoop
     lifetimes: int
@@ -95,13 +97,17 @@ class Recipe:
     @property
     def lifetime(self) -> int:
         """Steps of a lifetime in which the rule is chosen and tested: of one that goes on over
-        generations all of them."""
-        return max(self.length, getattr(self.outer, "lifetime", 0))
+        generations all of them; of what lives in several environments, in all together."""
+        steps = getattr(self.outer, "lifetime", 0)
+        if not isinstance(self.algorithm, LearnsFromRollouts):
+            return max(self.length, steps)
+        return max(self.length, steps or ENDLESS) * self.algorithm.workers
 
     @property
     def environment_steps(self) -> int:
         """The budget: steps of all lifetimes of all candidates of all generations."""
-        return self.generations * self.outer.population * self.lifetimes * self.length
+        each = self.generations * self.outer.population * self.lifetimes * self.length
+        return each * getattr(self.algorithm, "workers", 1)
 
     def card(self) -> dict[str, Any]:
         """What a person must know about where the rule comes from."""
@@ -120,6 +126,12 @@ class Recipe:
                 "environment_steps": self.environment_steps,
             },
         }
+
+    @property
+    def probe_every(self) -> int:
+        """Generations between two looks at how good the rule is."""
+        slow = isinstance(self.algorithm, LearnsFromRollouts)
+        return max(1, self.generations // 4) if slow else PROBE_EVERY
 
     def finished(self, run: RunFolder) -> bool:
         """Whether `run` has all generations, and the tests that follow them."""
@@ -161,7 +173,7 @@ class Recipe:
             self.card() | run.origin(),
             start=self._start(run),
             probe=probe,
-            probe_every=PROBE_EVERY,
+            probe_every=self.probe_every,
             watch=report,
             resume_with=resume_with,
             exits=exits,
@@ -179,7 +191,7 @@ class Recipe:
         """The rule beside random play and what is best known, in each environment of its own."""
         tested = {}
         for world in dict.fromkeys((*self.environments, *self.tests)):
-            lifetimes = max(2, self.test_lifetimes // (8 if is_on_host(world) else 1))
+            lifetimes = count_of(rule, world, self.test_lifetimes)
             rules = {"rule": rule, **references(world, self.lifetime)}
             tested[named(world)] = {
                 who: meta_test(each, world, lifetimes, self.lifetime, self.seed).to_json()

@@ -5,18 +5,19 @@ No jax here: `--help` must answer at once. Ranges are checked where the settings
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from symla.core.errors import UnknownNameError, require
 from symla.core.naming import find_object, parse
-from symla.core.settings import construct
+from symla.core.settings import construct, with_preset, with_settings
 
 if TYPE_CHECKING:
     from symla.outer import OuterLoop
 
 
 LEARNERS = ("symla", "meta-rnn")
+OBJECTIVE_LEARNERS = ("metagenrl",)  # whose meta-parameters their own critics train
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,11 @@ class LearnerSettings:
     """The learning algorithm whose meta-parameters are searched."""
 
     algorithm: str = "symla"
-    """symla; meta-rnn, the black box without symmetries; or package.module:CLASS[,settings]."""
+    """symla; meta-rnn, the black box without symmetries; metagenrl, agents that learn by a learned
+    objective; or package.module:CLASS. Settings after commas: metagenrl,objective.units=32."""
+    preset: str | None = None
+    """metagenrl: a set of settings of it and of its outer loop: paper, simulators. Default on the
+    host: simulators."""
     hidden_size: int = 16
     """LSTM units N, of each weight (symla) or in all (meta-rnn; the paper takes 64). At least 1."""
     message_size: int = 8
@@ -38,31 +43,52 @@ class LearnerSettings:
     initial_std: float = 0.0
     """symla: standard deviation of the initial LSTM states. At least 0; 0 is exactly symmetric."""
 
-    def build(self):
+    def build(self, on_host: bool = False):
         """The learning algorithm. Raises SettingError for a setting outside its range."""
-        from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
+        from symla.algorithms import (
+            LearningAlgorithm,
+            LearnsFromRollouts,
+            MetaGenRL,
+            MetaRNN,
+            SymLA,
+        )
 
-        if ":" in self.algorithm:
-            name, settings = parse(self.algorithm)
+        name, settings = parse(self.algorithm)
+        if ":" in name:
             made = construct(find_object(name, "learning algorithm"), settings, name)
             require(
-                isinstance(made, LearningAlgorithm),
+                isinstance(made, LearningAlgorithm | LearnsFromRollouts),
                 f"{name} is no learning algorithm: it needs init_params, init_state and step",
             )
             return made
-        if self.algorithm not in LEARNERS:
+        if name not in (*LEARNERS, *OBJECTIVE_LEARNERS):
             hint = ", or package.module:CLASS"
-            raise UnknownNameError("learning algorithm", self.algorithm, LEARNERS, hint)
-        if self.algorithm == "meta-rnn":
-            return MetaRNN(self.hidden_size)
-        return SymLA(
-            self.hidden_size,
-            self.message_size,
-            self.micro_ticks,
-            self.widths,
-            self.aggregation,
-            self.initial_std,
-        )
+            known = (*LEARNERS, *OBJECTIVE_LEARNERS)
+            raise UnknownNameError("learning algorithm", name, known, hint)
+        if name in OBJECTIVE_LEARNERS:
+            self._refuse_settings_of_black_boxes(name)
+            preset = self.preset or ("simulators" if on_host else None)
+            return with_preset(MetaGenRL(), settings, preset, name)
+        require(self.preset is None, f"{name} has no presets: leave --preset out")
+        made = MetaRNN(self.hidden_size)
+        if name == "symla":
+            made = SymLA(
+                self.hidden_size,
+                self.message_size,
+                self.micro_ticks,
+                self.widths,
+                self.aggregation,
+                self.initial_std,
+            )
+        return with_settings(made, settings, name)
+
+    def _refuse_settings_of_black_boxes(self, name: str) -> None:
+        for field in fields(self):
+            require(
+                field.name in ("algorithm", "preset") or getattr(self, field.name) == field.default,
+                f"--{field.name.replace('_', '-')} belongs to {' and '.join(LEARNERS)}: leave it "
+                f"out; settings of {name} stand after its name: {name},objective.units=32",
+            )
 
 
 @dataclass(frozen=True)
@@ -104,7 +130,9 @@ class SearchSettings:
 _GRADIENTS = ("policy-gradient", "teacher")
 OWN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("sigma", "shaping", "pairs_per_group"), ("evolution-strategies",)),
-    **dict.fromkeys(("clip", "discount", "entropy", "horizon", "lifetime"), _GRADIENTS),
+    **dict.fromkeys(("discount", "entropy", "horizon"), _GRADIENTS),
+    **dict.fromkeys(("clip", "lifetime"), (*_GRADIENTS, "through-critic")),
+    **dict.fromkeys(("agents", "led", "youth"), ("through-critic",)),
     **dict.fromkeys(("teacher", "policy_gradient"), ("teacher",)),
 }
 
@@ -113,20 +141,27 @@ OWN: dict[str, tuple[str, ...]] = {
 class OuterSettings:
     """The outer loop: what searches the meta-parameters."""
 
-    outer: Literal["evolution-strategies", "policy-gradient", "teacher"] = "evolution-strategies"
-    """evolution-strategies (any algorithm), policy-gradient or teacher (symla, meta-rnn). A teacher
-    needs environments that know their optimal actions, as random-tasks does."""
-    generations: int = 300
-    """Steps of meta-training. At least 1."""
+    outer: (
+        Literal["evolution-strategies", "policy-gradient", "teacher", "through-critic"] | None
+    ) = None
+    """evolution-strategies (black boxes; their default), policy-gradient or teacher (symla,
+    meta-rnn), through-critic (metagenrl; its default). A teacher needs environments that know their
+    optimal actions, as random-tasks does."""
+    generations: int | None = None
+    """Steps of meta-training. At least 1. Default: 300; through-critic 360, on the host 2000."""
     population: int | None = None
     """Candidates a generation. Default: 128, policy-gradient 8, teacher 4, on the host 32."""
+    agents: int | None = None
+    """through-critic: agents that live side by side, in the environments in turn. Default: 18, on
+    the host 8."""
     lifetimes: int | None = None
-    """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4."""
+    """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4;
+    through-critic 1."""
     learning_rate: float | None = None
-    """Adam's step, at first. Default: 0.05, by gradients 0.003."""
+    """Adam's step, at first. Default: 0.05, by gradients 0.003, through-critic 0.002."""
     annealing: int | None = None
     """Generations over which it, and sigma, fall to a quarter (teacher: it falls to a tenth); 0:
-    constant. Default: all."""
+    constant. Default: all. through-critic: over the second half of so many it falls to 0."""
     sigma: float | None = None
     """evolution-strategies: standard deviation of the perturbations, at first. Default 0.2."""
     shaping: Literal["ranks", "group-ranks", "raw"] | None = None
@@ -144,26 +179,50 @@ class OuterSettings:
     32."""
     lifetime: int | None = None
     """policy-gradient, teacher: steps of a life that goes on over generations, each of which lives
-    --length of them, by default 32; 0: whole lifetimes. Default 0, teacher 192."""
+    --length of them, by default 32; 0: whole lifetimes. Default 0, teacher 192. through-critic: of
+    an agent, in each of its environments; 0: without end. Default 1200, on the host 10000."""
+    led: float | None = None
+    """through-critic: share of agents that follow their critics throughout. Default 0.5."""
+    youth: int | None = None
+    """through-critic: steps of an agent before its gradient counts. Default 300, on the host
+    2000."""
     teacher: float | None = None
     """teacher: weight of the optimal actions. Default 1."""
     policy_gradient: float | None = None
     """teacher: weight of the rewards, as policy-gradient learns from them. Default 0."""
 
-    def build(self, on_host: bool) -> OuterLoop:
+    def kind(self, algorithm: object) -> str:
+        """The name of the outer loop: the algorithm's, if nobody names one."""
+        from symla.algorithms.base import HasCritic
+
+        own = "through-critic" if isinstance(algorithm, HasCritic) else "evolution-strategies"
+        return self.outer or own
+
+    def count(self, on_host: bool, algorithm: object = None) -> int:
+        """Of generations."""
+        through_critic = self.kind(algorithm) == "through-critic"
+        return _or(self.generations, 300 if not through_critic else 2000 if on_host else 360)
+
+    def build(
+        self, on_host: bool, algorithm: object = None, preset: str | None = None
+    ) -> OuterLoop:
         """The outer loop. Raises SettingError outside ranges, and for settings of another one."""
         from symla.core.optimisers import Optimiser
         from symla.outer import EvolutionStrategies, PolicyGradient, Teacher
 
+        kind = self.kind(algorithm)
         for name, owners in OWN.items():
             require(
-                self.outer in owners or getattr(self, name) is None,
+                kind in owners or getattr(self, name) is None,
                 f"{name} belongs to {' and '.join(owners)}: add --outer {owners[0]}, or leave it "
                 "out",
             )
-        annealing = self.generations if self.annealing is None else self.annealing
+        generations = self.count(on_host, algorithm)
+        annealing = generations if self.annealing is None else self.annealing
+        if kind == "through-critic":
+            return self._through_critic(on_host, annealing, preset)
         rate, clip = _or(self.learning_rate, 3e-3), _or(self.clip, 1.0)
-        if self.outer == "policy-gradient":
+        if kind == "policy-gradient":
             return PolicyGradient(
                 _or(self.population, 8),
                 Optimiser(rate, clip=clip, decay_steps=annealing),
@@ -172,7 +231,7 @@ class OuterSettings:
                 _or(self.horizon, 64),
                 self.lifetime or 0,
             )
-        if self.outer == "teacher":
+        if kind == "teacher":
             return Teacher(
                 _or(self.population, 4),
                 Optimiser(rate, clip=clip, decay_steps=annealing, decay_to=0.1),
@@ -190,6 +249,31 @@ class OuterSettings:
             self.shaping or "ranks",
             annealing,
             _or(self.pairs_per_group, 1),
+        )
+
+    def _through_critic(self, on_host: bool, annealing: int, preset: str | None) -> OuterLoop:
+        from symla.outer import ThroughCritic
+
+        require(
+            self.population is None or self.agents is None,
+            "population and agents are the same to through-critic: give one of them",
+        )
+        base = ThroughCritic(generations=annealing)
+        name = preset or ("simulators" if on_host else None)
+        base = with_preset(base, {}, name, "through-critic")
+        rate = _or(self.learning_rate, base.optimiser.learning_rate)
+        clip = _or(self.clip, base.optimiser.clip)
+        given = {
+            "population": self.population if self.agents is None else self.agents,
+            "lifetime": self.lifetime,
+            "led": self.led,
+            "youth": self.youth,
+            "generations": self.annealing,
+        }
+        return replace(
+            base,
+            optimiser=replace(base.optimiser, learning_rate=rate, clip=clip),
+            **{key: x for key, x in given.items() if x is not None},
         )
 
 
