@@ -6,6 +6,14 @@ from symla.algorithms.epg import EPG
 from symla.algorithms.lpg import LPG
 from symla.algorithms.maml import MAML
 from symla.algorithms.meta_rnn import MetaRNN
+from symla.algorithms.metagenrl import (
+    OBJECTIVES,
+    AdvantageWeighted,
+    MetaGenRL,
+    OffPolicyReinforce,
+    WithCriticObjective,
+    WithRandomObjective,
+)
 from symla.algorithms.ppo import PPO
 from symla.algorithms.q_learning import QLearning
 from symla.algorithms.random import Random
@@ -29,12 +37,21 @@ ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "ppo": PPO,
     "ddpg": DDPG,
     "td3": TD3,
+    "metagenrl": MetaGenRL,
+    "reinforce-off-policy": OffPolicyReinforce,
+    "advantage-weighted": AdvantageWeighted,
+    "follow-critic": WithCriticObjective,
+    "follow-random": WithRandomObjective,
 }
+
+# What describes and rebuilds an algorithm, parts of it included.
+ALGORITHM_CLASSES: dict[str, type] = ALGORITHMS | OBJECTIVES
 
 # These have no meta-parameters to learn: a person can meta-test them at once.
 HAND_MADE = (
     *("random", "q-learning", "ucb1", "thompson", "bayes-optimal"),
     *("reinforce", "ppo", "ddpg", "td3"),
+    *("reinforce-off-policy", "advantage-weighted", "follow-critic", "follow-random"),
 )
 
 for kind in ALGORITHMS.values():  # also for those who call one by hand
@@ -43,6 +60,7 @@ for kind in ALGORITHMS.values():  # also for those who call one by hand
 
 __all__ = [
     "ALGORITHMS",
+    "ALGORITHM_CLASSES",
     "DDPG",
     "EPG",
     "HAND_MADE",
@@ -55,6 +73,7 @@ __all__ = [
     "Differentiable",
     "LearningAlgorithm",
     "LearnsFromRollouts",
+    "MetaGenRL",
     "MetaRNN",
     "QLearning",
     "Random",

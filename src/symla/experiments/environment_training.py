@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tyro.conf import Positional
 
 from symla.core.errors import require
-from symla.experiments.training_options import LearnerSettings, OuterSettings, usual_outer
+from symla.experiments.training_options import LearnerSettings, OuterSettings
 
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe
@@ -67,18 +67,21 @@ class EnvironmentTraining:
     def recipe(self, seed: int) -> Recipe:
         """What is trained. Raises SettingError, UnknownNameError and what environments raise."""
         from symla.experiments.meta_train import recipe_of
+        from symla.lifetimes.host import is_on_host
         from symla.lifetimes.resolve import make
 
         def found(names: Sequence[str]) -> tuple[Any, ...]:
             return tuple(make(name, self.world.time_limit) for name in names)
 
         worlds = tuple(self._transformed(world) for world in found(self.environments))
-        search = usual_outer(self.learner.algorithm, self.search)
+        on_host = any(map(is_on_host, worlds))
+        algorithm = self.learner.build(on_host)
+        search = self.search.usual(algorithm)
         return recipe_of(
-            self.learner.build(),
+            algorithm,
             worlds,
-            search.build,
-            generations=self.search.generations,
+            search.build(on_host, algorithm, self.learner.preset),
+            generations=search.count(on_host, algorithm),
             lifetimes=search.lifetimes,
             length=self.world.length,
             seed=seed,

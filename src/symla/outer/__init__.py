@@ -4,12 +4,14 @@ from symla.outer.base import Candidates, OuterLoop
 from symla.outer.evolution_strategies import EvolutionStrategies
 from symla.outer.policy_gradient import PolicyGradient
 from symla.outer.teacher import Teacher
+from symla.outer.through_critic import ThroughCritic
 from symla.outer.through_updates import ThroughUpdates
 
 OUTER_LOOPS: dict[str, type[OuterLoop]] = {
     "evolution-strategies": EvolutionStrategies,
     "policy-gradient": PolicyGradient,
     "teacher": Teacher,
+    "through-critic": ThroughCritic,
     "through-updates": ThroughUpdates,
 }
 
@@ -20,5 +22,6 @@ __all__ = [
     "OuterLoop",
     "PolicyGradient",
     "Teacher",
+    "ThroughCritic",
     "ThroughUpdates",
 ]

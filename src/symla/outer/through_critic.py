@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -72,6 +72,25 @@ class ThroughCritic:
     annealing: Literal["none", "mix", "rate"] = "none"
     annealing_steps: int = 10_000
     generations: int = 0  # over whose second half the rate of the objective falls to 0; 0: constant
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Of the MetaGenRL paper (Kirsch et al. 2020).
+        "paper": {
+            "population": 20,
+            "optimiser": Optimiser(1e-3, clip=1.0),
+            "lifetime": 0,
+            "led": 0.0,
+            "youth": 10_000,
+            "annealing": "mix",
+            "generations": 0,
+        },
+        "simulators": {
+            "population": 8,
+            "optimiser": Optimiser(1.5e-3, clip=1.0),
+            "lifetime": 10_000,
+            "youth": 2_000,
+        },
+    }
 
     def __post_init__(self):
         for name in ("lifetime", "youth", "generations"):

@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
+from symla.algorithms import ALGORITHM_CLASSES, ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
 from symla.core.naming import parse
 from symla.core.precision import in_float32
-from symla.core.settings import with_settings
+from symla.core.settings import with_preset
 from symla.core.text import brief, typed
 from symla.core.types import ACTION_SPACES, Discrete, Spec
 from symla.environments import DependentBandit, Environment
@@ -76,7 +76,7 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
     if "algorithm" not in manifest:
         raise CheckpointError(f"the manifest of {path} lacks its algorithm: it is damaged")
     spec = from_settings(Spec, manifest.get("spec"), path, ACTION_SPACES)
-    algorithm = rebuild(manifest["algorithm"], ALGORITHMS, path)
+    algorithm = rebuild(manifest["algorithm"], ALGORITHM_CLASSES, path)
     params = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
     # A checkpoint of a training holds the state of its outer loop, the meta-parameters inside.
     name = "outer/params" if any(key.startswith("outer/") for key in arrays) else "params"
@@ -112,25 +112,14 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     SettingError for settings that it does not have.
     """
     base, settings = parse(name)
-    algorithm = with_preset(ALGORITHMS[base](), settings, base)
+    preset = settings.pop("preset", None)
+    algorithm = with_preset(ALGORITHMS[base](), settings, preset, base)
     if isinstance(algorithm, BayesOptimal):
         dependent = isinstance(environment, DependentBandit)
         algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
     spec = environment.spec if environment else Spec(1, Discrete(2))
     params = algorithm.init_params(jax.random.key(0), spec)
     return Rule(algorithm, params, {"algorithm": {"class": base}})
-
-
-def with_preset(algorithm: Any, settings: dict[str, Any], name: str) -> Any:
-    """The algorithm with these settings; "preset" names a set of others, which come first."""
-    preset = settings.pop("preset", None)
-    if preset is not None:
-        presets = getattr(algorithm, "presets", {})
-        if preset not in presets:
-            hint = "" if presets else f"; {name} has none"
-            raise UnknownNameError(f"preset of {name}", str(preset), presets, hint)
-        algorithm = with_settings(algorithm, presets[preset], name)
-    return with_settings(algorithm, settings, name)
 
 
 def reference_rules(bandit: Environment, length: int) -> dict[str, Rule]:
