@@ -22,6 +22,7 @@ from symla.rules.rule import Rule
 from symla.store import (
     Checkpoint,
     RunFolder,
+    describe,
     from_settings,
     load_checkpoint,
     rebuild,
@@ -44,7 +45,8 @@ def load(what: str | os.PathLike[str]) -> Rule:
 
     `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint;
     "bayes-optimal" the plan for two independent arms and 100 pulls (`hand_made` makes others).
-    Settings of a hand-made one stand after commas: "td3,batch=100,critic_optimizer.clip=1.0".
+    Settings of a hand-made one stand after commas: "td3,batch=100,critic_optimizer.clip=1.0", and
+    so may those of a learned one that do not change its meta-parameters: "RUN,preset=simulators".
     Raises UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
     """
     name = os.fspath(what)
@@ -59,6 +61,9 @@ def load(what: str | os.PathLike[str]) -> Rule:
     if is_name:
         return hand_made(name)
     path = Path(name)
+    if "," in name and not path.exists():
+        base, settings = parse(name)
+        return _with_settings(load(base), settings, base)
     if path.is_dir():
         if not RunFolder(path).config_path.exists():
             raise CheckpointError(f"{path} is a folder, but not of a run: it has no config.json")
@@ -67,6 +72,14 @@ def load(what: str | os.PathLike[str]) -> Rule:
         return rule_from(load_checkpoint(path))
     known = [*pretrained(), *HAND_MADE]
     raise UnknownNameError("rule", name, known, ", or the path of a run folder or a checkpoint")
+
+
+def _with_settings(rule: Rule, settings: dict[str, Any], name: str) -> Rule:
+    """The same meta-parameters in an algorithm of other settings."""
+    preset = settings.pop("preset", None)
+    algorithm = with_preset(rule.algorithm, settings, preset, name)
+    described = describe(algorithm, ALGORITHM_CLASSES)
+    return Rule(algorithm, rule.params, {**rule.card, "algorithm": described})
 
 
 @in_float32

@@ -17,6 +17,7 @@ from symla.core.cpu import available_cores
 from symla.core.errors import ProcessError, SettingError, require
 from symla.runtime import processes
 
+MEMORY = 0.8  # of what is available: the largest share that states may take
 _HINT = (
     "Every one needs the same --coordinator HOST:PORT and --processes N, and its own --process-id "
     "from 0"

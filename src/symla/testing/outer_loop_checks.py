@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.base import AnyAlgorithm, Guidance
 from symla.core.distributions import Categorical
-from symla.core.errors import FaultyAlgorithmError
+from symla.core.errors import FaultyAlgorithmError, SettingError
 from symla.core.precision import in_float32
 from symla.core.types import (
     Action,
@@ -20,13 +20,14 @@ from symla.core.types import (
     Params,
     Percept,
     PRNGKey,
+    Rollout,
     Scalar,
     Spec,
     State,
     Timestep,
 )
 from symla.environments.base import Environment
-from symla.outer.base import Candidates, OuterLoop
+from symla.outer.base import Candidates, ChecksSetting, OuterLoop
 from symla.testing.returned import check_arrays, check_kept
 from symla.testing.subject import Subject, instance, kind_of, named_leaves, values_of
 from symla.testing.tracing import QUICKLY, trace
@@ -49,7 +50,8 @@ def check_outer_loop(outer: Any) -> None:
         symla.testing.check_outer_loop(MyOuterLoop())
 
     Each method is traced: shapes, types, a state that keeps its structure, no key used twice. Then
-    it trains a policy of two actions, one of which pays. Raises FaultyAlgorithmError, of one line
+    it trains a policy of two actions, one of which pays; if its `check` refuses that, one with a
+    critic that knows what pays. Raises FaultyAlgorithmError, of one line
     with the file and line of the fault, SettingError for what is no outer loop.
     """
     outer = instance(outer, "outer loop", ("population", *PARAMETERS))
@@ -58,6 +60,11 @@ def check_outer_loop(outer: Any) -> None:
     for method, parameters in PARAMETERS.items():
         subject.check_signature(method, parameters)
     setting = _Easy(outer)
+    if isinstance(outer, ChecksSetting):
+        try:
+            outer.check(setting)
+        except SettingError:  # it trains what learns from rollouts, by a critic of its own
+            setting = _Easy(outer, _WithCritic(), lifetimes=1)
     params = setting.algorithm.init_params(jax.random.key(0), _SecondPays().spec)
     _check_methods(subject, setting, params)
     with subject.calling("tell"):
@@ -157,6 +164,45 @@ class _Preference:
 
 
 @dataclass(frozen=True)
+class _WithCritic:
+    """The same policy as of an agent that learns nothing, and whose critic knows what pays."""
+
+    interval: int = 2
+    workers: int = 1
+    policy_delay: int = 2
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> Params:
+        return _Preference().init_params(key, spec)
+
+    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> State:
+        return {"steps": jnp.zeros(())}
+
+    def act(
+        self, params: Params, state: State, observation: Observation, key: PRNGKey
+    ) -> tuple[Action, tuple[()]]:
+        return Categorical(params["logits"]).sample(key), ()
+
+    def learn(
+        self, params: Params, state: State, rollout: Rollout, t: Array, key: PRNGKey
+    ) -> State:
+        return self.remember(state, rollout)
+
+    def remember(self, state: State, rollout: Rollout) -> State:
+        return {"steps": state["steps"] + rollout.reward.size}
+
+    def update(self, params: Params, state: State, number: Array, key: PRNGKey) -> State:
+        return state
+
+    def update_guided(
+        self, params: Params, state: State, guidance: Guidance, number: Array, key: PRNGKey
+    ) -> State:
+        return state
+
+    def meta_objective(self, params: Params, state: State, key: PRNGKey) -> Scalar:
+        return -jax.nn.softmax(params["logits"])[1]
+
+
+@dataclass(frozen=True)
 class _SecondPays:
     """Action 1 earns 1, action 0 nothing; one observation, and no episodes."""
 
@@ -183,7 +229,7 @@ class _Easy:
     """What the outer loop trains: a `Setting`."""
 
     outer: OuterLoop
-    algorithm: LearningAlgorithm = _Preference()
+    algorithm: AnyAlgorithm = _Preference()
     environments: tuple[Environment, ...] = (_SecondPays(), _SecondPays())
     lifetimes: int = 4
     length: int = 4
