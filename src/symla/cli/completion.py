@@ -78,6 +78,7 @@ def _names() -> dict[str, Sequence[str]]:
         "train": [*EXPERIMENTS, *environments],
         "test": rules,
         "compare": rules,
+        "export": list(pretrained()),
         "reproduce": [*figures(), "all"],
         "--start": rules,
         **dict.fromkeys(of_environments, environments),

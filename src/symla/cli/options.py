@@ -165,14 +165,21 @@ class ResumeOptions:
     machine: MachineOptions = field(default_factory=MachineOptions)
 
 
+ExportFormat = Literal["safetensors", "numpy", "web"]
+
+
 @dataclass(frozen=True)
 class ExportOptions:
-    """Write the rule of a finished run to a file of its own, with its card."""
+    """Write a rule to a file of its own: for symla, for NumPy alone, or as a page that lives."""
 
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
+    rule: tyro.conf.Positional[str]
+    """A shipped rule, a run folder, or a checkpoint (.safetensors)."""
     file: tyro.conf.Positional[Path]
-    """Where to: NAME.safetensors. The card is written beside it, NAME.json."""
+    """Where to: NAME.safetensors, with its card beside it, .json; NAME.py, with its numbers beside
+    it, .npz; NAME.html, one page that needs no network."""
+    format: ExportFormat | None = None
+    """safetensors: what symla loads. numpy: a module that imports NumPy alone. web: a page on which
+    the rule learns live. Default: as the file's name ends."""
     summary: str = ""
     """One line that says what the rule is good for."""
 
