@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,11 @@ def test_it_is_one_file_without_a_network():
     assert not re.findall(r"https?://|//cdn|@import|<script src|fetch\(|XMLHttpRequest", page)
     assert "/*" not in page.split("<script>")[0]  # all that is to be filled in is
     assert "regret 7.8" in page  # of the card
+
+
+def test_the_page_in_docs_is_what_the_command_makes():
+    kept = Path(__file__).parents[2] / "docs" / "learning-live.html"
+    assert kept.read_text("utf-8") == page_of("bandits", symla.load("bandits"))
 
 
 def test_a_card_cannot_end_the_script():

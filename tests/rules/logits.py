@@ -18,7 +18,7 @@ STEPS = 500
 
 
 def percepts(observations, actions, seed=0):
-    """Of 500 steps: observations of order 1, some one-hot, actions, rewards and ends of episodes."""
+    """Of 500 steps: observations, some one-hot, actions, rewards, ends of episodes."""
     random = np.random.default_rng(seed)
     seen = random.standard_normal((STEPS, observations))
     seen[::2] = np.eye(observations)[random.integers(observations, size=len(seen[::2]))]
@@ -44,10 +44,9 @@ def logits(rule, observation, action, reward, done):
 def lived(rule, environment):
     """The percepts of a lifetime of 500 steps, and what the package, as it is, answers: logits."""
     algorithm = _Watched(rule.algorithm)
-    _, _, (percept, found) = lifetime(
+    _, _, (*arrays, found) = lifetime(
         algorithm, environment, rule.params, jax.random.key(0), STEPS, record=lambda *x: x[2].seen
     )
-    arrays = percept.observation, percept.action, percept.reward, percept.done
     return [np.asarray(array) for array in arrays], np.asarray(found)
 
 
@@ -87,12 +86,17 @@ class _Watched:
         return self.algorithm.init_params(key, spec)
 
     def init_state(self, params, key, spec):
-        seen = new_percept(jnp.zeros(spec.observation_size), spec), jnp.zeros(spec.action_size)
-        return _State(self.algorithm.init_state(params, key, spec), seen)
+        percept = new_percept(jnp.zeros(spec.observation_size), spec)
+        own = self.algorithm.init_state(params, key, spec)
+        return _State(own, _seen(percept, jnp.zeros(spec.action_size)))
 
     def step(self, params, state, percept, t, key):
         policy, own = self.algorithm.update(params, state.own, percept)
-        return policy.sample(key), _State(own, (percept, policy.logits))
+        return policy.sample(key), _State(own, _seen(percept, policy.logits))
+
+
+def _seen(percept, logits):
+    return percept.observation, percept.action, percept.reward, percept.done, logits
 
 
 def two_layers():

@@ -7,6 +7,7 @@
 `symla export RULE FILE --format numpy` writes this file, and the rule's numbers beside it (.npz).
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ class NumpyAgent:
                 "forward": np.zeros((B, M)),  # messages to the layer above
                 "backward": np.zeros((A, M)),  # messages to the layer below
             }
-            for A, B in zip(sizes[:-1], sizes[1:])
+            for A, B in pairwise(sizes)
         ]
         self.action = np.zeros(actions)  # the last one, one-hot if it is a number
         self.reward, self.done = 0.0, False
