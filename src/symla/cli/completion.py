@@ -9,6 +9,7 @@ from symla.cli.flags import flags
 from symla.cli.options import (
     CompareOptions,
     DoctorOptions,
+    ExplainOptions,
     ExportOptions,
     ListOptions,
     ReproduceOptions,
@@ -28,6 +29,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "compare": (CompareOptions,),
     "reproduce": (ReproduceOptions,),
     "report": (RunOptions,),
+    "explain": (ExplainOptions,),
     "export": (ExportOptions,),
     "list": (ListOptions,),
     "bench": (BenchOptions,),
@@ -78,6 +80,7 @@ def _names() -> dict[str, Sequence[str]]:
         "train": [*EXPERIMENTS, *environments],
         "test": rules,
         "compare": rules,
+        "explain": rules,
         "export": list(pretrained()),
         "reproduce": [*figures(), "all"],
         "--start": rules,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from symla.cli.compare import compare
 from symla.cli.console import complain
+from symla.cli.explain import explain
 from symla.cli.export import export
 from symla.cli.faults import advice
 from symla.cli.options import (
@@ -157,6 +158,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare,
     "reproduce": reproduce,
     "report": report,
+    "explain": explain,
     "export": export,
     "list": list_,
     "bench": bench,

@@ -123,6 +123,27 @@ class CompareOptions:
 
 
 @dataclass(frozen=True)
+class ExplainOptions:
+    """What a rule uses of what it perceives and remembers: each part replaced, in turn."""
+
+    rule: tyro.conf.Positional[str]
+    """A shipped rule, a run folder, a checkpoint (.safetensors), or a hand-made algorithm that
+    learns in its memory: thompson, q-learning."""
+    environment: str | None = None
+    """Where, in JAX: as of `symla test`. Default: where it was trained."""
+    lifetimes: int = 256
+    """How many lifetimes it lives, in each case the same."""
+    length: int | None = None
+    """Steps in each lifetime. Default: as in its training, else 100."""
+    seed: int = 0
+    """Of the tasks."""
+    json: Path | None = None
+    """Also write the results to this file."""
+    plot: Path | None = None
+    """Also draw them to this file, .png or .svg."""
+
+
+@dataclass(frozen=True)
 class ReproduceOptions:
     """Make a figure of the paper from our own rules, and say which of its claims hold."""
 
