@@ -22,6 +22,9 @@ SMALL = {  # settings of what learns from rollouts: soon, and from few steps
     "ppo": {"interval": 4, "workers": 2, "batch": 4, "epochs": 2},
     "ddpg": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
     "td3": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
+    "maml": {"interval": 4, "workers": 2},
+    "epg": {"interval": 4, "workers": 2, "history": 21},
+    "lpg": {"interval": 4, "workers": 2, "hidden_size": 4},
 }
 
 pytestmark = pytest.mark.parametrize("name", ALGORITHMS)

@@ -2,6 +2,9 @@
 
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.epg import EPG
+from symla.algorithms.lpg import LPG
+from symla.algorithms.maml import MAML
 from symla.algorithms.meta_rnn import MetaRNN
 from symla.algorithms.ppo import PPO
 from symla.algorithms.q_learning import QLearning
@@ -14,6 +17,9 @@ from symla.core.precision import methods_in_float32
 ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "symla": SymLA,
     "meta-rnn": MetaRNN,
+    "maml": MAML,
+    "lpg": LPG,
+    "epg": EPG,
     "random": Random,
     "q-learning": QLearning,
     "ucb1": UCB1,
@@ -38,7 +44,10 @@ for kind in ALGORITHMS.values():  # also for those who call one by hand
 __all__ = [
     "ALGORITHMS",
     "DDPG",
+    "EPG",
     "HAND_MADE",
+    "LPG",
+    "MAML",
     "PPO",
     "TD3",
     "UCB1",

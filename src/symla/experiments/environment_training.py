@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tyro.conf import Positional
 
 from symla.core.errors import require
-from symla.experiments.training_options import LearnerSettings, OuterSettings
+from symla.experiments.training_options import LearnerSettings, OuterSettings, usual_outer
 
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe
@@ -73,12 +73,13 @@ class EnvironmentTraining:
             return tuple(make(name, self.world.time_limit) for name in names)
 
         worlds = tuple(self._transformed(world) for world in found(self.environments))
+        search = usual_outer(self.learner.algorithm, self.search)
         return recipe_of(
             self.learner.build(),
             worlds,
-            self.search.build,
+            search.build,
             generations=self.search.generations,
-            lifetimes=self.search.lifetimes,
+            lifetimes=search.lifetimes,
             length=self.world.length,
             seed=seed,
             start=self.choice.start or "",

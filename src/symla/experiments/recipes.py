@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from symla.algorithms import ALGORITHMS, LearningAlgorithm
+from symla.algorithms import ALGORITHMS
+from symla.algorithms.base import AnyAlgorithm, LearnsFromRollouts
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
 from symla.core.errors import CheckpointError, SettingError, require
@@ -67,7 +68,7 @@ class Recipe:
     the rule is tested in `tests` and where it was trained, if there are `test_lifetimes`.
     """
 
-    algorithm: LearningAlgorithm
+    algorithm: AnyAlgorithm
     environments: tuple[World, ...]
     outer: OuterLoop
     lifetimes: int
@@ -94,14 +95,25 @@ class Recipe:
 
     @property
     def lifetime(self) -> int:
-        """Steps of a lifetime in which the rule is chosen and tested: of one that goes on over
-        generations all of them."""
-        return max(self.length, getattr(self.outer, "lifetime", 0))
+        """Steps of a lifetime in which the rule is chosen and tested, in all its environments
+        together: of one that goes on over generations all of them."""
+        return self._workers * max(self.length, getattr(self.outer, "lifetime", 0))
+
+    @property
+    def _workers(self) -> int:
+        """Environments in which a lifetime is lived side by side."""
+        return getattr(self.algorithm, "workers", 1)
+
+    @property
+    def _share(self) -> float:
+        """How much of a lifetime, at its end, counts where the rule is chosen."""
+        return self.outer.share(self.training()) if hasattr(self.outer, "share") else 1.0
 
     @property
     def environment_steps(self) -> int:
         """The budget: steps of all lifetimes of all candidates of all generations."""
-        return self.generations * self.outer.population * self.lifetimes * self.length
+        lives = self.outer.population * self.lifetimes * self._workers
+        return self.generations * lives * self.length
 
     def card(self) -> dict[str, Any]:
         """What a person must know about where the rule comes from."""
@@ -145,7 +157,7 @@ class Recipe:
         has it. Raises CheckpointError if `run` was trained by another recipe until now, or lacks
         that rule.
         """
-        probe = Probe(self.probes or self.environments, self.lifetime, self.seed)
+        probe = Probe(self.probes or self.environments, self.lifetime, self.seed, self._share)
         view.start(title, "return", probe.references())
 
         def report(progress: Progress) -> None:
@@ -179,7 +191,8 @@ class Recipe:
         """The rule beside random play and what is best known, in each environment of its own."""
         tested = {}
         for world in dict.fromkeys((*self.environments, *self.tests)):
-            lifetimes = max(2, self.test_lifetimes // (8 if is_on_host(world) else 1))
+            slow = is_on_host(world) or isinstance(self.algorithm, LearnsFromRollouts)
+            lifetimes = max(2, self.test_lifetimes // (8 if slow else 1))
             rules = {"rule": rule, **references(world, self.lifetime)}
             tested[named(world)] = {
                 who: meta_test(each, world, lifetimes, self.lifetime, self.seed).to_json()

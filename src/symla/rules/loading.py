@@ -112,7 +112,7 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     SettingError for settings that it does not have.
     """
     base, settings = parse(name)
-    algorithm = _with_preset(ALGORITHMS[base](), settings, base)
+    algorithm = with_preset(ALGORITHMS[base](), settings, base)
     if isinstance(algorithm, BayesOptimal):
         dependent = isinstance(environment, DependentBandit)
         algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
@@ -121,7 +121,7 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     return Rule(algorithm, params, {"algorithm": {"class": base}})
 
 
-def _with_preset(algorithm: Any, settings: dict[str, Any], name: str) -> Any:
+def with_preset(algorithm: Any, settings: dict[str, Any], name: str) -> Any:
     """The algorithm with these settings; "preset" names a set of others, which come first."""
     preset = settings.pop("preset", None)
     if preset is not None:
