@@ -23,15 +23,12 @@ SMALL = {  # settings of what learns from rollouts: soon, and from few steps
     "ppo": {"interval": 4, "workers": 2, "batch": 4, "epochs": 2},
     "ddpg": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
     "td3": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
+    "maml": {"interval": 4, "workers": 2},
+    "epg": {"interval": 4, "workers": 2, "history": 21},
+    "lpg": {"interval": 4, "workers": 2, "hidden_size": 4},
     "metagenrl": {
-        "interval": 4,
-        "batch": 4,
-        "capacity": 20,
-        "random_steps": 4,
-        "workers": 2,
-        "chunks": 2,
-        "length": 3,
-        "objective": LearnedObjective(units=4),
+        **{"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4, "workers": 2},
+        **{"chunks": 2, "length": 3, "objective": LearnedObjective(units=4)},
     },
 }
 SAME = {  # but for numbers, or what its policy follows, which tests/algorithms try
@@ -98,10 +95,8 @@ def test_meta_parameters_are_named_and_return_from_their_names(name, key):
 
 def test_is_its_own_configuration(name):
     algorithm = ALGORITHMS[name]()
-    assert (
-        rebuild(describe(algorithm, ALGORITHM_CLASSES), ALGORITHM_CLASSES, Path("here"))
-        == algorithm
-    )
+    described = describe(algorithm, ALGORITHM_CLASSES)
+    assert rebuild(described, ALGORITHM_CLASSES, Path("here")) == algorithm
     assert hash(algorithm) == hash(ALGORITHMS[name]())
     if fields(algorithm):
         with pytest.raises(FrozenInstanceError):

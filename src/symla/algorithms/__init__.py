@@ -2,6 +2,9 @@
 
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.epg import EPG
+from symla.algorithms.lpg import LPG
+from symla.algorithms.maml import MAML
 from symla.algorithms.meta_rnn import MetaRNN
 from symla.algorithms.metagenrl import (
     OBJECTIVES,
@@ -22,6 +25,9 @@ from symla.core.precision import methods_in_float32
 ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "symla": SymLA,
     "meta-rnn": MetaRNN,
+    "maml": MAML,
+    "lpg": LPG,
+    "epg": EPG,
     "random": Random,
     "q-learning": QLearning,
     "ucb1": UCB1,
@@ -56,7 +62,10 @@ __all__ = [
     "ALGORITHMS",
     "ALGORITHM_CLASSES",
     "DDPG",
+    "EPG",
     "HAND_MADE",
+    "LPG",
+    "MAML",
     "PPO",
     "TD3",
     "UCB1",

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 
 from symla.cli.compare import compare
 from symla.cli.console import complain
+from symla.cli.explain import explain
+from symla.cli.export import export
 from symla.cli.faults import advice
 from symla.cli.options import (
     DoctorOptions,
-    ExportOptions,
     ListOptions,
     ReproduceOptions,
     RunOptions,
@@ -22,7 +23,7 @@ from symla.cli.options import (
 from symla.cli.resume import resume
 from symla.cli.test import test
 from symla.cli.train import train
-from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.core.errors import SymlaError, UnknownNameError
 from symla.core.output import print_anything
 from symla.core.text import docstring
 from symla.report.terminal import console, print_table
@@ -83,20 +84,6 @@ def reproduce(arguments: Sequence[str]) -> int:
         print_table(console, *verdict_table(found))
         drawn = [draw_figure(results / name), *draw_recordings(results / name)]
         view.say(f"figures: {', '.join(map(str, drawn))}\n")
-    return 0
-
-
-def export(arguments: Sequence[str]) -> int:
-    """Write a rule to a file of its own, with its card: symla export RUN FILE"""
-    options = parse(ExportOptions, arguments, "export")
-    require(options.file.suffix == ".safetensors", f"{options.file} must end in .safetensors")
-    from symla.rules.loading import export as write_rule
-    from symla.rules.loading import load
-
-    run = RunFolder(options.run)
-    tested = {"regret": run.results()["regret"]} if run.results_path.exists() else {}
-    write_rule(load(run.path), options.file, {"summary": options.summary, **tested})
-    print(f"{options.file} and {options.file.with_suffix('.json')}")
     return 0
 
 
@@ -171,6 +158,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare,
     "reproduce": reproduce,
     "report": report,
+    "explain": explain,
     "export": export,
     "list": list_,
     "bench": bench,

@@ -123,6 +123,27 @@ class CompareOptions:
 
 
 @dataclass(frozen=True)
+class ExplainOptions:
+    """What a rule uses of what it perceives and remembers: each part replaced, in turn."""
+
+    rule: tyro.conf.Positional[str]
+    """A shipped rule, a run folder, a checkpoint (.safetensors), or a hand-made algorithm that
+    learns in its memory: thompson, q-learning."""
+    environment: str | None = None
+    """Where, in JAX: as of `symla test`. Default: where it was trained."""
+    lifetimes: int = 256
+    """How many lifetimes it lives, in each case the same."""
+    length: int | None = None
+    """Steps in each lifetime. Default: as in its training, else 100."""
+    seed: int = 0
+    """Of the tasks."""
+    json: Path | None = None
+    """Also write the results to this file."""
+    plot: Path | None = None
+    """Also draw them to this file, .png or .svg."""
+
+
+@dataclass(frozen=True)
 class ReproduceOptions:
     """Make a figure of the paper from our own rules, and say which of its claims hold."""
 
@@ -165,14 +186,21 @@ class ResumeOptions:
     machine: MachineOptions = field(default_factory=MachineOptions)
 
 
+ExportFormat = Literal["safetensors", "numpy", "web"]
+
+
 @dataclass(frozen=True)
 class ExportOptions:
-    """Write the rule of a finished run to a file of its own, with its card."""
+    """Write a rule to a file of its own: for symla, for NumPy alone, or as a page that lives."""
 
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
+    rule: tyro.conf.Positional[str]
+    """A shipped rule, a run folder, or a checkpoint (.safetensors)."""
     file: tyro.conf.Positional[Path]
-    """Where to: NAME.safetensors. The card is written beside it, NAME.json."""
+    """Where to: NAME.safetensors, with its card beside it, .json; NAME.py, with its numbers beside
+    it, .npz; NAME.html, one page that needs no network."""
+    format: ExportFormat | None = None
+    """safetensors: what symla loads. numpy: a module that imports NumPy alone. web: a page on which
+    the rule learns live. Default: as the file's name ends."""
     summary: str = ""
     """One line that says what the rule is good for."""
 

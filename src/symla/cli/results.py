@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from symla.evaluation.evaluation import EpisodeReturns, Evaluation
     from symla.evaluation.statistics import Estimate
 
+FEW = 10  # stretches of a lifetime in which episodes ended: each is shown
+
 Rows = tuple[list[str], list[list[str]]]  # a header, and rows of as many cells
 
 
@@ -49,7 +51,9 @@ def _episodes(returns: "EpisodeReturns") -> Iterator[str]:
     """Lines on returns of training and of evaluation."""
     known = [x for x in returns.training if x is not None]
     fifth = max(1, len(known) // 5)
-    if known:
+    if 0 < len(known) <= FEW:
+        yield f"episodes of training, exploring: return {', then '.join(map(str, known))}"
+    elif known:
         first, last = (
             sum(x.mean for x in part) / len(part) for part in (known[:fifth], known[-fifth:])
         )

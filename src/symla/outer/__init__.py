@@ -5,11 +5,13 @@ from symla.outer.evolution_strategies import EvolutionStrategies
 from symla.outer.policy_gradient import PolicyGradient
 from symla.outer.teacher import Teacher
 from symla.outer.through_critic import ThroughCritic
+from symla.outer.through_updates import ThroughUpdates
 
 OUTER_LOOPS: dict[str, type[OuterLoop]] = {
     "evolution-strategies": EvolutionStrategies,
     "policy-gradient": PolicyGradient,
     "teacher": Teacher,
+    "through-updates": ThroughUpdates,
     "through-critic": ThroughCritic,
 }
 
@@ -21,4 +23,5 @@ __all__ = [
     "PolicyGradient",
     "Teacher",
     "ThroughCritic",
+    "ThroughUpdates",
 ]

@@ -1,13 +1,14 @@
 """The contract of an outer loop, checked in a few seconds."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from symla.algorithms.base import AnyAlgorithm, Guidance
 from symla.core.distributions import Categorical
@@ -50,8 +51,7 @@ def check_outer_loop(outer: Any) -> None:
         symla.testing.check_outer_loop(MyOuterLoop())
 
     Each method is traced: shapes, types, a state that keeps its structure, no key used twice. Then
-    it trains a policy of two actions, one of which pays; if its `check` refuses that, one with a
-    critic that knows what pays. Raises FaultyAlgorithmError, of one line
+    it trains a policy of two actions, one of which pays. Raises FaultyAlgorithmError, of one line
     with the file and line of the fault, SettingError for what is no outer loop.
     """
     outer = instance(outer, "outer loop", ("population", *PARAMETERS))
@@ -59,12 +59,7 @@ def check_outer_loop(outer: Any) -> None:
     subject.check_settings()
     for method, parameters in PARAMETERS.items():
         subject.check_signature(method, parameters)
-    setting = _Easy(outer)
-    if isinstance(outer, ChecksSetting):
-        try:
-            outer.check(setting)
-        except SettingError:  # it trains what learns from rollouts, by a critic of its own
-            setting = _Easy(outer, _WithCritic(), lifetimes=1)
+    setting = _easy(outer)
     params = setting.algorithm.init_params(jax.random.key(0), _SecondPays().spec)
     _check_methods(subject, setting, params)
     with subject.calling("tell"):
@@ -164,39 +159,56 @@ class _Preference:
 
 
 @dataclass(frozen=True)
-class _WithCritic:
-    """The same policy as of an agent that learns nothing, and whose critic knows what pays."""
+class _LearningPreference:
+    """The same as one that learns from rollouts, by which it starts anew from meta-parameters."""
 
     interval: int = 2
     workers: int = 1
-    policy_delay: int = 2
 
     def init_params(self, key: PRNGKey, spec: Spec) -> Params:
-        return _Preference().init_params(key, spec)
+        return {"logits": jnp.zeros(spec.action_size), "others": jnp.zeros((2, 3))}
 
     def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> State:
-        return {"steps": jnp.zeros(())}
+        return params["logits"]
 
     def act(
         self, params: Params, state: State, observation: Observation, key: PRNGKey
     ) -> tuple[Action, tuple[()]]:
-        return Categorical(params["logits"]).sample(key), ()
+        return Categorical(state).sample(key), ()
 
     def learn(
         self, params: Params, state: State, rollout: Rollout, t: Array, key: PRNGKey
     ) -> State:
-        return self.remember(state, rollout)
+        return params["logits"]
+
+    def learn_with_penalty(
+        self, params: Params, state: State, rollout: Rollout, t: Array, key: PRNGKey
+    ) -> tuple[State, Scalar]:
+        return self.learn(params, state, rollout, t, key), jnp.zeros(())
+
+    def judge(
+        self, params: Params, state: State, rollout: Rollout
+    ) -> tuple[Float[Array, "steps W"], Scalar]:
+        log = jax.nn.log_softmax(state)
+        return jnp.where(rollout.action == 1, log[1], log[0]), jnp.zeros(())
+
+
+@dataclass(frozen=True)
+class _WithCritic(_LearningPreference):
+    """The same with a critic, which knows what pays."""
+
+    policy_delay: int = 2
 
     def remember(self, state: State, rollout: Rollout) -> State:
-        return {"steps": state["steps"] + rollout.reward.size}
+        return state
 
     def update(self, params: Params, state: State, number: Array, key: PRNGKey) -> State:
-        return state
+        return params["logits"]
 
     def update_guided(
         self, params: Params, state: State, guidance: Guidance, number: Array, key: PRNGKey
     ) -> State:
-        return state
+        return self.update(params, state, number, key)
 
     def meta_objective(self, params: Params, state: State, key: PRNGKey) -> Scalar:
         return -jax.nn.softmax(params["logits"])[1]
@@ -233,6 +245,20 @@ class _Easy:
     environments: tuple[Environment, ...] = (_SecondPays(), _SecondPays())
     lifetimes: int = 4
     length: int = 4
+
+
+def _easy(outer: OuterLoop) -> _Easy:
+    """With the kind of algorithm that the outer loop can train."""
+    first, *others = (
+        _Easy(outer),
+        _Easy(outer, _LearningPreference()),
+        _Easy(outer, _WithCritic(), lifetimes=1),
+    )
+    for setting in (first, *others) if isinstance(outer, ChecksSetting) else ():
+        with suppress(SettingError):
+            outer.check(setting)
+            return setting
+    return first
 
 
 @partial(jax.jit, static_argnames="setting", compiler_options=QUICKLY)
