@@ -27,8 +27,14 @@ SMALL = {  # settings of what learns from rollouts: soon, and from few steps
     "epg": {"interval": 4, "workers": 2, "history": 21},
     "lpg": {"interval": 4, "workers": 2, "hidden_size": 4},
     "metagenrl": {
-        **{"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4, "workers": 2},
-        **{"chunks": 2, "length": 3, "objective": LearnedObjective(units=4)},
+        "interval": 4,
+        "batch": 4,
+        "capacity": 20,
+        "random_steps": 4,
+        "workers": 2,
+        "chunks": 2,
+        "length": 3,
+        "objective": LearnedObjective(units=4),
     },
 }
 SAME = {  # but for numbers, or what its policy follows, which tests/algorithms try
