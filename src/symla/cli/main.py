@@ -17,9 +17,9 @@ from symla.cli.options import (
     DoctorOptions,
     ListOptions,
     ReproduceOptions,
-    RunOptions,
     parse,
 )
+from symla.cli.report import report
 from symla.cli.resume import resume
 from symla.cli.test import test
 from symla.cli.train import train
@@ -31,28 +31,9 @@ from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.runtime.signals import STOPPED
-from symla.store import TEST, RunFolder, check_writable, write_json
+from symla.store import check_writable, write_json
 
 EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
-
-
-def report(arguments: Sequence[str]) -> int:
-    """Draw the figures of a run again, and show its table: symla report RUN"""
-    description = "Draw the figures of a run again, finished or not, and show its table."
-    run = RunFolder(parse(RunOptions, arguments, "report", description).run)
-    from symla.report.run_figures import draw
-    from symla.report.tables import run_table, seeds_table, test_table
-
-    if run.is_group():
-        print_table(console, *seeds_table(list(run.runs())))
-        return 0
-    if run.config()["experiment"] == TEST:  # which also names what is no run
-        print_table(console, *test_table(run))
-        return 0
-    print_table(console, *run_table(run))
-    for path in draw(run):
-        print(path)
-    return 0
 
 
 def reproduce(arguments: Sequence[str]) -> int:

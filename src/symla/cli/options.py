@@ -165,9 +165,25 @@ class ReproduceOptions:
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
+class ReportOptions:
+    """Show what runs reached, finished or not: their table, and their figures drawn again.
+
+    Of several runs one figure: those that differ in their seed alone are one line, with an interval
+    over seeds.
+    """
+
+    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN ...")]]
+    """Run folders, of `symla train` or of `symla test --run-dir`."""
+    plot: Path | None = None
+    """Several runs: draw them to this file, .png or .svg. Default: report.png, or in the folder
+    of `symla train --seeds`."""
+    html: Path | None = None
+    """Also write one page that needs no network: curves, tables, settings, where they come from,
+    and a lifetime of the first run's rule to step through."""
+    watch: bool = False
+    """Serve that page on this machine alone while the runs go on, until Ctrl-C."""
+    port: int = 0
+    """With --watch: where, 127.0.0.1:PORT. Default: any that is free."""
 
 
 @dataclass(frozen=True)

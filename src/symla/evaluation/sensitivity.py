@@ -13,7 +13,15 @@ from symla.algorithms.base import Differentiable, LearningAlgorithm
 from symla.core.distributions import Categorical
 from symla.core.streams import Stream, stream_key
 from symla.core.types import (
-    Action, Discrete, Params, Percept, PRNGKey, Spec, State, Task, Transition,
+    Action,
+    Discrete,
+    Params,
+    Percept,
+    PRNGKey,
+    Spec,
+    State,
+    Task,
+    Transition,
 )
 from symla.environments import Environment
 from symla.lifetimes.lifetime import lifetime
@@ -114,9 +122,8 @@ def _derivatives(
 
     def one(percepts: Percept) -> Float[Array, " lags"]:
         state = algorithm.init_state(params, jax.random.key(0), spec)
-        before, last = (
-            jax.tree.map(lambda x: x[part], percepts) for part in (slice(-lags), slice(-lags, None))
-        )
+        before = jax.tree.map(lambda x: x[:-lags], percepts)
+        last = jax.tree.map(lambda x: x[-lags:], percepts)
         state, _ = live(state, before)
 
         def policy(rewards: Float[Array, " lags"]) -> Float[Array, " B"]:

@@ -24,13 +24,14 @@ def live_page(
         for name, (numbers, card) in rules.items()
     }
     start = {"world": world, "rule": chosen, "chosen": chosen}
-    script = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
-    page = _asset("page.html").replace("/*STYLE*/", _asset("style.css"))
+    script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
+    page = asset("page.html").replace("/*STYLE*/", asset("style.css"))
     page = page.replace("/*RULES*/", _in_script(data))
     return page.replace("/*SCRIPT*/", f"const START = {_in_script(start)};\n{script}")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of the page, as text."""
     return files("symla.report").joinpath("web", name).read_text("utf-8")
 
 

@@ -36,7 +36,8 @@ function build() {
   const { world } = race;
   element("world-title").textContent = WORLDS[app.world].title;
   element("curve-title").textContent = world.measure.title;
-  element("curve-note").textContent = `${world.measure.unit}, ${world.measure.better}; all live in the same world, with the same randomness. One lifetime is full of chance: the card below has means over 1,000.`;
+  element("curve-note").textContent = `${world.measure.unit}, ${world.measure.better}; all live in the same world, with the same randomness. One lifetime is full of chance` +
+    (RULES[app.rule].card.good ? ": the card below has means over 1,000." : ".");
   const [A, B, N] = [world.observations, world.actions, race.rule.hiddenSize];
   element("memory-note").textContent =
     `A × B = ${A} × ${B} LSTMs, one for each observation and action: ` +

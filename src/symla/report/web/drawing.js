@@ -114,10 +114,14 @@ function drawMemory(canvas, layer, observations, actions, what) {
   const ink = colours();
   const { A, B } = layer;
   const wide = canvas.clientWidth;
+  const context = canvas.getContext("2d");
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.font = FONT;
   const across = A > B && (wide - 106) / A >= 16; // observations are columns
   const [rows, columns] = across ? [actions, observations] : [observations, actions];
   const left = Math.min(across ? 76 : 112, wide * 0.3);
-  const top = across ? 62 : 22;
+  const widest = Math.max(...columns.map((name) => context.measureText(name).width));
+  const top = across ? 16 + 0.83 * widest : 22; // slanted by 56 degrees
   const gap = columns.length > 12 ? 2 : 4;
   const tile = Math.max(8, Math.min(across ? 44 : A > 6 ? 30 : 64, (wide - left - (across ? 30 : 0)) / columns.length - gap));
   const { context: c } = prepared(canvas, top + rows.length * (tile + gap));
