@@ -123,10 +123,10 @@ class OuterSettings:
     lifetimes: int | None = None
     """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4."""
     learning_rate: float | None = None
-    """Adam's step, at first. Default: 0.05, by gradients 0.003."""
+    """Adam's step, at first. Default: 0.05, policy-gradient 0.003, teacher 0.01."""
     annealing: int | None = None
-    """Generations over which it, and sigma, fall to a quarter (teacher: it falls to a tenth); 0:
-    constant. Default: all."""
+    """Generations over which it, and sigma, fall to a quarter (teacher: to 0.03 times); 0: constant.
+    Default: all."""
     sigma: float | None = None
     """evolution-strategies: standard deviation of the perturbations, at first. Default 0.2."""
     shaping: Literal["ranks", "group-ranks", "raw"] | None = None
@@ -175,7 +175,9 @@ class OuterSettings:
         if self.outer == "teacher":
             return Teacher(
                 _or(self.population, 4),
-                Optimiser(rate, clip=clip, decay_steps=annealing, decay_to=0.1),
+                Optimiser(
+                    _or(self.learning_rate, 1e-2), clip=clip, decay_steps=annealing, decay_to=0.03
+                ),
                 teacher=_or(self.teacher, 1.0),
                 policy_gradient=_or(self.policy_gradient, 0.0),
                 entropy=_or(self.entropy, 0.0),
