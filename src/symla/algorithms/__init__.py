@@ -2,6 +2,7 @@
 
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
+from symla.algorithms.linear_q_learning import LinearQLearning
 from symla.algorithms.meta_rnn import MetaRNN
 from symla.algorithms.ppo import PPO
 from symla.algorithms.q_learning import QLearning
@@ -16,6 +17,7 @@ ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "meta-rnn": MetaRNN,
     "random": Random,
     "q-learning": QLearning,
+    "linear-q-learning": LinearQLearning,
     "ucb1": UCB1,
     "thompson": Thompson,
     "bayes-optimal": BayesOptimal,
@@ -27,7 +29,7 @@ ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
 
 # These have no meta-parameters to learn: a person can meta-test them at once.
 HAND_MADE = (
-    *("random", "q-learning", "ucb1", "thompson", "bayes-optimal"),
+    *("random", "q-learning", "linear-q-learning", "ucb1", "thompson", "bayes-optimal"),
     *("reinforce", "ppo", "ddpg", "td3"),
 )
 
@@ -46,6 +48,7 @@ __all__ = [
     "Differentiable",
     "LearningAlgorithm",
     "LearnsFromRollouts",
+    "LinearQLearning",
     "MetaRNN",
     "QLearning",
     "Random",
