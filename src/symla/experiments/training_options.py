@@ -125,8 +125,8 @@ class OuterSettings:
     learning_rate: float | None = None
     """Adam's step, at first. Default: 0.05, policy-gradient 0.003, teacher 0.01."""
     annealing: int | None = None
-    """Generations over which it, and sigma, fall to a quarter (teacher: to 0.03 times); 0: constant.
-    Default: all."""
+    """Generations over which it, and sigma, fall to a quarter (teacher: it falls to 0.03 times); 0:
+    constant. Default: all."""
     sigma: float | None = None
     """evolution-strategies: standard deviation of the perturbations, at first. Default 0.2."""
     shaping: Literal["ranks", "group-ranks", "raw"] | None = None

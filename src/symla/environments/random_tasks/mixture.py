@@ -45,7 +45,11 @@ from symla.environments.regulator import cost_to_go
 LEAST_GAP = 0.1  # between optimum and random play, see `gap`: a task below it teaches nothing
 EFFORT = 0.01  # what the regulator pays for a unit of control
 SAME = 1e-4  # relative: actions whose values differ by less are equally good
-ENDS = 0.23, 0.28, 0.49  # good, neither, bad: the shares of all draws are equal with these of `ends`
+ENDS = (
+    0.23,
+    0.28,
+    0.49,
+)  # good, neither, bad: the shares of all draws are equal with these of `ends`
 UNIT = 3.0**0.5  # times a number uniform in [-1, 1] has a variance of 1
 
 

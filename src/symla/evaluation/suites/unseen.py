@@ -36,7 +36,9 @@ UNSEEN = Suite(
         "20 arms": "bandit-arms-20",
         "associations": "associations",
         # Tables beyond the sizes of training.
-        "MDP, 25 states, 6 actions": f"random-tasks,families=('mdp',),states=25,actions=6,{ONE_HOT}",
+        "MDP, 25 states, 6 actions": (
+            f"random-tasks,families=('mdp',),states=25,actions=6,{ONE_HOT}"
+        ),
         "maze, 36 cells": f"random-tasks,families=('grid',),states=36,episode=(32, 64),{ONE_HOT}",
         "25 contexts, 6 actions": (
             f"random-tasks,families=('bandit',),states=25,actions=6,{ONE_HOT}"
