@@ -168,10 +168,10 @@ class OuterSettings:
     """Lifetimes each candidate lives in a generation. Default: 8, by gradients 16, host 4,
     through-updates and through-critic 1."""
     learning_rate: float | None = None
-    """Adam's step, at first. Default: 0.05, by gradients 0.003, maml and lpg 0.001,
-    epg 0.02, metagenrl 0.002."""
+    """Adam's step, at first. Default: 0.05, policy-gradient 0.003, teacher 0.01, maml and lpg
+    0.001, epg 0.02, metagenrl 0.002."""
     annealing: int | None = None
-    """Generations over which it, and sigma, fall to a quarter (teacher: it falls to a tenth;
+    """Generations over which it, and sigma, fall to a quarter (teacher: to 0.03 times;
     through-critic: over the second half to 0); 0: constant. Default: all."""
     sigma: float | None = None
     """evolution-strategies: standard deviation of the perturbations, at first. Default 0.2."""
@@ -240,7 +240,9 @@ class OuterSettings:
         if chosen == "teacher":
             return Teacher(
                 _or(self.population, 4),
-                Optimiser(rate, clip=clip, decay_steps=annealing, decay_to=0.1),
+                Optimiser(
+                    _or(self.learning_rate, 1e-2), clip=clip, decay_steps=annealing, decay_to=0.03
+                ),
                 teacher=_or(self.teacher, 1.0),
                 policy_gradient=_or(self.policy_gradient, 0.0),
                 entropy=_or(self.entropy, 0.0),
