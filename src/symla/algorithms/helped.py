@@ -19,7 +19,7 @@ class HelpedState(NamedTuple):
 
     inner: State
     largest: Float[Array, ""]  # absolute reward
-    count: Float[Array, ""]
+    steps: Float[Array, ""]  # seen so far
     mean: Float[Array, " A"]
     square: Float[Array, " A"]  # sum of squared distances from the mean
 
@@ -69,11 +69,11 @@ class Helped:
             percept = percept._replace(reward=percept.reward / jnp.maximum(largest, 1e-8))
         if state.mean.size:
             # Welford's recursion.
-            count = state.count + 1.0
+            count = state.steps + 1.0
             error = percept.observation - state.mean
             mean = state.mean + error / count
             square = state.square + error * (percept.observation - mean)
-            state = state._replace(count=count, mean=mean, square=square)
+            state = state._replace(steps=count, mean=mean, square=square)
             percept = percept._replace(
                 observation=self._binned(state, percept.observation),
                 final_observation=self._binned(state, percept.final_observation),
@@ -82,7 +82,7 @@ class Helped:
         return action, state._replace(inner=inner)
 
     def _binned(self, state: HelpedState, observation: Float[Array, " A"]) -> Float[Array, " I"]:
-        deviation = jnp.sqrt(state.square / jnp.maximum(state.count, 1.0))
+        deviation = jnp.sqrt(state.square / jnp.maximum(state.steps, 1.0))
         standard = (observation - state.mean) / jnp.maximum(deviation, 1e-6)
         place = (standard + RANGE) / (2.0 * RANGE) * float(self.bins)
         number = jnp.clip(jnp.floor(place), 0, self.bins - 1)

@@ -128,7 +128,7 @@ class Environments:
         if any(ends) and next_seed is not None:
             vector = self._reset(index, next_seed)
         else:
-            self._add(index, vector, END.pack(reward, *ends))
+            self._add(index, vector.data, END.pack(reward, *ends))
         return vector, reward, *ends, final, np.uint32(self.checksums[index])
 
     def _reset(self, index: int, seed: int) -> np.ndarray:
@@ -138,10 +138,10 @@ class Environments:
             raise FaultyEnvironmentError(OLD_RESET)
         vector = self.observations.encode(answer[0])
         self.checksums[index] = 0
-        self._add(index, vector)
+        self._add(index, vector.data)
         return vector
 
-    def _add(self, index: int, *parts: np.ndarray | bytes) -> None:
+    def _add(self, index: int, *parts: memoryview | bytes) -> None:
         """To the checksum of what this environment answered."""
         for part in parts:
             self.checksums[index] = zlib.crc32(part, self.checksums[index])

@@ -47,8 +47,9 @@ HAND_MADE = {
 
 def measure(rule: Rule, family: str, seed: int, agents: int, steps: int) -> dict[str, float]:
     """Mean reward a step of fresh agents: over all of their lives, and over the last tenth."""
-    length = steps * rule.algorithm.workers
-    test = learning_test(rule.algorithm, make(family), agents, length, 0)
+    algorithm: Any = rule.algorithm  # one that learns from rollouts
+    length = steps * algorithm.workers
+    test = learning_test(algorithm, make(family), agents, length, 0)
     reward = learned(test, rule.params, seed, Stream.TESTING).reward
     last = np.searchsorted(test.edges, 0.9 * length)
     return {"whole": _mean(reward, test.edges, 0), "end": _mean(reward, test.edges, int(last))}
@@ -61,7 +62,8 @@ def _mean(reward: Float[np.ndarray, "agents bins"], edges: np.ndarray, first: in
 def beside(algorithm: Any, name: str) -> Rule:
     """The hand-made objective of that name in agents of the same settings."""
     rule = hand_made(name)
-    return Rule(replace(algorithm, objective=rule.algorithm.objective), rule.params, rule.card)
+    other: Any = rule.algorithm
+    return Rule(replace(algorithm, objective=other.objective), rule.params, rule.card)
 
 
 def table(

@@ -254,9 +254,12 @@ def _easy(outer: OuterLoop) -> _Easy:
         _Easy(outer, _LearningPreference()),
         _Easy(outer, _WithCritic(), lifetimes=1),
     )
-    for setting in (first, *others) if isinstance(outer, ChecksSetting) else ():
+    if not isinstance(outer, ChecksSetting):
+        return first
+    loop: ChecksSetting = outer
+    for setting in (first, *others):
         with suppress(SettingError):
-            outer.check(setting)
+            loop.check(setting)
             return setting
     return first
 
