@@ -3,6 +3,7 @@
 from symla.algorithms.bandit_algorithms import UCB1, BayesOptimal, Thompson
 from symla.algorithms.base import Differentiable, LearningAlgorithm, LearnsFromRollouts
 from symla.algorithms.epg import EPG
+from symla.algorithms.linear_q_learning import LinearQLearning
 from symla.algorithms.lpg import LPG
 from symla.algorithms.maml import MAML
 from symla.algorithms.meta_rnn import MetaRNN
@@ -30,6 +31,7 @@ ALGORITHMS: dict[str, type[LearningAlgorithm] | type[LearnsFromRollouts]] = {
     "epg": EPG,
     "random": Random,
     "q-learning": QLearning,
+    "linear-q-learning": LinearQLearning,
     "ucb1": UCB1,
     "thompson": Thompson,
     "bayes-optimal": BayesOptimal,
@@ -49,7 +51,7 @@ ALGORITHM_CLASSES: dict[str, type] = ALGORITHMS | OBJECTIVES
 
 # These have no meta-parameters to learn: a person can meta-test them at once.
 HAND_MADE = (
-    *("random", "q-learning", "ucb1", "thompson", "bayes-optimal"),
+    *("random", "q-learning", "linear-q-learning", "ucb1", "thompson", "bayes-optimal"),
     *("reinforce", "ppo", "ddpg", "td3"),
     *("reinforce-off-policy", "advantage-weighted", "follow-critic", "follow-random"),
 )
@@ -73,6 +75,7 @@ __all__ = [
     "Differentiable",
     "LearningAlgorithm",
     "LearnsFromRollouts",
+    "LinearQLearning",
     "MetaGenRL",
     "MetaRNN",
     "QLearning",

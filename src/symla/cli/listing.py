@@ -49,6 +49,7 @@ def _lines(card: dict[str, Any]) -> list[str]:
     return [
         *(f"good: {text}" for text in card.get("good", [])),
         *(f"not good: {text}" for text in card.get("not_good", [])),
+        *(f"in {text}" for text in card.get("explained", [])),
         *([f"trained on {', '.join(trained_on)}"] if trained_on else []),
         *([f"budget: {steps:.1e} environment steps"] if steps else []),
     ]

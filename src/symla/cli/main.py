@@ -10,19 +10,20 @@ from collections.abc import Callable, Sequence
 
 from symla.cli.compare import compare
 from symla.cli.console import complain
+from symla.cli.explain import explain
+from symla.cli.export import export
 from symla.cli.faults import advice
 from symla.cli.options import (
     DoctorOptions,
-    ExportOptions,
     ListOptions,
     ReproduceOptions,
-    RunOptions,
     parse,
 )
+from symla.cli.report import report
 from symla.cli.resume import resume
 from symla.cli.test import test
 from symla.cli.train import train
-from symla.core.errors import SymlaError, UnknownNameError, require
+from symla.core.errors import SymlaError, UnknownNameError
 from symla.core.output import print_anything
 from symla.core.text import docstring
 from symla.report.terminal import console, print_table
@@ -30,28 +31,9 @@ from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.runtime.signals import STOPPED
-from symla.store import TEST, RunFolder, check_writable, write_json
+from symla.store import check_writable, write_json
 
 EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
-
-
-def report(arguments: Sequence[str]) -> int:
-    """Draw the figures of a run again, and show its table: symla report RUN"""
-    description = "Draw the figures of a run again, finished or not, and show its table."
-    run = RunFolder(parse(RunOptions, arguments, "report", description).run)
-    from symla.report.run_figures import draw
-    from symla.report.tables import run_table, seeds_table, test_table
-
-    if run.is_group():
-        print_table(console, *seeds_table(list(run.runs())))
-        return 0
-    if run.config()["experiment"] == TEST:  # which also names what is no run
-        print_table(console, *test_table(run))
-        return 0
-    print_table(console, *run_table(run))
-    for path in draw(run):
-        print(path)
-    return 0
 
 
 def reproduce(arguments: Sequence[str]) -> int:
@@ -83,20 +65,6 @@ def reproduce(arguments: Sequence[str]) -> int:
         print_table(console, *verdict_table(found))
         drawn = [draw_figure(results / name), *draw_recordings(results / name)]
         view.say(f"figures: {', '.join(map(str, drawn))}\n")
-    return 0
-
-
-def export(arguments: Sequence[str]) -> int:
-    """Write a rule to a file of its own, with its card: symla export RUN FILE"""
-    options = parse(ExportOptions, arguments, "export")
-    require(options.file.suffix == ".safetensors", f"{options.file} must end in .safetensors")
-    from symla.rules.loading import export as write_rule
-    from symla.rules.loading import load
-
-    run = RunFolder(options.run)
-    tested = {"regret": run.results()["regret"]} if run.results_path.exists() else {}
-    write_rule(load(run.path), options.file, {"summary": options.summary, **tested})
-    print(f"{options.file} and {options.file.with_suffix('.json')}")
     return 0
 
 
@@ -171,6 +139,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare,
     "reproduce": reproduce,
     "report": report,
+    "explain": explain,
     "export": export,
     "list": list_,
     "bench": bench,

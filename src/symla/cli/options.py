@@ -106,20 +106,47 @@ class CompareOptions:
     """As of `symla test`: shipped or hand-made rules, run folders, checkpoints. What differs is
     told from the first one."""
     environments: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENV ...")]
-    """Where: as --environment of `symla test`, one or several."""
+    """Where: as --environment of `symla test`, one or several; or `unseen`, a suite of 25 in which
+    no rule was trained, beside random play, Q-learning and PPO."""
     lifetimes: int | None = None
     """How many lifetimes each lives in each, with each seed. Default: 1000; if one learns by
-    gradient 2, or 1 with each of several seeds."""
+    gradient 2, or 1 with each of several seeds; of a suite what it says."""
     length: int | None = None
-    """Steps in each lifetime. Default: 100; 20000 if one learns by gradient."""
+    """Steps in each lifetime. Default: 100; 20000 if one learns by gradient; of a suite what it
+    says."""
     seeds: tuple[int, ...] = (0,)
     """Of the tasks, one or several: the lifetimes of all of them count together."""
+    normalise_rewards: bool = False
+    """Help all rules: each reward divided by the largest absolute one so far."""
+    bins: int = 0
+    """Help all rules: each number of an observation as one of so many bins; 0: as it is."""
     time_limit: float = 60.0
     """gymnasium: seconds that one call of an environment may take."""
     json: Path | None = None
     """Also write the results to this file."""
     plot: Path | None = None
     """Also draw reward over the lifetime to this file, .png or .svg."""
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """What a rule uses of what it perceives and remembers: each part replaced, in turn."""
+
+    rule: tyro.conf.Positional[str]
+    """A shipped rule, a run folder, a checkpoint (.safetensors), or a hand-made algorithm that
+    learns in its memory: thompson, q-learning."""
+    environment: str | None = None
+    """Where, in JAX: as of `symla test`. Default: where it was trained."""
+    lifetimes: int = 256
+    """How many lifetimes it lives, in each case the same."""
+    length: int | None = None
+    """Steps in each lifetime. Default: as in its training, else 100."""
+    seed: int = 0
+    """Of the tasks."""
+    json: Path | None = None
+    """Also write the results to this file."""
+    plot: Path | None = None
+    """Also draw them to this file, .png or .svg."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +171,25 @@ class ReproduceOptions:
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
+class ReportOptions:
+    """Show what runs reached, finished or not: their table, and their figures drawn again.
+
+    Of several runs one figure: those that differ in their seed alone are one line, with an interval
+    over seeds.
+    """
+
+    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN ...")]]
+    """Run folders, of `symla train` or of `symla test --run-dir`."""
+    plot: Path | None = None
+    """Several runs: draw them to this file, .png or .svg. Default: report.png, or in the folder
+    of `symla train --seeds`."""
+    html: Path | None = None
+    """Also write one page that needs no network: curves, tables, settings, where they come from,
+    and a lifetime of the first run's rule to step through."""
+    watch: bool = False
+    """Serve that page on this machine alone while the runs go on, until Ctrl-C."""
+    port: int = 0
+    """With --watch: where, 127.0.0.1:PORT. Default: any that is free."""
 
 
 @dataclass(frozen=True)
@@ -165,14 +208,21 @@ class ResumeOptions:
     machine: MachineOptions = field(default_factory=MachineOptions)
 
 
+ExportFormat = Literal["safetensors", "numpy", "web"]
+
+
 @dataclass(frozen=True)
 class ExportOptions:
-    """Write the rule of a finished run to a file of its own, with its card."""
+    """Write a rule to a file of its own: for symla, for NumPy alone, or as a page that lives."""
 
-    run: tyro.conf.Positional[Path]
-    """A run folder."""
+    rule: tyro.conf.Positional[str]
+    """A shipped rule, a run folder, or a checkpoint (.safetensors)."""
     file: tyro.conf.Positional[Path]
-    """Where to: NAME.safetensors. The card is written beside it, NAME.json."""
+    """Where to: NAME.safetensors, with its card beside it, .json; NAME.py, with its numbers beside
+    it, .npz; NAME.html, one page that needs no network."""
+    format: ExportFormat | None = None
+    """safetensors: what symla loads. numpy: a module that imports NumPy alone. web: a page on which
+    the rule learns live. Default: as the file's name ends."""
     summary: str = ""
     """One line that says what the rule is good for."""
 

@@ -1,6 +1,6 @@
 """What a person sees of tests: tables of numbers, and reward over the lifetime as characters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from symla.report.blocks import BLOCKS, line, shrink
@@ -9,6 +9,7 @@ from symla.report.terminal import console, print_table
 if TYPE_CHECKING:
     from symla.evaluation.comparison import Comparison
     from symla.evaluation.evaluation import EpisodeReturns, Evaluation
+    from symla.evaluation.ranking import Standing
     from symla.evaluation.statistics import Estimate
 
 FEW = 10  # stretches of a lifetime in which episodes ended: each is shown
@@ -157,3 +158,19 @@ def print_comparison(comparison: "Comparison") -> None:
     for pair in comparison.pairs:
         if not pair.result:
             print(f"n/a, {pair.rule} in {pair.environment}: {pair.reason}")
+
+
+def print_standings(standings: "Sequence[Standing]") -> None:
+    """Print how rules stand over all environments of a comparison."""
+    print("\nof all environments in which a rule can be (intervals paired, by the return)")
+    header = ["rule", "environments", "learned", "above random", "above Q-learning", "mean rank"]
+    rows = [
+        [
+            each.rule,
+            *map(str, (each.environments, each.learned, each.above_random, each.above_q_learning)),
+            f"{each.mean_rank:.2f}",
+        ]
+        for each in standings
+    ]
+    print_table(console, header, rows)
+    print("learned: the last fifth above the first, by more than random play's, and above random")

@@ -50,7 +50,7 @@ def run_test(options: TestOptions, kept: RunFolder | None) -> int:
 
     known = is_hand_made(options.algorithm)
     rule = None if known else load(options.algorithm)
-    name = options.environment or (_trained_on(rule.card) if rule else None)
+    name = options.environment or (trained_on(rule.card) if rule else None)
     if name is None:
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
     changes = options.permute, options.project, options.swap_rewards
@@ -141,7 +141,7 @@ def check_outputs(json: Path | None, plot: Path | None) -> None:
         check_path(plot)
 
 
-def _trained_on(card: Mapping[str, Any]) -> str | None:
+def trained_on(card: Mapping[str, Any]) -> str | None:
     """The environment that the card names, if it is one that a person could name."""
     from symla.lifetimes.resolve import make
 

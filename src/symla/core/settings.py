@@ -76,18 +76,6 @@ def with_settings(thing: T, settings: Mapping[str, Any], name: str) -> T:
     return construct(lambda: replace(thing, **typed), {}, name)
 
 
-def with_preset(thing: T, settings: Mapping[str, Any], preset: str | None, name: str) -> T:
-    """The dataclass with these settings; `preset` names a set of others in its `presets`, which
-    come first. Raises as `with_settings` does, UnknownNameError for a preset it does not have."""
-    if preset is not None:
-        presets = getattr(thing, "presets", {})
-        if preset not in presets:
-            hint = "" if presets else f"; {name} has none"
-            raise UnknownNameError(f"preset of {name}", str(preset), presets, hint)
-        thing = with_settings(thing, presets[preset], name)
-    return with_settings(thing, settings, name)
-
-
 def check_known(
     kind: Callable[..., Any], settings: Mapping[str, Any], name: str, others: tuple[str, ...] = ()
 ) -> None:

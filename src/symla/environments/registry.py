@@ -155,9 +155,9 @@ def name_of(environment: Environment) -> str | None:
 ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
-        Arm, Associations, Balance, Control, DependentBandit, DoubleIntegrator, Gymnax, Hearts,
-        IndependentBandit, LinearSystem, MoreActions, Permuted, PointNavigation, Projected,
-        RandomTasks, Rewards, Target, Unicycle,
+        Arm, Associations, Balance, Control, DelayedChain, DependentBandit, DoubleIntegrator,
+        Gymnax, Hearts, IndependentBandit, LinearSystem, MoreActions, ObjectGrids, Permuted,
+        PointNavigation, Projected, RandomTasks, Rewards, Target, Unicycle,
     )
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What tests reach: sums over stretches of lifetimes, and the measures that follow from them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from os import PathLike
@@ -172,8 +173,17 @@ class Evaluation:
             "first_fifth": asdict(self.first),
             "last_fifth": asdict(self.last),
             "improvement": asdict(self.improvement),
-            **({"episodes": asdict(self.episodes)} if self.episodes else {}),
+            **({"episodes": _of_finite(asdict(self.episodes))} if self.episodes else {}),
         }
+
+
+def _of_finite(tree: Any) -> Any:
+    """None for numbers that JSON has not: the interval of a single lifetime's episodes, say."""
+    if isinstance(tree, dict):
+        return {key: _of_finite(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_of_finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def evaluation(

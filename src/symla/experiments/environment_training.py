@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
 from symla.core.errors import require
-from symla.experiments.training_options import LearnerSettings, OuterSettings
+from symla.experiments.training_options import LearnerSettings, OuterSettings, usual_outer
 
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe
@@ -74,14 +75,14 @@ class EnvironmentTraining:
             return tuple(make(name, self.world.time_limit) for name in names)
 
         worlds = tuple(self._transformed(world) for world in found(self.environments))
+        search = usual_outer(self.learner.algorithm, self.search)
         on_host = any(map(is_on_host, worlds))
-        algorithm = self.learner.build(on_host)
-        search = self.search.usual(algorithm)
+        preset = self.learner.usual_preset(on_host)
         return recipe_of(
-            algorithm,
+            self.learner.build(on_host),
             worlds,
-            search.build(on_host, algorithm, self.learner.preset),
-            generations=search.count(on_host, algorithm),
+            partial(search.build, preset=preset),
+            generations=self.search.generations,
             lifetimes=search.lifetimes,
             length=self.world.length,
             seed=seed,

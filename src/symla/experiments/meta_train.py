@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from symla.algorithms.base import AnyAlgorithm, LearnsFromRollouts
+from symla.algorithms import ALGORITHMS
+from symla.algorithms.base import AnyAlgorithm
 from symla.core.precision import in_float32
 from symla.experiments.fitting import Start, check_fit
 from symla.experiments.recipes import Recipe, begin
-from symla.experiments.training_options import OuterSettings
+from symla.experiments.training_options import OuterSettings, usual_outer
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.resolve import make
 from symla.outer import OuterLoop, PolicyGradient, Teacher, ThroughCritic, ThroughUpdates
@@ -32,7 +33,7 @@ LIVING_UPDATES = 5  # the same of lives that go on
 STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
 
 OuterName = Literal[
-    "evolution-strategies", "policy-gradient", "teacher", "through-critic", "through-updates"
+    "evolution-strategies", "policy-gradient", "teacher", "through-updates", "through-critic"
 ]
 
 
@@ -42,7 +43,7 @@ def meta_train(
     environments: Any,
     *,
     outer: OuterLoop | OuterName | None = None,
-    generations: int | None = None,
+    generations: int = 300,
     lifetimes: int | None = None,
     length: int | None = None,
     seed: int = 0,
@@ -58,8 +59,8 @@ def meta_train(
         rule.save("mine.safetensors")
 
     Environments are whatever `symla.make` takes, names or objects, in JAX or of Gymnasium. `outer`
-    is an outer loop, or the name of one with its defaults; by default what suits the
-    algorithm, evolution strategies for black boxes. `start` is the rule to begin with. The
+    is an outer loop, or the name of one with its defaults; by default what suits the algorithm,
+    evolution strategies for most. `start` is the rule to begin with. The
     best checkpoint, which stands in the run folder, is chosen in `probes`, by default where it is
     trained, on tasks that neither the training nor a test sees; what is returned is the last one.
 
@@ -72,16 +73,18 @@ def meta_train(
     environment or an algorithm that breaks its contract.
     """
     worlds = _as_tuple(environments)
-    on_host = any(map(is_on_host, worlds))
-    search = OuterSettings(outer if isinstance(outer, str) else None, generations).usual(algorithm)
-    loop = search.build(on_host, algorithm) if outer is None or isinstance(outer, str) else outer
+    if outer is None or isinstance(outer, str):
+        settings = OuterSettings(outer, generations)
+        search: Any = usual_outer(_name_of(algorithm), settings).build
+    else:
+        search = outer
     rule = load(start) if isinstance(start, str) else start
     recipe = recipe_of(
         algorithm,
         worlds,
-        loop,
-        generations=search.count(on_host, algorithm),
-        lifetimes=search.lifetimes if lifetimes is None else lifetimes,
+        search,
+        generations=generations,
+        lifetimes=lifetimes,
         length=length,
         seed=seed,
         start=start if isinstance(start, str) else ("given" if start else ""),
@@ -106,7 +109,7 @@ def meta_train(
 def recipe_of(
     algorithm: AnyAlgorithm,
     worlds: tuple[Any, ...],
-    outer: OuterLoop,
+    search: OuterLoop | Callable[[bool], OuterLoop],
     *,
     generations: int,
     lifetimes: int | None,
@@ -117,11 +120,16 @@ def recipe_of(
     tests: tuple[Any, ...] = (),
     test_lifetimes: int = 0,
 ) -> Recipe:
-    """The recipe with what follows from the environments, where nobody said it."""
+    """The recipe with what follows from the environments, where nobody said it.
+
+    `search` is an outer loop, or makes one and is told whether an environment is on the host.
+    """
     check_before_training(algorithm, worlds)
     on_host = any(map(is_on_host, worlds))
+    outer = search(on_host) if callable(search) else search
     usual = 16 if isinstance(outer, PolicyGradient | Teacher) else 4 if on_host else 8
-    usual = 1 if isinstance(outer, ThroughCritic | ThroughUpdates) else usual
+    if isinstance(outer, ThroughUpdates | ThroughCritic):
+        usual = 1
     recipe = Recipe(
         algorithm,
         worlds,
@@ -148,14 +156,20 @@ def usual_length(world: Any) -> int:
 
 def _length(algorithm: AnyAlgorithm, outer: OuterLoop, worlds: Sequence[Any]) -> int:
     """Steps of a generation where nobody says how many: of a stretch, where lives go on."""
-    if isinstance(outer, ThroughCritic) and isinstance(algorithm, LearnsFromRollouts):
-        return algorithm.interval
     lifetime = getattr(outer, "lifetime", 0)
-    if isinstance(outer, ThroughUpdates) and isinstance(algorithm, LearnsFromRollouts):
-        return algorithm.interval * (1 + (LIVING_UPDATES if lifetime else UPDATES))
+    if isinstance(outer, ThroughCritic):
+        return getattr(algorithm, "interval", 1)
+    if isinstance(outer, ThroughUpdates):
+        updates = LIVING_UPDATES if lifetime else UPDATES
+        return (updates + 1) * getattr(algorithm, "interval", 1)
     if lifetime:
         return lifetime if lifetime % STRETCH else min(lifetime, STRETCH)
     return max(map(usual_length, worlds))
+
+
+def _name_of(algorithm: AnyAlgorithm) -> str:
+    """What ALGORITHMS calls it; nothing, if it is a person's own."""
+    return next((name for name, kind in ALGORITHMS.items() if kind is type(algorithm)), "")
 
 
 def _as_tuple(environments: Any) -> tuple[Any, ...]:

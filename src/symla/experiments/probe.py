@@ -16,14 +16,8 @@ from symla.lifetimes.host import is_on_host
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
-PROBE_LIFETIMES = 256  # in JAX; an eighth of them on the host
-LONG = 32  # of what learns from rollouts, whose lifetimes are long, one for so many of others
-
-
-def count_of(rule: Rule, world: Any, lifetimes: int) -> int:
-    """Lifetimes of this rule in this environment, where black boxes in JAX live `lifetimes`."""
-    slow = LONG if isinstance(rule.algorithm, LearnsFromRollouts) else 1
-    return max(2, lifetimes // slow // (8 if is_on_host(world) else 1))
+# In JAX; an eighth of them on the host, a sixteenth of what learns from rollouts. At least 2.
+PROBE_LIFETIMES = 256
 
 
 class Probe:
@@ -54,12 +48,14 @@ class Probe:
         return {"score": float(np.mean(above)), "return": first.mean, "return_ci95": first.ci95}
 
     def _returns(self, rule: Rule, world: Any) -> Float[np.ndarray, " lifetimes"]:
-        lifetimes = count_of(rule, world, PROBE_LIFETIMES)
-        if isinstance(rule.algorithm, LearnsFromRollouts):
+        learner = isinstance(rule.algorithm, LearnsFromRollouts)
+        share = (16 if learner else 1) * (8 if is_on_host(world) else 1)
+        lifetimes = max(2, PROBE_LIFETIMES // share)
+        if learner:
             test = learning_test(rule.algorithm, world, lifetimes, self.length, 0)
             reward = learned(test, rule.params, self.seed, Stream.CHOOSING).reward
         else:
             arguments = lifetimes, self.length, self.seed, Stream.CHOOSING
             reward = lived(rule, world, *arguments).sums.reward
-        counted = max(1, round(self.share * reward.shape[1]))
-        return reward[:, -counted:].sum(axis=1, dtype=np.float64)
+        last = max(1, round(self.share * reward.shape[1]))
+        return reward[:, -last:].sum(axis=1, dtype=np.float64)

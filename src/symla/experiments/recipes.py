@@ -25,7 +25,7 @@ from symla.environments import (
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.references import references
 from symla.experiments.base import View
-from symla.experiments.probe import Probe, count_of
+from symla.experiments.probe import Probe
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.outer import OUTER_LOOPS, OuterLoop, ThroughCritic
 from symla.rules.loading import export, load
@@ -45,7 +45,7 @@ CHANGES: dict[type, str] = {
     MoreActions: "more actions",
 }
 World = Any  # an Environment, or one on the host
-PROBE_EVERY = 50  # generations; four times in all, of what learns from rollouts
+PROBE_EVERY = 50
 ENDLESS = 20_000  # steps in which agents are tested that live on for ever in training
 BUDGET = ("generations", "environment_steps")  # of a card: more of it may come later
 
@@ -96,13 +96,24 @@ class Recipe:
 
     @property
     def lifetime(self) -> int:
-        """Steps of a lifetime in which the rule is chosen and tested: of one that goes on over
-        generations all of them; of what lives in several environments, in all together."""
+        """Steps of a lifetime in which the rule is chosen and tested, in all its environments
+        together: of one that goes on over generations all of them."""
         steps = getattr(self.outer, "lifetime", 0)
-        if not isinstance(self.algorithm, LearnsFromRollouts):
-            return max(self.length, steps)
-        endless = isinstance(self.outer, ThroughCritic) and not steps
-        return max(self.length, ENDLESS if endless else steps) * self.algorithm.workers
+        if isinstance(self.outer, ThroughCritic) and not steps:
+            steps = ENDLESS
+        return self._workers * max(self.length, steps)
+
+    @property
+    def _workers(self) -> int:
+        """Environments in which a lifetime is lived side by side."""
+        return getattr(self.algorithm, "workers", 1)
+
+    @property
+    def _probe_every(self) -> int:
+        """Generations between two looks at how good the rule is, which take long where a lifetime
+        is hundreds of generations."""
+        slow = isinstance(self.outer, ThroughCritic)
+        return max(PROBE_EVERY, self.generations // 4) if slow else PROBE_EVERY
 
     @property
     def _share(self) -> float:
@@ -112,8 +123,8 @@ class Recipe:
     @property
     def environment_steps(self) -> int:
         """The budget: steps of all lifetimes of all candidates of all generations."""
-        each = self.generations * self.outer.population * self.lifetimes * self.length
-        return each * getattr(self.algorithm, "workers", 1)
+        lives = self.outer.population * self.lifetimes * self._workers
+        return self.generations * lives * self.length
 
     def card(self) -> dict[str, Any]:
         """What a person must know about where the rule comes from."""
@@ -132,12 +143,6 @@ class Recipe:
                 "environment_steps": self.environment_steps,
             },
         }
-
-    @property
-    def probe_every(self) -> int:
-        """Generations between two looks at how good the rule is."""
-        slow = isinstance(self.algorithm, LearnsFromRollouts)
-        return max(1, self.generations // 4) if slow else PROBE_EVERY
 
     def finished(self, run: RunFolder) -> bool:
         """Whether `run` has all generations, and the tests that follow them."""
@@ -179,7 +184,7 @@ class Recipe:
             self.card() | run.origin(),
             start=self._start(run),
             probe=probe,
-            probe_every=self.probe_every,
+            probe_every=self._probe_every,
             watch=report,
             resume_with=resume_with,
             exits=exits,
@@ -197,7 +202,8 @@ class Recipe:
         """The rule beside random play and what is best known, in each environment of its own."""
         tested = {}
         for world in dict.fromkeys((*self.environments, *self.tests)):
-            lifetimes = count_of(rule, world, self.test_lifetimes)
+            slow = is_on_host(world), isinstance(self.algorithm, LearnsFromRollouts)
+            lifetimes = max(2, self.test_lifetimes // 8 ** sum(slow))
             rules = {"rule": rule, **references(world, self.lifetime)}
             tested[named(world)] = {
                 who: meta_test(each, world, lifetimes, self.lifetime, self.seed).to_json()

@@ -36,6 +36,7 @@ from symla.environments import (
 )
 from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import estimate
+from symla.experiments.explained import write_explanation
 from symla.experiments.reproduce import figures
 from symla.rules.loading import PRETRAINED, export, hand_made, load
 from symla.rules.rule import Rule
@@ -221,4 +222,5 @@ def _origin(shipped: Shipped, who: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:] or SHIPPED:
-        print(ship(wanted))
+        ship(wanted)
+        print(write_explanation(wanted))

@@ -11,8 +11,8 @@ OUTER_LOOPS: dict[str, type[OuterLoop]] = {
     "evolution-strategies": EvolutionStrategies,
     "policy-gradient": PolicyGradient,
     "teacher": Teacher,
-    "through-critic": ThroughCritic,
     "through-updates": ThroughUpdates,
+    "through-critic": ThroughCritic,
 }
 
 __all__ = [

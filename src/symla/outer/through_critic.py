@@ -134,7 +134,6 @@ class ThroughCritic:
     def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
         """The agents of each environment, before their first step."""
         algorithm = with_critic(setting)
-        self._check(setting, algorithm)
         pairs = zip(self._places(setting), setting.environments)
         return tuple(
             born(algorithm, environment, params, places, key, self._longest(setting))
@@ -317,7 +316,9 @@ class ThroughCritic:
         """Steps of a life, at most: of one without end, those of an episode without end."""
         return self.lifetime or ENDLESS
 
-    def _check(self, setting: Setting, algorithm: HasCritic) -> None:
+    def check(self, setting: Setting) -> None:
+        """Raises SettingError for what it cannot train."""
+        algorithm = with_critic(setting)
         environments = len(setting.environments)
         require(
             self.population >= environments,

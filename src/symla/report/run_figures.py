@@ -8,13 +8,16 @@ import numpy as np
 from symla.report.drawing import Figure, our_style
 from symla.report.figure_files import save
 from symla.report.lifetime_figures import draw_lifetimes
+from symla.report.long_test_figures import draw_test
 from symla.report.names import COLOURS, NAMES, environment_name
-from symla.store import RunFolder
+from symla.store import TEST, RunFolder
 
 
 def draw(run: RunFolder) -> list[Path]:
     """Draw every figure that the run's results allow. Returns where they are."""
     run.figures.mkdir(exist_ok=True)
+    if run.config()["experiment"] == TEST:
+        return [save(draw_test(run), run.figures / "test.png")]
     if not run.results_path.exists():
         with our_style():
             return [_return_over_training(run.metrics(), run.figures / "training.png")]

@@ -6,6 +6,7 @@ from typing import Any
 
 from scipy.special import stdtrit
 
+from symla.report.curves import MEASURES, RunGroup
 from symla.report.names import NAMES, environment_name
 from symla.store import RunFolder
 
@@ -82,6 +83,23 @@ def seeds_table(runs: Sequence[RunFolder]) -> tuple[list[str], list[list[str]]]:
         [environment_name(name), *(_over(measures.get(m, [])) for m in header[1:])]
         for name, measures in found.items()
     ]
+    return header, rows
+
+
+def overlay_table(measure: str, groups: Sequence[RunGroup]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: how far each group of seeds is, and what it reached there, mean ± 95%
+    interval over seeds, Student's t."""
+    header = [MEASURES[measure], "seeds", "up to", "reached", "best"]
+    rows = []
+    for group in groups:
+        at, mean, ci95 = group.over_seeds()
+        if not at.size:
+            rows.append([group.name, str(len(group.curves)), "-", "-", "-"])
+            continue
+        best = mean.min() if measure == "regret" else mean.max()
+        interval = "" if ci95 is None else f" ± {ci95[-1]:.3f}"
+        reached = f"{mean[-1]:.3f}{interval}"
+        rows.append([group.name, str(len(group.curves)), f"{at[-1]:,.0f}", reached, f"{best:.3f}"])
     return header, rows
 
 

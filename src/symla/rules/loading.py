@@ -14,7 +14,7 @@ from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
 from symla.core.naming import parse
 from symla.core.precision import in_float32
-from symla.core.settings import with_preset
+from symla.core.settings import with_settings
 from symla.core.text import brief, typed
 from symla.core.types import ACTION_SPACES, Discrete, Spec
 from symla.environments import DependentBandit, Environment
@@ -22,6 +22,7 @@ from symla.rules.rule import Rule
 from symla.store import (
     Checkpoint,
     RunFolder,
+    describe,
     from_settings,
     load_checkpoint,
     rebuild,
@@ -44,7 +45,8 @@ def load(what: str | os.PathLike[str]) -> Rule:
 
     `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint;
     "bayes-optimal" the plan for two independent arms and 100 pulls (`hand_made` makes others).
-    Settings of a hand-made one stand after commas: "td3,batch=100,critic_optimizer.clip=1.0".
+    Settings of a hand-made one stand after commas: "td3,batch=100,critic_optimizer.clip=1.0", and
+    so may those of a learned one that do not change its meta-parameters: "RUN,preset=simulators".
     Raises UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
     """
     name = os.fspath(what)
@@ -59,6 +61,9 @@ def load(what: str | os.PathLike[str]) -> Rule:
     if is_name:
         return hand_made(name)
     path = Path(name)
+    if "," in name and not path.exists():
+        base, settings = parse(name)
+        return _changed(load(base), settings, base)
     if path.is_dir():
         if not RunFolder(path).config_path.exists():
             raise CheckpointError(f"{path} is a folder, but not of a run: it has no config.json")
@@ -67,6 +72,13 @@ def load(what: str | os.PathLike[str]) -> Rule:
         return rule_from(load_checkpoint(path))
     known = [*pretrained(), *HAND_MADE]
     raise UnknownNameError("rule", name, known, ", or the path of a run folder or a checkpoint")
+
+
+def _changed(rule: Rule, settings: dict[str, Any], name: str) -> Rule:
+    """The same meta-parameters in an algorithm of other settings."""
+    algorithm = with_preset(rule.algorithm, settings, name)
+    described = describe(algorithm, ALGORITHM_CLASSES)
+    return Rule(algorithm, rule.params, {**rule.card, "algorithm": described})
 
 
 @in_float32
@@ -112,14 +124,25 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     SettingError for settings that it does not have.
     """
     base, settings = parse(name)
-    preset = settings.pop("preset", None)
-    algorithm = with_preset(ALGORITHMS[base](), settings, preset, base)
+    algorithm = with_preset(ALGORITHMS[base](), settings, base)
     if isinstance(algorithm, BayesOptimal):
         dependent = isinstance(environment, DependentBandit)
         algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
     spec = environment.spec if environment else Spec(1, Discrete(2))
     params = algorithm.init_params(jax.random.key(0), spec)
     return Rule(algorithm, params, {"algorithm": {"class": base}})
+
+
+def with_preset(algorithm: Any, settings: dict[str, Any], name: str) -> Any:
+    """The algorithm with these settings; "preset" names a set of others, which come first."""
+    preset = settings.pop("preset", None)
+    if preset is not None:
+        presets = getattr(algorithm, "presets", {})
+        if preset not in presets:
+            hint = "" if presets else f"; {name} has none"
+            raise UnknownNameError(f"preset of {name}", str(preset), presets, hint)
+        algorithm = with_settings(algorithm, presets[preset], name)
+    return with_settings(algorithm, settings, name)
 
 
 def reference_rules(bandit: Environment, length: int) -> dict[str, Rule]:

@@ -1,6 +1,7 @@
 """The contract of an outer loop, checked in a few seconds."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from symla.algorithms.base import AnyAlgorithm
+from symla.algorithms.base import AnyAlgorithm, Guidance
 from symla.core.distributions import Categorical
 from symla.core.errors import FaultyAlgorithmError, SettingError
 from symla.core.precision import in_float32
@@ -193,6 +194,27 @@ class _LearningPreference:
 
 
 @dataclass(frozen=True)
+class _WithCritic(_LearningPreference):
+    """The same with a critic, which knows what pays."""
+
+    policy_delay: int = 2
+
+    def remember(self, state: State, rollout: Rollout) -> State:
+        return state
+
+    def update(self, params: Params, state: State, number: Array, key: PRNGKey) -> State:
+        return params["logits"]
+
+    def update_guided(
+        self, params: Params, state: State, guidance: Guidance, number: Array, key: PRNGKey
+    ) -> State:
+        return self.update(params, state, number, key)
+
+    def meta_objective(self, params: Params, state: State, key: PRNGKey) -> Scalar:
+        return -jax.nn.softmax(params["logits"])[1]
+
+
+@dataclass(frozen=True)
 class _SecondPays:
     """Action 1 earns 1, action 0 nothing; one observation, and no episodes."""
 
@@ -227,13 +249,19 @@ class _Easy:
 
 def _easy(outer: OuterLoop) -> _Easy:
     """With the kind of algorithm that the outer loop can train."""
-    setting = _Easy(outer)
-    if isinstance(outer, ChecksSetting):
-        try:
-            outer.check(setting)
-        except SettingError:
-            return _Easy(outer, _LearningPreference())
-    return setting
+    first, *others = (
+        _Easy(outer),
+        _Easy(outer, _LearningPreference()),
+        _Easy(outer, _WithCritic(), lifetimes=1),
+    )
+    if not isinstance(outer, ChecksSetting):
+        return first
+    loop: ChecksSetting = outer
+    for setting in (first, *others):
+        with suppress(SettingError):
+            loop.check(setting)
+            return setting
+    return first
 
 
 @partial(jax.jit, static_argnames="setting", compiler_options=QUICKLY)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -137,14 +137,14 @@ class RandomObjective(LearnedObjective):
         require(not self.observation, "a random objective does not see observations")
         require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
 
-    def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
+    def init_params(self, key: PRNGKey, spec: Spec) -> Any:
         return ()
 
     def check(self, params: Params, spec: Spec) -> None:
         """Nothing can be wrong."""
 
     def losses(
-        self, params: tuple[()], seen: Seen, action: Float[Array, "batch T B"]
+        self, params: Params, seen: Seen, action: Float[Array, "batch T B"]
     ) -> Float[Array, "batch T"]:
         sizes = Spec(seen.steps.observation.shape[-1], Continuous(action.shape[-1]))
         drawn = super().init_params(jax.random.key(self.seed), sizes)

@@ -1,0 +1,84 @@
+"""`symla explain`: what a rule uses of what it perceives and remembers.
+
+jax is imported late: `--help` and a misspelt word answer at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from symla.cli.options import ExplainOptions, parse
+from symla.cli.results import four_digits
+from symla.cli.test import check_outputs, trained_on
+from symla.core.errors import SettingError
+from symla.report.terminal import console, print_table
+from symla.runtime.machine import prepare_jax
+from symla.store import write_json
+
+if TYPE_CHECKING:
+    from symla.evaluation.explanation import Explanation
+
+
+def explain(arguments: Sequence[str]) -> int:
+    """Show what a rule uses, and what it ignores: symla explain RULE --environment ENV"""
+    options = parse(ExplainOptions, arguments, "explain")
+    check_outputs(options.json, options.plot)
+    prepare_jax()
+    from symla.evaluation.explanation import explain as explain_rule
+    from symla.lifetimes.resolve import make
+    from symla.rules.loading import hand_made, is_hand_made, load
+
+    known = is_hand_made(options.rule)
+    rule = None if known else load(options.rule)
+    name = options.environment or (trained_on(rule.card) if rule else None)
+    if name is None:
+        raise SettingError("say where to explain it: --environment ENV (`symla list` shows them)")
+    environment: Any = make(name)
+    length = options.length or _length(rule.card if rule else {})
+    rule = rule or hand_made(options.rule, environment, length)
+    found = explain_rule(rule, environment, options.lifetimes, length, options.seed)
+    _print(options.rule, name, found)
+    if options.json:
+        write_json(options.json, {"rule": options.rule, **found.to_json()})
+    if options.plot:
+        found.plot(options.plot)
+    return 0
+
+
+def _length(card: Mapping[str, Any]) -> int:
+    """Of the lifetimes that the rule was trained on, where its card says it."""
+    length = card.get("training", {}).get("length")
+    return length if isinstance(length, int) else 100
+
+
+def _print(name: str, where: str, found: "Explanation") -> None:
+    print(
+        f"{name} on {where}: the same {found.intact.lifetimes} lifetimes of {found.intact.length} "
+        "steps, intact and with a part replaced (mean ± 95% confidence interval, paired)\n"
+    )
+    header = ["replaced", "by", "return", "difference", "first fifth", "last fifth", "so it"]
+    rows = [
+        ["nothing", "", str(found.intact.return_), "", *_fifths(found.intact), ""],
+        ["all: random play", "", str(found.random.return_), "", *_fifths(found.random), ""],
+    ]
+    shown: set[str] = set()
+    for each in found.ablations:
+        verdict = "" if each.part in shown else _verdict(found.verdict(each.part))
+        shown.add(each.part)
+        cells = each.part, each.by, str(each.result.return_), str(each.difference)
+        rows.append([*cells, *_fifths(each.result), verdict])
+    print_table(console, header, rows)
+    print("\nfirst and last: the reward a step in the first and last fifth of a lifetime")
+    for one in found.sensitivity:
+        lags = [lag for lag in (0, 1, 2, 4, 8, 16, 31) if lag < len(one.by_lag)]
+        values = ", ".join(f"{lag}: {one.by_lag[lag]:.3f}" for lag in lags)
+        print(f"|d logits / d reward| at step {one.age}, by steps ago: {values}")
+    print(f"\n{' '.join(found.sentences)}")
+
+
+def _fifths(result: Any) -> list[str]:
+    return [four_digits(part.reward) for part in (result.first, result.last)]
+
+
+def _verdict(verdict: str) -> str:
+    said = {"uses": "uses it", "ignores": "ignores it", "better without": "is better without"}
+    return {**said, "is there": "ignores what it says"}.get(verdict, verdict)

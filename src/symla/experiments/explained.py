@@ -1,0 +1,67 @@
+"""What the rules that ship use, and what they ignore, written into their cards.
+
+    python -m symla.experiments.explained control
+
+For those who maintain the package; `symla.experiments.shipped` does it, too, for a rule anew.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from symla.core.errors import UnknownNameError
+from symla.environments import make
+from symla.evaluation.explanation import Explanation, explain
+from symla.rules.loading import export, load, pretrained
+from symla.runtime.provenance import revision
+
+SEED = 2025  # as of the other tests of the cards
+LIFETIMES = 512
+
+# Of each rule: where, and for how many steps.
+WHERE: dict[str, dict[str, int]] = {
+    "bandits": {"bandit-arms-10": 100},
+    "control": {"cartpole": 500, "acrobot": 500, "mountain-car": 500},
+    "gridworld": {"hearts-2x2": 500},
+    "transfer": {"target": 500, "balance": 500},
+}
+
+
+def write_explanation(name: str) -> Path:
+    """Explain the shipped rule of that name, and write its card anew. Returns where the rule is."""
+    if name not in WHERE:
+        raise UnknownNameError("shipped rule", name, WHERE)
+    rule, path = load(name), pretrained()[name]
+    found = {
+        where: explain(rule, make(where), LIFETIMES, length, SEED)
+        for where, length in WHERE[name].items()
+    }
+    card = {
+        "explained": [f"{where}: {' '.join(each.sentences)}" for where, each in found.items()],
+        "explanations": {where: _numbers(each) for where, each in found.items()},
+        "explained_by": {
+            "command": f"python -m symla.experiments.explained {name}",
+            "revision": revision(),
+        },
+    }
+    export(rule, path, card)
+    return path
+
+
+def _numbers(explanation: Explanation) -> dict[str, Any]:
+    """What a card keeps: verdicts, and by how much each replacement changed the return."""
+    whole = explanation.to_json()
+    kept = ("lifetimes", "length", "seed", "margin", "verdicts")
+    return {
+        **{key: whole[key] for key in kept},
+        "return": whole["intact"]["return"],
+        "random": whole["random"]["return"],
+        "differences": {
+            f"{each['part']} by {each['by']}": each["difference"] for each in whole["ablations"]
+        },
+    }
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or WHERE:
+        print(write_explanation(wanted))

@@ -1,0 +1,140 @@
+"""Runs laid over one another, as a table, a figure, a page, and a page that is served."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+
+from symla.core.errors import CheckpointError, SettingError
+from symla.report.curves import every_run, overlaid
+from symla.report.html_report import html_report
+from symla.report.long_test_figures import draw_test
+from symla.report.overlay_figures import draw_overlay
+from symla.report.served import server
+from symla.report.tables import overlay_table
+from symla.store import TEST, RunFolder
+from tests.cli.in_process import typed
+
+
+def made(path, seed, returns, **settings):
+    run = RunFolder(path)
+    config = {"algorithm": {"class": "symla"}, "environments": ["hearts"], "seed": seed}
+    run.create({"experiment": "recipe", "seed": seed, "settings": config | settings})
+    run.append_metrics([{"generation": i + 1, "return_mean": x} for i, x in enumerate(returns)])
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two seeds, the second unfinished, another setting, and one that has just begun."""
+    return [
+        made(tmp_path / "a", 0, [1.0, 2.0, 3.0]),
+        made(tmp_path / "b", 1, [3.0, 4.0]),
+        made(tmp_path / "c", 0, [5.0, 5.0], length=7),
+        made(tmp_path / "d", 2, []),
+    ]
+
+
+def test_seeds_of_one_setting_are_one_line_with_an_interval(runs):
+    measure, groups = overlaid(runs)
+    assert measure == "return_mean"
+    assert [len(group.curves) for group in groups] == [2, 1]
+    at, mean, ci95 = groups[0].over_seeds()
+    assert at.tolist() == [1, 2] and mean.tolist() == [2.0, 3.0]
+    np.testing.assert_allclose(ci95, 12.706 * np.sqrt(2) / np.sqrt(2), rtol=1e-4)
+    assert groups[1].over_seeds()[2] is None
+    header, rows = overlay_table(measure, groups)
+    assert rows[0][1:] == ["2", "2", "3.000 ± 12.706", "3.000"]
+    assert all(len(row) == len(header) for row in rows)
+    assert len({group.name for group in groups}) == 2
+    axis = draw_overlay(measure, groups).axes[0]
+    assert len(axis.get_legend().get_texts()) == 2
+    assert axis.get_legend().get_texts()[0].get_text().endswith("2 seeds")
+
+
+def test_what_cannot_be_laid_over_one_another_is_refused(runs, tmp_path):
+    with pytest.raises(SettingError, match="nothing to draw yet"):
+        overlaid(runs[-1:])
+    other = RunFolder(tmp_path / "test")
+    other.create({"experiment": TEST, "seed": 0, "settings": {"algorithm": "td3"}})
+    other.append_metrics([{"generation": 5, "training_return": 1.0}])
+    with pytest.raises(SettingError, match="no measure in common"):
+        overlaid([runs[0], other])
+    with pytest.raises(CheckpointError):
+        every_run([tmp_path / "nothing"])
+
+
+def test_the_report_of_a_long_test_has_a_figure(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    settings = {"algorithm": "td3", "environment": "pendulum"}
+    run.create({"experiment": TEST, "seed": 0, "settings": settings})
+    run.append_metrics(
+        [
+            {"generation": 10, "training_return": 1.0},
+            {"generation": 20, "training_return": 2.0, "evaluation_return": 3.0},
+        ]
+    )
+    unfinished = typed("report", run.path)
+    assert unfinished.returncode == 0, unfinished.stderr
+    assert unfinished.stdout.splitlines()[-1] == str(run.figures / "test.png")
+    assert [list(line.get_xdata()) for line in draw_test(run).axes[0].lines] == [[10, 20], [20]]
+    one, none = {"mean": 3.0, "ci95": 1.0}, {"mean": 3.0, "ci95": None}
+    found = {"evaluated_at": [10, 20], "evaluation": [none, one]}
+    run.write_results({"length": 20, "episodes": found})
+    assert len(draw_test(run).axes[0].collections) == 1
+
+
+def test_the_page_holds_everything_and_needs_no_network(runs, tmp_path):
+    page = html_report(runs, '<p>a "lifetime" & more</p>')
+    assert "<svg" in page and "3.000 ± 12.706" in page and "&quot;class&quot;" not in page
+    assert 'srcdoc="&lt;p&gt;a &quot;lifetime&quot; &amp; more&lt;/p&gt;"' in page
+    assert page == html_report(runs, '<p>a "lifetime" & more</p>')
+    addresses = set(re.findall(r"(?:src|href|url)\W+(https?://[^\"')]+)", page))
+    assert addresses <= {"http://www.w3.org/1999/xlink"}
+    assert "none of these runs has any metrics" in html_report(runs[-1:])
+    done = typed("report", *(run.path for run in runs), "--html", "it.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "<iframe" not in (tmp_path / "it.html").read_text("utf-8")  # there is no rule yet
+    assert (tmp_path / "report.png").exists()
+
+
+def test_a_page_is_made_anew_whenever_it_is_asked_for():
+    pages = iter(["first", "second"])
+    serving = server(lambda: next(pages))
+    thread = threading.Thread(target=serving.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{serving.server_port}/"
+    try:
+        with pytest.raises(SettingError, match="choose another --port"):
+            server(lambda: "", serving.server_port)
+        for expected in ("first", "second"):
+            with urlopen(address, timeout=10) as answer:
+                assert answer.read().decode() == expected
+        for path, code in (("other", 404), ("", 500)):
+            with pytest.raises(HTTPError) as refused:
+                urlopen(address + path, timeout=10)
+            assert refused.value.code == code
+            refused.value.close()
+    finally:
+        serving.shutdown()
+        thread.join()
+        serving.server_close()
+
+
+def test_it_is_served_until_ctrl_c(runs):
+    command = [sys.executable, "-m", "symla", "report", runs[0].path, "--watch"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        address = process.stdout.readline().split()[0]
+        with urlopen(address, timeout=60) as answer:
+            page = answer.read().decode()
+        assert 'http-equiv="refresh"' in page and "<svg" in page
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+        assert process.stderr.read() == "symla: stopped serving\n"
