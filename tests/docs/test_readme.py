@@ -20,6 +20,7 @@ SMALL = {
     "train": "--generations 2 --population 2 --lifetimes 1 --length 6 --hidden-size 2 --run-dir r",
     "test": "--lifetimes 4 --length 10",
     "compare": "--lifetimes 4 --length 10",
+    "explain": "--lifetimes 4 --length 10",
 }
 
 
@@ -42,7 +43,9 @@ def run(line):
     return cli.run_command([command, *words, *SMALL.get(command, "").split()])
 
 
-@pytest.mark.parametrize("line", [x for x in LINES if x.split()[1] in ("test", "compare", "list")])
+@pytest.mark.parametrize(
+    "line", [x for x in LINES if x.split()[1] in ("test", "compare", "explain", "list")]
+)
 def test_lines_that_test_and_show_run(here, line):
     if "./corridor" in line:
         pytest.skip("of a run: see below")

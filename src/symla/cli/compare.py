@@ -23,6 +23,7 @@ def compare(arguments: Sequence[str]) -> int:
     """Compare rules on the same tasks: symla compare RULE ... --environments ENV ..."""
     options = parse(CompareOptions, arguments, "compare")
     check_outputs(options.json, options.plot)
+    check_outputs(None, options.profiles)
     prepare_jax()
     from symla.evaluation.comparison import compare as compare_rules
     from symla.evaluation.ranking import standings
@@ -57,6 +58,8 @@ def compare(arguments: Sequence[str]) -> int:
         raise SettingError("none of these rules can be in any of these environments")
     if options.plot:
         comparison.plot(options.plot)
+    if options.profiles:
+        comparison.plot_profiles(options.profiles)
     return 0
 
 

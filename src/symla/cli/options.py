@@ -126,6 +126,8 @@ class CompareOptions:
     """Also write the results to this file."""
     plot: Path | None = None
     """Also draw reward over the lifetime to this file, .png or .svg."""
+    profiles: Path | None = None
+    """Also draw performance profiles over all environments to this file, .png or .svg."""
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,14 @@ def print_comparison(comparison: "Comparison") -> None:
             rows.append([*row, "n/a", "", "", ""])
     print_table(console, header, rows)
     print("\nfirst and last: the reward a step in the first and last fifth of a lifetime")
+    means = comparison.interquartile_means()
+    if means:
+        zero = "random play" if "random" in means else "the lowest mean"
+        print(
+            "\nover all environments: interquartile mean of lifetimes' returns, where in each 0 "
+            f"is {zero} and 1 the highest mean [95% interval, stratified bootstrap]\n"
+        )
+        print_table(console, ["rule", "IQM"], [[who, str(x)] for who, x in means.items()])
     for pair in comparison.pairs:
         if not pair.result:
             print(f"n/a, {pair.rule} in {pair.environment}: {pair.reason}")

@@ -6,6 +6,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from symla.algorithms.base import LearnsFromRollouts
 from symla.algorithms.helped import Helped
 from symla.algorithms.step_by_step import step_by_step
@@ -15,6 +17,14 @@ from symla.core.precision import in_float32
 from symla.core.streams import Stream
 from symla.core.text import html_table
 from symla.environments import Environment, name_of
+from symla.evaluation.aggregates import (
+    Aggregate,
+    Scores,
+    bootstrapped,
+    interquartile_mean,
+    normalised,
+    performance_profile,
+)
 from symla.evaluation.evaluate import BLACK_BOXES, LEARNERS
 from symla.evaluation.evaluation import Evaluation, evaluation, joined
 from symla.evaluation.learning_lives import learned
@@ -105,6 +115,53 @@ class Comparison:
             save(figure, Path(path))
         return figure
 
+    def scores(self) -> dict[str, Scores]:
+        """By rule, [lifetimes, environments]: returns as `aggregates.normalised` has them, 0 where
+        random play is, if it is compared. Of rules that can be in all environments, and of several
+        environments; else none."""
+        places = dict.fromkeys(pair.environment for pair in self.pairs)
+        found: dict[str, dict[str, Any]] = {}
+        for pair in self.pairs:
+            if pair.result:
+                found.setdefault(pair.rule, {})[pair.environment] = pair.result.returns
+        whole = {rule: results for rule, results in found.items() if len(results) == len(places)}
+        if len(places) < 2 or len(whole) < 2:
+            return {}
+        return normalised(whole, "random" if "random" in whole else None)
+
+    def interquartile_means(self) -> dict[str, Aggregate]:
+        """Over all environments, by rule, with intervals over lifetimes; none as of `scores`."""
+        return {rule: bootstrapped(x, interquartile_mean) for rule, x in self.scores().items()}
+
+    def plot_profiles(self, path: str | PathLike[str] | None = None) -> "Figure":
+        """Performance profiles over all environments, and interquartile means.
+
+        Returns and writes as `plot`; raises SettingError also where there are no `scores`.
+        """
+        from symla.report.figure_files import save
+        from symla.report.profile_figures import draw_profiles
+
+        scores = self.scores()
+        require(
+            bool(scores),
+            "profiles need at least 2 environments, and 2 rules that can be in all of them",
+        )
+        low, high = (f([f(x) for x in scores.values()]) for f in (np.min, np.max))
+        thresholds = np.linspace(low, high, 101)
+        profiles = {
+            rule: bootstrapped(x, lambda y: performance_profile(y, thresholds))
+            for rule, x in scores.items()
+        }
+        means = self.interquartile_means()
+        figure = draw_profiles(
+            thresholds,
+            {rule: (x.value, x.low, x.high) for rule, x in profiles.items()},
+            {rule: (float(x.value), float(x.low), float(x.high)) for rule, x in means.items()},
+        )
+        if path is not None:
+            save(figure, Path(path))
+        return figure
+
     def to_json(self) -> dict[str, Any]:
         """Numbers, names and reasons."""
         return {
@@ -113,6 +170,10 @@ class Comparison:
             "seeds": list(self.seeds),
             **({"help": asdict(self.help)} if self.help != Help() else {}),
             "pairs": [_pair_to_json(pair) for pair in self.pairs],
+            "interquartile_means": {
+                rule: {key: float(x) for key, x in vars(found).items()}
+                for rule, found in self.interquartile_means().items()
+            },
         }
 
 
