@@ -74,8 +74,10 @@ def meta_train(
     """
     worlds = _as_tuple(environments)
     if outer is None or isinstance(outer, str):
-        settings = OuterSettings(outer, generations)
-        search: Any = usual_outer(_name_of(algorithm), settings).build
+        settings = OuterSettings(outer, generations, lifetimes=lifetimes)
+        settings = usual_outer(_name_of(algorithm), settings)
+        search: Any = settings.build
+        lifetimes = settings.lifetimes
     else:
         search = outer
     rule = load(start) if isinstance(start, str) else start
