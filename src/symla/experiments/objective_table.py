@@ -4,14 +4,15 @@
 
 Each run is a meta-training with a seed of its own; its objective, and every hand-made one, trains
 the same agents on the same tasks, which no training and no choice has seen. Differences are paired
-by run, and their intervals are Student's t over runs.
+by run, and their intervals are Student's t over runs. FILE is written after each family; what it
+already has of hand-made objectives, with the same settings, is not measured again.
 """
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made, load
 from symla.rules.rule import Rule
 from symla.runtime.machine import prepare_jax
+from symla.store import read_json, write_json
 
 TRAINED_ON = ("point-navigation,limit=1", "linear-system", "double-integrator")
 NEVER_SEEN = ("arm", "unicycle", "pendulum")
@@ -67,21 +69,28 @@ def beside(algorithm: Any, name: str) -> Rule:
 
 
 def table(
-    rules: Sequence[Rule], families: Sequence[str], agents: int = AGENTS, steps: int = STEPS
-) -> dict[str, Any]:
-    """By family, then by objective: what was measured for each of the rules, in their order."""
+    rules: Sequence[Rule],
+    families: Sequence[str],
+    agents: int = AGENTS,
+    steps: int = STEPS,
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[dict[str, Any]]:
+    """By family, then by objective: what was measured for each of the rules, in their order; after
+    each family. `known` is what was measured before of hand-made ones, in the same form."""
     found: dict[str, Any] = {}
     for family in families:
         own: dict[str, list[dict[str, float]]] = {}
+        before = known.get(family, {})
         for number, rule in enumerate(rules):
             where = family, FIRST_SEED + number, agents, steps
             own.setdefault(LEARNED, []).append(measure(rule, *where))
             for name, spelled in HAND_MADE.items():
+                kept = before.get(name, [])[number : number + 1]
                 other = beside(rule.algorithm, spelled.format(run=number))
-                own.setdefault(name, []).append(measure(other, *where))
+                own.setdefault(name, []).extend(kept or [measure(other, *where)])
         found[family] = own
         print("\n".join(lines(family, own)), flush=True)
-    return found
+        yield found
 
 
 def lines(family: str, own: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
@@ -111,16 +120,17 @@ def main() -> None:
     rules = [load(run) for run in options.runs]
     kinds = {rule.algorithm for rule in rules}
     require(len(kinds) == 1, "the runs must be of agents with the same settings")
-    found = table(rules, (*TRAINED_ON, *NEVER_SEEN), options.agents, options.steps)
-    if options.json:
-        cards = [rule.card.get("training") for rule in rules]
-        result = {
-            "settings": {"agents": options.agents, "steps": options.steps, "seed": FIRST_SEED},
-            "algorithm": repr(rules[0].algorithm),
-            "trainings": cards,
-            "found": found,
-        }
-        options.json.write_text(json.dumps(result, indent=1))
+    about = {
+        "settings": {"agents": options.agents, "steps": options.steps, "seed": FIRST_SEED},
+        "algorithm": repr(rules[0].algorithm),
+    }
+    old = read_json(options.json) if options.json and options.json.exists() else {}
+    known = old["found"] if old and all(old.get(key) == x for key, x in about.items()) else {}
+    trainings = [rule.card.get("training") for rule in rules]
+    families = *TRAINED_ON, *NEVER_SEEN
+    for found in table(rules, families, options.agents, options.steps, known):
+        if options.json:
+            write_json(options.json, {**about, "trainings": trainings, "found": {**known, **found}})
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def ship(runs: list[Path]) -> Path:
     """Choose, test and write it with its card. Returns where it is."""
     chosen = max(runs, key=_score)
     rule = load(chosen)
-    found = table([rule], (*TRAINED_ON, *NEVER_SEEN))
+    *_, found = table([rule], (*TRAINED_ON, *NEVER_SEEN))
     judged = [_words(family, own) for family, own in found.items()]
     path = PRETRAINED / "objective.safetensors"
     card = {
