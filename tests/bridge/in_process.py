@@ -3,7 +3,8 @@
 import tempfile
 
 from symla.bridge.creation import Request
-from symla.bridge.worker import CallRecord, Environments
+from symla.bridge.exchange import CallRecord
+from symla.bridge.worker import Environments
 from symla.lifetimes.resolve import make
 
 

@@ -39,7 +39,7 @@ def test_a_class_of_ones_own_has_settings_too():
     name = "tests.bridge.registered:WithMission,size=3,wrappers=tests.bridge.registered:Position"
     made = environments(name)
     made.reset([0])
-    step = made.step((np.array([1]), np.array([0])))
+    step = made.step(np.array([1]), np.array([0]))
     assert step.observation.tolist() == [[0, 3]]
 
 
@@ -91,14 +91,14 @@ def test_advice_on_actions_without_bounds_serves():
         environments(gymnasium.wrappers.ClipAction(gymnasium.make("Pendulum-v1")))
     pendulum = environments(bounded(gymnasium.make("Pendulum-v1")))
     pendulum.reset([0])
-    assert pendulum.step((np.array([[0.5]], np.float32), np.array([0]))).reward < 0
+    assert pendulum.step(np.array([[0.5]], np.float32), np.array([0])).reward < 0
 
 
 def test_the_final_observation_of_an_episode_is_not_lost():
     counting = environments(f"{MINE}Counting-v0", 2)
     counting.reset([0, 1])
     for step in range(1, 4):
-        now = counting.step((np.array([0, 1]), np.array([5, 6])))
+        now = counting.step(np.array([0, 1]), np.array([5, 6]))
         assert now.final_observation.tolist() == [[0, step]] * 2
         assert now.observation.tolist() == ([[1, 0]] if step == 3 else [[0, step]]) * 2
 

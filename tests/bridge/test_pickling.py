@@ -82,7 +82,7 @@ def test_a_class_of_a_test_file_goes_by_value(module, what, monkeypatch):
     monkeypatch.setitem(sys.modules, "sub.test_own", None)  # as in a process without it
     copy = environments(environment)
     assert copy.reset([0]).tolist() == [[0, 1]]
-    assert copy.step((np.array([0]), np.array([0]))).reward == 0.5
+    assert copy.step(np.array([0]), np.array([0])).reward == 0.5
 
 
 def test_what_cannot_be_pickled_says_what_to_do():

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla.algorithms import ALGORITHMS, LearnsFromRollouts
+from symla.algorithms import ALGORITHM_CLASSES, ALGORITHMS, LearnsFromRollouts
+from symla.algorithms.metagenrl import LearnedObjective
 from symla.core.types import Continuous, Discrete, Spec
 from symla.lifetimes.percepts import new_percept, next_percept
 from symla.store import describe, flatten, rebuild, unflatten
@@ -22,6 +23,24 @@ SMALL = {  # settings of what learns from rollouts: soon, and from few steps
     "ppo": {"interval": 4, "workers": 2, "batch": 4, "epochs": 2},
     "ddpg": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
     "td3": {"interval": 4, "batch": 4, "capacity": 20, "random_steps": 4},
+    "maml": {"interval": 4, "workers": 2},
+    "epg": {"interval": 4, "workers": 2, "history": 21},
+    "lpg": {"interval": 4, "workers": 2, "hidden_size": 4},
+    "metagenrl": {
+        "interval": 4,
+        "batch": 4,
+        "capacity": 20,
+        "random_steps": 4,
+        "workers": 2,
+        "chunks": 2,
+        "length": 3,
+        "objective": LearnedObjective(units=4),
+    },
+}
+SAME = {  # but for numbers, or what its policy follows, which tests/algorithms try
+    "ddpg": "td3",
+    **dict.fromkeys(("reinforce-off-policy", "advantage-weighted"), "metagenrl"),
+    **dict.fromkeys(("follow-critic", "follow-random"), "metagenrl"),
 }
 
 pytestmark = pytest.mark.parametrize("name", ALGORITHMS)
@@ -31,7 +50,7 @@ def small(name):
     """The algorithm, and the sizes in which it is tested."""
     settings = SMALL.get(name, {})
     networks = {"units": (4,)} if settings else {}
-    spec = CONTINUOUS if name in ("ddpg", "td3") else SPEC
+    spec = CONTINUOUS if name in ("td3", "metagenrl") else SPEC
     return ALGORITHMS[name](**settings, **networks), spec
 
 
@@ -55,8 +74,8 @@ def run_lifetime(algorithm, params, key, spec=SPEC):
 
 
 def test_keeps_its_contract(name):
-    if name == "ddpg":
-        pytest.skip("it is TD3 with other numbers")
+    if name in SAME:
+        pytest.skip(f"it is {SAME[name]} with other settings")
     check_algorithm(*small(name))
 
 
@@ -82,7 +101,8 @@ def test_meta_parameters_are_named_and_return_from_their_names(name, key):
 
 def test_is_its_own_configuration(name):
     algorithm = ALGORITHMS[name]()
-    assert rebuild(describe(algorithm, ALGORITHMS), ALGORITHMS, Path("here")) == algorithm
+    described = describe(algorithm, ALGORITHM_CLASSES)
+    assert rebuild(described, ALGORITHM_CLASSES, Path("here")) == algorithm
     assert hash(algorithm) == hash(ALGORITHMS[name]())
     if fields(algorithm):
         with pytest.raises(FrozenInstanceError):

@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 
 from symla.core.optimisers import Optimiser
-from symla.outer import OUTER_LOOPS, PolicyGradient, Teacher
+from symla.outer import OUTER_LOOPS, PolicyGradient, Teacher, ThroughUpdates
 from symla.outer.base import Evidence
 from symla.outer.lifetime_gradients import Gradients
 from symla.outer.returns import Returns
+from symla.outer.through_critic import CriticState, Improvement, ThroughCritic
+from symla.outer.through_updates import Taught
 from symla.runtime.devices import replicate
 from symla.store import describe, rebuild
 from symla.testing import check_outer_loop
 from symla.training.generation import Training
-from tests.probes.algorithms import Logits
+from tests.probes.algorithms import LearnsLogits, Logits
 from tests.probes.environments import Corridor
+
+SMALL = {"through-critic": {"population": 4, "youth": 0}}  # agents count from their first step
 
 pytestmark = pytest.mark.parametrize("name", OUTER_LOOPS)
 
@@ -29,9 +33,16 @@ def quadratic(params):
 def evidence_of(loop, candidates):
     """What `evidence` would give if the quadratic were what lifetimes return."""
     returns = jax.vmap(quadratic)(candidates.params)
-    if not isinstance(loop, PolicyGradient | Teacher):
+    if isinstance(loop, ThroughCritic):
+        down = jax.vmap(jax.grad(lambda params: -quadratic(params)))(candidates.params)
+        counts, state = jnp.ones_like(returns, bool), candidates.extra
+        stepped = loop._step(state.params, state.optimizer, (down, counts), jnp.ones(()))
+        return Improvement(returns, CriticState(*stepped, state.generation + 1))
+    if not isinstance(loop, PolicyGradient | Teacher | ThroughUpdates):
         return Returns(returns)
     gradient = jax.vmap(jax.grad(quadratic))(candidates.params)
+    if isinstance(loop, ThroughUpdates):
+        return Taught(returns, gradient)
     return Gradients(returns, gradient, returns, jnp.ones_like(returns), jnp.zeros((), jnp.int32))
 
 
@@ -56,8 +67,12 @@ def test_climbs_a_quadratic_and_compiles_once(name, key):
 
 def test_evidence_of_lifetimes_raises_their_returns(name, key):
     """Each move right pays 1 in a corridor of two cells: the loop finds that from `evidence`."""
+    if name == "through-critic":
+        pytest.skip("it learns from critics: `check_outer_loop` trains one")
     loop = OUTER_LOOPS[name](population=16, optimiser=Optimiser(0.1))
-    training = Training(Logits(), (Corridor(cells=2),), loop, lifetimes=4, length=5, seed=0)
+    through_updates = isinstance(loop, ThroughUpdates)
+    algorithm, length = (LearnsLogits(), 10) if through_updates else (Logits(), 5)
+    training = Training(algorithm, (Corridor(cells=2),), loop, lifetimes=4, length=length, seed=0)
 
     @jax.jit
     def generation(state, key):
@@ -78,7 +93,7 @@ def test_evidence_of_lifetimes_raises_their_returns(name, key):
 
 
 def test_keeps_its_contract(name):
-    check_outer_loop(OUTER_LOOPS[name]())
+    check_outer_loop(OUTER_LOOPS[name](**SMALL.get(name, {})))
 
 
 def test_is_its_own_configuration(name):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from symla.core.distributions import Categorical, distribution_of
@@ -27,6 +28,32 @@ class Logits:
 
     def update(self, params, state, percept):
         return Categorical(params), state
+
+
+@dataclass(frozen=True)
+class LearnsLogits:
+    """The same as one that learns from rollouts: after each, its logits are meta-parameters."""
+
+    interval: int = 5
+    workers: int = 1
+
+    def init_params(self, key, spec):
+        return jnp.zeros(spec.action_size)
+
+    def init_state(self, params, key, spec):
+        return params
+
+    def act(self, params, state, observation, key):
+        return Categorical(state).sample(key), ()
+
+    def learn(self, params, state, rollout, t, key):
+        return params
+
+    def learn_with_penalty(self, params, state, rollout, t, key):
+        return params, jnp.zeros(())
+
+    def judge(self, params, state, rollout):
+        return jax.nn.log_softmax(state)[rollout.action], jnp.zeros(())
 
 
 @dataclass(frozen=True)

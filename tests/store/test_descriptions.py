@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symla.algorithms import ALGORITHMS, BayesOptimal, MetaRNN, SymLA
+from symla.algorithms import ALGORITHM_CLASSES, BayesOptimal, MetaRNN, SymLA
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import CheckpointError
 from symla.core.optimisers import Optimiser
@@ -48,7 +48,7 @@ VALUES = [
     Permuted(Permuted(Gymnax("CartPole-v1")), actions=(1, 0)),
     Projected(Rewards(Permuted(Hearts(2, 10)), 0.5, (0.2, 1.6), (-1.0, 1.0), delay=3), 5),
     MoreActions(Projected(Balance()), 6),
-    *(kind() for name, kind in ALGORITHMS.items()),
+    *(kind() for kind in ALGORITHM_CLASSES.values()),
     SymLA(8, 4, 1, widths=(5, 3), aggregation="sum", initial_std=0.5),
     MetaRNN(5),
     BayesOptimal(horizon=7, dependent=True),
@@ -88,9 +88,10 @@ def test_every_class_that_has_a_name_is_here():
                 yield from inside(getattr(value, field.name))
 
     tried = {kind for value in VALUES for kind in inside(value)}
-    everything = {*ENVIRONMENT_CLASSES.values(), *ALGORITHMS.values(), *OUTER_LOOPS.values()}
+    named = ENVIRONMENT_CLASSES | ALGORITHM_CLASSES | OUTER_LOOPS
+    everything = set(named.values())
     assert everything | {GymnasiumEnvironment} <= tried
-    names = (*ENVIRONMENT_CLASSES, *ALGORITHMS, *OUTER_LOOPS, "Gymnasium")
+    names = (*ENVIRONMENT_CLASSES, *ALGORITHM_CLASSES, *OUTER_LOOPS, "Gymnasium")
     assert len(CLASSES) == len(names)  # no name is of two kinds of things
 
 

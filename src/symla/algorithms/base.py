@@ -6,7 +6,7 @@ One that acts for a while and then updates is a `LearnsFromRollouts`: `step_by_s
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from symla.core.distributions import Distribution
 from symla.core.types import (
@@ -100,6 +100,25 @@ class LearnsFromRollouts(Protocol):
         `t` are the steps lived in all environments together, these included; it is never batched,
         so that what is done only at times is not done, and thrown away, at all others.
         """
+        ...
+
+
+@runtime_checkable
+class LearnsDifferentiably(LearnsFromRollouts, Protocol):
+    """One whose learning has a gradient with respect to its meta-parameters: they are what it
+    learns by, or what it starts from."""
+
+    def learn_with_penalty(
+        self, params: Params, state: State, rollout: Rollout, t: Array, key: PRNGKey
+    ) -> tuple[State, Scalar]:
+        """As `learn`, and what the meta-objective loses for it."""
+        ...
+
+    def judge(
+        self, params: Params, state: State, rollout: Rollout
+    ) -> tuple[Float[Array, "steps W"], Scalar]:
+        """log-probabilities of the actions of a rollout by what `state` holds; and what the
+        meta-objective gains for it, besides returns."""
         ...
 
 

@@ -63,7 +63,7 @@ class QLearning:
         values = self._learn(state, percept)
         observation = _number(percept.observation)
         epsilon = self.epsilon / (1.0 + self.epsilon_decay * t.astype(jnp.float32))
-        action = _epsilon_greedy(key, values[observation], epsilon)
+        action = epsilon_greedy(key, values[observation], epsilon)
         return action, QState(values, observation)
 
     def _learn(self, state: QState, percept: Percept) -> Float[Array, "A B"]:
@@ -82,7 +82,7 @@ def _number(observation: Float[Array, " A"]) -> Int[Array, ""]:
     return jnp.argmax(observation).astype(jnp.int32)
 
 
-def _epsilon_greedy(key: PRNGKey, values: Float[Array, " B"], epsilon: Array) -> Action:
+def epsilon_greedy(key: PRNGKey, values: Float[Array, " B"], epsilon: Array) -> Action:
     """Any action with probability epsilon, else one of the best; none if values are not finite."""
     explore, *draws = jax.random.uniform(key, (values.size + 1,))
     eligible = (values == jnp.max(values)) | (explore < epsilon)

@@ -26,6 +26,7 @@ class Request(NamedTuple):
     module: str | None  # imported first
     settings: dict[str, Any]
     copies: int
+    spin: bool = False  # whether its process may wait for the next step without sleeping
 
 
 def copies(request: Request, begin: Callable[[int], None]) -> list[gymnasium.Env]:

@@ -6,6 +6,7 @@ may deadlock, and because multiprocessing's spawn would run the person's own scr
 """
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -19,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from symla.bridge.creation import Request
+from symla.bridge.exchange import DONE, STEP, CallRecord, Exchange, Messages, Sizes, Stepped
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-from symla.bridge.worker import CallRecord, Fault, Replayed, Sizes, Stepped
+from symla.bridge.worker import Fault, Replayed
 from symla.core.cpu import available_cores
 from symla.core.errors import FaultyEnvironmentError, SettingError
 from symla.core.naming import GUARD
@@ -55,10 +57,13 @@ class Pool:
         try:
             self.workers.extend(_WorkerProcess() for _ in self.parts)  # all start at the same time
             made_of = source, environment.id, environment.module, environment.arguments
-            requests = [Request(name, *made_of, len(part)) for part in self.parts]
+            spin = processes < available_cores()  # a core is left for each of the two sides
+            requests = [Request(name, *made_of, len(part), spin) for part in self.parts]
             for worker in self.workers:
                 worker.wait_until_ready()
             self.sizes: Sizes = self._call_all("make", requests)[0]
+            for worker, part in zip(self.workers, self.parts):
+                worker.share(len(part), self.sizes, spin)
         except BaseException:
             self.close(now=True)
             raise
@@ -75,9 +80,11 @@ class Pool:
         Where an episode ended, the next begins with that environment's number of `seeds`.
         """
         self.at = None
-        answers = self._call_all("step", [(actions[part], seeds[part]) for part in self.parts])
+        for worker, part in zip(self.workers, self.parts):
+            worker.send_step(actions[part], seeds[part])
+        answers = self._answers("step")
         self.steps += 1
-        stepped = Stepped(*map(np.concatenate, zip(*answers)))
+        stepped = Stepped(*map(np.concatenate, zip(*answers)))  # copies: the memory is used again
         for index in np.flatnonzero(stepped.terminated | stepped.truncated):
             self.seeds[index] = int(seeds[index])
         return stepped
@@ -109,6 +116,9 @@ class Pool:
         """Send every worker its request, then collect the answers: they work in parallel."""
         for worker, argument in zip(self.workers, arguments):
             worker.send(method, argument)
+        return self._answers(method)
+
+    def _answers(self, method: str) -> list[Any]:
         answers = [worker.receive(self.environment.time_limit) for worker in self.workers]
         for part, answer in zip(self.parts, answers):
             if isinstance(answer, Fault):
@@ -186,27 +196,40 @@ class _WorkerProcess:
 
     def __init__(self):
         self.pipe, worker_end = Pipe()
-        with tempfile.TemporaryFile() as shared:
-            shared.truncate(CallRecord.SIZE)
-            self.record = CallRecord(shared.fileno())
-            files = (worker_end.fileno(), shared.fileno())
-            here = os.getcwd()  # where a person's own environment usually is
-            path = os.pathsep.join(dict.fromkeys([entry or here for entry in sys.path] + [here]))
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", PROGRAM.format(*files)],
-                pass_fds=files,
-                env=os.environ | {"PYTHONPATH": path},
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # stdout is for results, not for what an environment prints
-            )
+        self.messages = Messages(self.pipe)
+        self.shared = tempfile.TemporaryFile()  # noqa: SIM115 - `share` and `close` close it
+        self.shared.truncate(CallRecord.SIZE)
+        self.record = CallRecord(self.shared.fileno())
+        files = (worker_end.fileno(), self.shared.fileno())
+        here = os.getcwd()  # where a person's own environment usually is
+        path = os.pathsep.join(dict.fromkeys([entry or here for entry in sys.path] + [here]))
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", PROGRAM.format(*files)],
+            pass_fds=files,
+            env=os.environ | {"PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=2,  # stdout is for results, not for what an environment prints
+        )
         worker_end.close()
 
     def wait_until_ready(self) -> None:
         """Raises FaultyEnvironmentError."""
-        if not self.pipe.poll(START_SECONDS) or self._read() != "ready":
+        if not self.messages.wait(START_SECONDS) or self._read() != "ready":
             raise FaultyEnvironmentError(
                 "the worker process of the environments did not start: see its messages above"
             )
+
+    def share(self, copies: int, sizes: Sizes, spin: bool) -> None:
+        """Share the memory that steps need, once its environments are made."""
+        self.exchange = Exchange(self.shared.fileno(), copies, sizes)
+        self.messages.spin = spin
+        self.shared.close()  # what is mapped stays
+
+    def send_step(self, actions: np.ndarray, seeds: np.ndarray) -> None:
+        """Send the request of a step, as `send` does."""
+        self.exchange.actions[...], self.exchange.seeds[...] = actions, seeds
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send_bytes(STEP)
 
     def send(self, method: str, argument: Any) -> None:
         """Send a request. If the process has ended, `receive` reports it."""
@@ -216,7 +239,7 @@ class _WorkerProcess:
     def receive(self, time_limit: float) -> Any:
         """Its answer, or a Fault if it ends, or if one call takes longer than the time limit."""
         polls, calls = 0, self.record.calls
-        while not self.pipe.poll(time_limit / POLLS):
+        while not self.messages.wait(time_limit / POLLS):
             polls += 1
             if self.record.calls != calls:
                 polls, calls = 0, self.record.calls
@@ -227,7 +250,8 @@ class _WorkerProcess:
 
     def _read(self) -> Any:
         try:
-            return self.pipe.recv()
+            message = self.pipe.recv_bytes()
+            return self.exchange.stepped if message == DONE else pickle.loads(message)
         except (EOFError, ConnectionResetError):
             code = self.process.wait()
             how = f"signal {-code}, {signal.strsignal(-code)}" if code < 0 else f"exit code {code}"
@@ -236,6 +260,7 @@ class _WorkerProcess:
     def close(self, now: bool) -> None:
         """End it. Without `now` it has CLOSE_SECONDS to close its environments."""
         self.pipe.close()
+        self.shared.close()
         try:
             self.process.wait(0 if now else CLOSE_SECONDS)
         except subprocess.TimeoutExpired:

@@ -50,6 +50,8 @@ def flag(which: str, value: Any) -> bool:
 
     Raises FaultyEnvironmentError for anything else.
     """
+    if isinstance(value, bool | np.bool_):  # almost always
+        return bool(value)
     array = np.asarray(value)
     if array.shape == () and array.dtype.kind in "biuf" and array.item() in (0, 1):
         return bool(array)

@@ -4,9 +4,10 @@
 writes its index to shared memory, where `pool` reads it if the worker hangs or crashes.
 """
 
-import mmap
+import pickle
 import re
 import signal
+import struct
 import traceback
 import zlib
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import numpy as np
 from symla.bridge import spaces
 from symla.bridge.action_spaces import actions
 from symla.bridge.creation import Request, copies
+from symla.bridge.exchange import DONE, STEP, CallRecord, Exchange, Messages, Sizes, Stepped
 from symla.bridge.refusals import OLD_GYM
 from symla.core.errors import (
     FaultyEnvironmentError,
@@ -30,6 +32,7 @@ from symla.core.errors import (
 )
 from symla.core.output import print_anything
 
+END = struct.Struct("=3f")  # a reward, terminated, truncated
 EXTRAS = ("box2d", "mujoco")  # of symla, for Gymnasium's of the same name
 
 OLD_STEP = (
@@ -52,56 +55,11 @@ class Fault(NamedTuple):
     missing: str | None = None  # the module that could not be imported
 
 
-class Sizes(NamedTuple):
-    """How many numbers there are in an observation, and in an action, if it is continuous."""
-
-    observation: int
-    action: int  # otherwise how many actions there are
-    continuous: bool
-    episode_length: int | None  # after how many steps an episode is truncated
-    one_hot: bool  # whether every observation is
-
-
-class Stepped(NamedTuple):
-    """What a step of some environments led to, with an axis for them."""
-
-    observation: np.ndarray  # [n, A]; where an episode ended, the first one of the next
-    reward: np.ndarray
-    terminated: np.ndarray
-    truncated: np.ndarray
-    final_observation: np.ndarray  # [n, A], before any reset
-    checksum: np.ndarray  # of all answers since the reset of the episode under way
-
-
 class Replayed(NamedTuple):
     """What an environment answered when an episode was begun, or lived again."""
 
     observation: np.ndarray  # the first one
     checksums: np.ndarray  # after the reset, and after each step up to the end of the episode
-
-
-class CallRecord:
-    """The number of calls of environments so far, and the index of the last one. Shared memory."""
-
-    SIZE = 16  # bytes
-
-    def __init__(self, file: int):
-        self._numbers = memoryview(mmap.mmap(file, self.SIZE)).cast("q")
-
-    @property
-    def calls(self) -> int:
-        """How many calls have begun."""
-        return self._numbers[0]
-
-    @property
-    def index(self) -> int:
-        """Of the environment that was called last."""
-        return self._numbers[1]
-
-    def begin(self, index: int) -> None:
-        """Record that a call of environment `index` begins."""
-        self._numbers[1] = index
-        self._numbers[0] += 1
 
 
 class Environments:
@@ -136,9 +94,8 @@ class Environments:
         """First observations [copies, A], each environment with its own seed."""
         return np.stack([self._reset(i, seed) for i, seed in enumerate(seeds)])
 
-    def step(self, actions_and_seeds: tuple[np.ndarray, np.ndarray]) -> Stepped:
+    def step(self, chosen: np.ndarray, seeds: np.ndarray) -> Stepped:
         """What the actions led to. The seeds are those of the next episodes, should these end."""
-        chosen, seeds = actions_and_seeds
         steps = map(self._step, range(len(chosen)), chosen, seeds.tolist())
         return Stepped(*map(np.asarray, zip(*steps)))
 
@@ -171,7 +128,7 @@ class Environments:
         if any(ends) and next_seed is not None:
             vector = self._reset(index, next_seed)
         else:
-            self._add(index, vector, np.array([reward, *ends], np.float32))
+            self._add(index, vector.data, END.pack(reward, *ends))
         return vector, reward, *ends, final, np.uint32(self.checksums[index])
 
     def _reset(self, index: int, seed: int) -> np.ndarray:
@@ -181,13 +138,13 @@ class Environments:
             raise FaultyEnvironmentError(OLD_RESET)
         vector = self.observations.encode(answer[0])
         self.checksums[index] = 0
-        self._add(index, vector)
+        self._add(index, vector.data)
         return vector
 
-    def _add(self, index: int, *parts: np.ndarray) -> None:
+    def _add(self, index: int, *parts: memoryview | bytes) -> None:
         """To the checksum of what this environment answered."""
         for part in parts:
-            self.checksums[index] = zlib.crc32(part.tobytes(), self.checksums[index])
+            self.checksums[index] = zlib.crc32(part, self.checksums[index])
 
     def close(self) -> None:
         """Close all of them, whatever errors that raises."""
@@ -196,18 +153,32 @@ class Environments:
                 env.close()
 
 
-def serve(connection: Connection, record: CallRecord) -> None:
-    """Make the environments, then reset and step them until the connection ends."""
-    environments = None
+def serve(connection: Connection, file: int) -> None:
+    """Make the environments, then reset and step them until the connection ends. `file` is that of
+    the memory shared with the pool."""
+    record = CallRecord(file)
+    environments: Environments | None = None
+    exchange: Exchange | None = None
+    messages = Messages(connection)
     connection.send("ready")
     try:
         while True:
-            name, argument = connection.recv()
-            answer: Any
+            message = messages.receive()
             try:
+                if message == STEP:
+                    assert environments and exchange
+                    stepped = environments.step(exchange.actions, exchange.seeds)
+                    for memory, array in zip(exchange.stepped, stepped):
+                        memory[...] = array
+                    connection.send_bytes(DONE)
+                    continue
+                name, argument = pickle.loads(message)
+                answer: Any
                 if name == "make":
                     environments = Environments(argument, record)
                     answer = environments.sizes
+                    exchange = Exchange(file, argument.copies, answer)
+                    messages.spin = argument.spin
                 else:
                     answer = getattr(environments, name)(argument)
             except (Exception, SystemExit) as error:
@@ -246,8 +217,8 @@ def _short(thing: Any) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def main(connection: int, record: int) -> None:
+def main(connection: int, shared: int) -> None:
     """The program of a worker process. Both arguments are file descriptors that it inherits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     print_anything()
-    serve(Connection(connection), CallRecord(record))
+    serve(Connection(connection), shared)

@@ -3,15 +3,20 @@
 jax is imported late: `--help` and a misspelt word answer at once.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from symla.cli.options import CompareOptions, parse
-from symla.cli.results import print_comparison
+from symla.cli.results import print_comparison, print_standings
 from symla.cli.test import check_outputs
 from symla.core.errors import SettingError
 from symla.runtime.machine import prepare_jax
 from symla.store import write_json
+
+if TYPE_CHECKING:
+    from symla.evaluation.comparison import Pair
 
 
 def compare(arguments: Sequence[str]) -> int:
@@ -21,18 +26,34 @@ def compare(arguments: Sequence[str]) -> int:
     check_outputs(None, options.profiles)
     prepare_jax()
     from symla.evaluation.comparison import compare as compare_rules
+    from symla.evaluation.ranking import standings
+    from symla.evaluation.suites import SUITES
     from symla.lifetimes.resolve import make
 
+    rules = dict(zip(_short_names(options.rules), options.rules))
+    environments = {name: name for name in options.environments}
+    lifetimes, length = options.lifetimes, options.length
+    suite = SUITES.get(options.environments[0]) if len(environments) == 1 else None
+    if suite:
+        rules = rules | {name: name for name in suite.references if name not in rules}
+        environments = dict(suite.environments)
+        lifetimes, length = lifetimes or suite.lifetimes, length or suite.length
     comparison = compare_rules(
-        dict(zip(_short_names(options.rules), options.rules)),
-        {name: make(name, options.time_limit) for name in options.environments},
-        lifetimes=options.lifetimes,
-        length=options.length,
+        rules,
+        {name: make(what, options.time_limit) for name, what in environments.items()},
+        lifetimes=lifetimes,
+        length=length,
         seeds=options.seeds,
+        normalise_rewards=options.normalise_rewards,
+        bins=options.bins,
+        watch=_say if suite else lambda pair: None,
     )
     print_comparison(comparison)
+    if len(rules) > 1 and len(environments) > 1:
+        print_standings(standings(comparison))
     if options.json:
-        write_json(options.json, comparison.to_json())
+        ranked = [each.to_json() for each in standings(comparison)]
+        write_json(options.json, comparison.to_json() | {"standings": ranked})
     if not any(pair.result for pair in comparison.pairs):
         raise SettingError("none of these rules can be in any of these environments")
     if options.plot:
@@ -40,6 +61,12 @@ def compare(arguments: Sequence[str]) -> int:
     if options.profiles:
         comparison.plot_profiles(options.profiles)
     return 0
+
+
+def _say(pair: "Pair") -> None:
+    """A suite takes minutes: a line for each pair, where the progress of commands goes."""
+    said = pair.result.return_ if pair.result else "n/a"
+    print(f"{pair.environment}, {pair.rule}: {said}", file=sys.stderr)
 
 
 def _short_names(rules: Sequence[str]) -> list[str]:

@@ -32,7 +32,7 @@ def explain(arguments: Sequence[str]) -> int:
     name = options.environment or (trained_on(rule.card) if rule else None)
     if name is None:
         raise SettingError("say where to explain it: --environment ENV (`symla list` shows them)")
-    environment = make(name)
+    environment: Any = make(name)
     length = options.length or _length(rule.card if rule else {})
     rule = rule or hand_made(options.rule, environment, length)
     found = explain_rule(rule, environment, options.lifetimes, length, options.seed)
@@ -68,10 +68,10 @@ def _print(name: str, where: str, found: "Explanation") -> None:
         rows.append([*cells, *_fifths(each.result), verdict])
     print_table(console, header, rows)
     print("\nfirst and last: the reward a step in the first and last fifth of a lifetime")
-    for each in found.sensitivity:
-        lags = [lag for lag in (0, 1, 2, 4, 8, 16, 31) if lag < len(each.by_lag)]
-        values = ", ".join(f"{lag}: {each.by_lag[lag]:.3f}" for lag in lags)
-        print(f"|d logits / d reward| at step {each.age}, by steps ago: {values}")
+    for one in found.sensitivity:
+        lags = [lag for lag in (0, 1, 2, 4, 8, 16, 31) if lag < len(one.by_lag)]
+        values = ", ".join(f"{lag}: {one.by_lag[lag]:.3f}" for lag in lags)
+        print(f"|d logits / d reward| at step {one.age}, by steps ago: {values}")
     print(f"\n{' '.join(found.sentences)}")
 
 

@@ -106,14 +106,20 @@ class CompareOptions:
     """As of `symla test`: shipped or hand-made rules, run folders, checkpoints. What differs is
     told from the first one."""
     environments: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENV ...")]
-    """Where: as --environment of `symla test`, one or several."""
+    """Where: as --environment of `symla test`, one or several; or `unseen`, a suite of 25 in which
+    no rule was trained, beside random play, Q-learning and PPO."""
     lifetimes: int | None = None
     """How many lifetimes each lives in each, with each seed. Default: 1000; if one learns by
-    gradient 2, or 1 with each of several seeds."""
+    gradient 2, or 1 with each of several seeds; of a suite what it says."""
     length: int | None = None
-    """Steps in each lifetime. Default: 100; 20000 if one learns by gradient."""
+    """Steps in each lifetime. Default: 100; 20000 if one learns by gradient; of a suite what it
+    says."""
     seeds: tuple[int, ...] = (0,)
     """Of the tasks, one or several: the lifetimes of all of them count together."""
+    normalise_rewards: bool = False
+    """Help all rules: each reward divided by the largest absolute one so far."""
+    bins: int = 0
+    """Help all rules: each number of an observation as one of so many bins; 0: as it is."""
     time_limit: float = 60.0
     """gymnasium: seconds that one call of an environment may take."""
     json: Path | None = None

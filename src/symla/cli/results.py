@@ -1,6 +1,6 @@
 """What a person sees of tests: tables of numbers, and reward over the lifetime as characters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from symla.report.blocks import BLOCKS, line, shrink
@@ -9,7 +9,10 @@ from symla.report.terminal import console, print_table
 if TYPE_CHECKING:
     from symla.evaluation.comparison import Comparison
     from symla.evaluation.evaluation import EpisodeReturns, Evaluation
+    from symla.evaluation.ranking import Standing
     from symla.evaluation.statistics import Estimate
+
+FEW = 10  # stretches of a lifetime in which episodes ended: each is shown
 
 Rows = tuple[list[str], list[list[str]]]  # a header, and rows of as many cells
 
@@ -49,7 +52,9 @@ def _episodes(returns: "EpisodeReturns") -> Iterator[str]:
     """Lines on returns of training and of evaluation."""
     known = [x for x in returns.training if x is not None]
     fifth = max(1, len(known) // 5)
-    if known:
+    if 0 < len(known) <= FEW:
+        yield f"episodes of training, exploring: return {', then '.join(map(str, known))}"
+    elif known:
         first, last = (
             sum(x.mean for x in part) / len(part) for part in (known[:fifth], known[-fifth:])
         )
@@ -161,3 +166,19 @@ def print_comparison(comparison: "Comparison") -> None:
     for pair in comparison.pairs:
         if not pair.result:
             print(f"n/a, {pair.rule} in {pair.environment}: {pair.reason}")
+
+
+def print_standings(standings: "Sequence[Standing]") -> None:
+    """Print how rules stand over all environments of a comparison."""
+    print("\nof all environments in which a rule can be (intervals paired, by the return)")
+    header = ["rule", "environments", "learned", "above random", "above Q-learning", "mean rank"]
+    rows = [
+        [
+            each.rule,
+            *map(str, (each.environments, each.learned, each.above_random, each.above_q_learning)),
+            f"{each.mean_rank:.2f}",
+        ]
+        for each in standings
+    ]
+    print_table(console, header, rows)
+    print("learned: the last fifth above the first, by more than random play's, and above random")

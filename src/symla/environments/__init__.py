@@ -14,6 +14,7 @@ from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
 from symla.environments.motion import Arm, DoubleIntegrator, Unicycle
+from symla.environments.object_grids import DelayedChain, ObjectGrids
 from symla.environments.random_tasks import RandomTasks
 from symla.environments.registry import (
     ENVIRONMENT_CLASSES,
@@ -32,6 +33,7 @@ __all__ = [
     "Associations",
     "Balance",
     "Control",
+    "DelayedChain",
     "DependentBandit",
     "DoubleIntegrator",
     "Environment",
@@ -42,6 +44,7 @@ __all__ = [
     "KnowsRegret",
     "LinearSystem",
     "MoreActions",
+    "ObjectGrids",
     "Permuted",
     "PointNavigation",
     "Projected",

@@ -18,6 +18,7 @@ from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
 from symla.environments.motion import Arm, DoubleIntegrator, Unicycle
+from symla.environments.object_grids import DelayedChain, ObjectGrids
 from symla.environments.random_tasks import RandomTasks
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 
@@ -44,6 +45,8 @@ ENVIRONMENTS: dict[str, Environment] = {
     "hearts": Hearts(),
     "hearts-2x2": Hearts(size=2, episode_length=10),
     "target": Target(),
+    "random-grids": ObjectGrids(),
+    "delayed-chain": DelayedChain(),
     "random-tasks": RandomTasks(),
 }
 
@@ -152,9 +155,9 @@ def name_of(environment: Environment) -> str | None:
 ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
-        Arm, Associations, Balance, Control, DependentBandit, DoubleIntegrator, Gymnax, Hearts,
-        IndependentBandit, LinearSystem, MoreActions, Permuted, PointNavigation, Projected,
-        RandomTasks, Rewards, Target, Unicycle,
+        Arm, Associations, Balance, Control, DelayedChain, DependentBandit, DoubleIntegrator,
+        Gymnax, Hearts, IndependentBandit, LinearSystem, MoreActions, ObjectGrids, Permuted,
+        PointNavigation, Projected, RandomTasks, Rewards, Target, Unicycle,
     )
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Several rules in several environments, in the same lifetimes: what each reaches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symla.algorithms.base import LearnsFromRollouts
+from symla.algorithms.helped import Helped
+from symla.algorithms.step_by_step import step_by_step
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.precision import in_float32
@@ -41,6 +43,22 @@ AnyEnvironment = Any  # what `symla.make` takes
 
 
 @dataclass(frozen=True)
+class Help:
+    """What is done to what all rules perceive, see `Helped`."""
+
+    normalise_rewards: bool = False
+    bins: int = 0  # of each number of an observation; 0: as it is
+
+    def __call__(self, rule: Rule) -> Rule:
+        """The rule with this help, if there is any."""
+        if self == Help():
+            return rule
+        algorithm = step_by_step(rule.algorithm)
+        helped = Helped(algorithm, self.normalise_rewards, self.bins)
+        return Rule(helped, rule.params, rule.card)
+
+
+@dataclass(frozen=True)
 class Pair:
     """A rule in an environment: what it reached, or the reason why it cannot be there."""
 
@@ -59,6 +77,7 @@ class Comparison:
     lifetimes: int  # with each seed
     length: int
     seeds: tuple[int, ...]
+    help: Help = Help()
 
     def __repr__(self) -> str:
         """One line: all results would be pages."""
@@ -149,6 +168,7 @@ class Comparison:
             "lifetimes": self.lifetimes,
             "length": self.length,
             "seeds": list(self.seeds),
+            **({"help": asdict(self.help)} if self.help != Help() else {}),
             "pairs": [_pair_to_json(pair) for pair in self.pairs],
             "interquartile_means": {
                 rule: {key: float(x) for key, x in vars(found).items()}
@@ -165,6 +185,9 @@ def compare(
     lifetimes: int | None = None,
     length: int | None = None,
     seeds: Sequence[int] = (0,),
+    normalise_rewards: bool = False,
+    bins: int = 0,
+    watch: Callable[[Pair], None] = lambda pair: None,
 ) -> Comparison:
     """Let every rule live the same `lifetimes` lifetimes of `length` steps in every environment.
 
@@ -173,7 +196,9 @@ def compare(
     There are by default 1,000 lifetimes of 100 steps; if one of the rules learns from rollouts, 2
     of 20,000, or 1 with each of several seeds. `seeds` are of the tasks: the lifetimes of all of
     them count together. A mapping gives names of one's own. A pair that cannot be, a rule of other
-    sizes say, has the reason instead of a result.
+    sizes say, has the reason instead of a result. `normalise_rewards` and `bins` help all rules
+    alike, as `Helped` says; one that learns from rollouts then lives in one environment at a time.
+    `watch` sees each pair as it is done.
     Raises SettingError outside ranges or for nothing to compare, UnknownNameError, CheckpointError.
     """
     seeds = tuple(seeds)
@@ -191,21 +216,27 @@ def compare(
     if not isinstance(environments, Mapping):
         environments = [each if isinstance(each, str) else make(each) for each in environments]
     where = {name: make(each) for name, each in _named(environments, "environment").items()}
+    help = Help(normalise_rewards, bins)
     pairs: list[Pair] = []
+
+    def add(pair: Pair) -> None:
+        pairs.append(pair)
+        watch(pair)
+
     for place, environment in where.items():
         first: Evaluation | None = None
         for name, rule in who.items():
             try:
-                result = _test(rule, environment, lifetimes, length, seeds)
+                result = _test(rule, environment, lifetimes, length, seeds, help)
             except UnknownNameError:
                 raise
             except SymlaError as error:
-                pairs.append(Pair(place, name, None, None, str(error)))
+                add(Pair(place, name, None, None, str(error)))
                 continue
-            pairs.append(Pair(place, name, result, result.difference(first) if first else None))
+            add(Pair(place, name, result, result.difference(first) if first else None))
             if name == next(iter(who)):
                 first = result
-    return Comparison(tuple(pairs), lifetimes, length, seeds)
+    return Comparison(tuple(pairs), lifetimes, length, seeds, help)
 
 
 def _loaded(rule: AnyRule) -> Rule | str:
@@ -251,11 +282,13 @@ def _test(
     lifetimes: int,
     length: int,
     seeds: tuple[int, ...],
+    help: Help,
 ) -> Evaluation:
     """Of the lifetimes of all seeds together."""
     if isinstance(rule, str):
         in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
         rule = hand_made(rule, in_jax, length)
+    rule = help(rule)
     seed = seeds if len(seeds) > 1 else seeds[0]
     if isinstance(rule.algorithm, LearnsFromRollouts):
         test = learning_test(rule.algorithm, environment, lifetimes, length, None)

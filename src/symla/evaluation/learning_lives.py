@@ -29,10 +29,9 @@ from symla.lifetimes import host_learning, learning
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.learning import Happened, LearningLife, bins_of
 from symla.runtime.devices import grouped, on_each, ungrouped
-from symla.runtime.machine import available_memory
+from symla.runtime.machine import MEMORY, available_memory
 
 EVALUATIONS = 1 << 20  # what the numbers of evaluations are folded into a lifetime's key with
-MEMORY = 0.8  # of what is available: the largest share that states may take
 
 Watch = Callable[[int, Reached, Callable[[], LearningState]], bool | None]
 """Called between stretches, with the steps done, what was reached, and the state if it is wanted;

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
 from symla.core.errors import require
-from symla.experiments.training_options import LearnerSettings, OuterSettings
+from symla.experiments.training_options import LearnerSettings, OuterSettings, usual_outer
 
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe
@@ -67,18 +68,22 @@ class EnvironmentTraining:
     def recipe(self, seed: int) -> Recipe:
         """What is trained. Raises SettingError, UnknownNameError and what environments raise."""
         from symla.experiments.meta_train import recipe_of
+        from symla.lifetimes.host import is_on_host
         from symla.lifetimes.resolve import make
 
         def found(names: Sequence[str]) -> tuple[Any, ...]:
             return tuple(make(name, self.world.time_limit) for name in names)
 
         worlds = tuple(self._transformed(world) for world in found(self.environments))
+        search = usual_outer(self.learner.algorithm, self.search)
+        on_host = any(map(is_on_host, worlds))
+        preset = self.learner.usual_preset(on_host)
         return recipe_of(
-            self.learner.build(),
+            self.learner.build(on_host),
             worlds,
-            self.search.build,
+            partial(search.build, preset=preset),
             generations=self.search.generations,
-            lifetimes=self.search.lifetimes,
+            lifetimes=search.lifetimes,
             length=self.world.length,
             seed=seed,
             start=self.choice.start or "",

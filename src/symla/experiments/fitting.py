@@ -10,6 +10,9 @@ from symla.core.precision import in_float32
 from symla.core.text import brief
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.host import spec_of
+from symla.outer import ThroughCritic
+from symla.outer.population import check_memory
+from symla.outer.through_critic import with_critic
 from symla.rules.rule import Rule
 
 
@@ -28,7 +31,8 @@ class Start(NamedTuple):
 @in_float32
 def check_fit(recipe: Recipe, start: Start | None = None) -> Start:
     """Raises SizeError if an environment, or one of the probes or tests, has sizes that the
-    meta-parameters do not fit, SettingError if those of `start` are of another algorithm.
+    meta-parameters do not fit, SettingError if those of `start` are of another algorithm, and if
+    agents that live on do not fit in memory.
 
     Returns what the next stage begins with. Nothing is computed.
     """
@@ -41,6 +45,8 @@ def check_fit(recipe: Recipe, start: Start | None = None) -> Start:
         jax.eval_shape(
             lambda params, key, own=spec: algorithm.init_state(params, key, own), params, key
         )
+    if isinstance(recipe.outer, ThroughCritic):
+        check_memory(with_critic(recipe), recipe.environments, recipe.outer.population)
     if start and not _same_shapes(start.params, own):
         raise SettingError(
             f"the rule to begin with is of {brief(start.algorithm)}, whose meta-parameters are not "

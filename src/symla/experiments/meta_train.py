@@ -10,14 +10,15 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from symla.algorithms import LearningAlgorithm
+from symla.algorithms import ALGORITHMS
+from symla.algorithms.base import AnyAlgorithm
 from symla.core.precision import in_float32
 from symla.experiments.fitting import Start, check_fit
 from symla.experiments.recipes import Recipe, begin
-from symla.experiments.training_options import OuterSettings
+from symla.experiments.training_options import OuterSettings, usual_outer
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.resolve import make
-from symla.outer import OuterLoop, PolicyGradient, Teacher
+from symla.outer import OuterLoop, PolicyGradient, Teacher, ThroughCritic, ThroughUpdates
 from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
@@ -27,17 +28,21 @@ from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
+UPDATES = 2  # through which a gradient goes, if nobody says it, of whole lifetimes
+LIVING_UPDATES = 5  # the same of lives that go on
 STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
 
-OuterName = Literal["evolution-strategies", "policy-gradient", "teacher"]
+OuterName = Literal[
+    "evolution-strategies", "policy-gradient", "teacher", "through-updates", "through-critic"
+]
 
 
 @in_float32
 def meta_train(
-    algorithm: LearningAlgorithm,
+    algorithm: AnyAlgorithm,
     environments: Any,
     *,
-    outer: OuterLoop | OuterName = "evolution-strategies",
+    outer: OuterLoop | OuterName | None = None,
     generations: int = 300,
     lifetimes: int | None = None,
     length: int | None = None,
@@ -54,7 +59,8 @@ def meta_train(
         rule.save("mine.safetensors")
 
     Environments are whatever `symla.make` takes, names or objects, in JAX or of Gymnasium. `outer`
-    is an outer loop, or the name of one with its defaults. `start` is the rule to begin with. The
+    is an outer loop, or the name of one with its defaults; by default what suits the algorithm,
+    evolution strategies for most. `start` is the rule to begin with. The
     best checkpoint, which stands in the run folder, is chosen in `probes`, by default where it is
     trained, on tasks that neither the training nor a test sees; what is returned is the last one.
 
@@ -67,7 +73,13 @@ def meta_train(
     environment or an algorithm that breaks its contract.
     """
     worlds = _as_tuple(environments)
-    search = OuterSettings(outer, generations).build if isinstance(outer, str) else outer
+    if outer is None or isinstance(outer, str):
+        settings = OuterSettings(outer, generations, lifetimes=lifetimes)
+        settings = usual_outer(_name_of(algorithm), settings)
+        search: Any = settings.build
+        lifetimes = settings.lifetimes
+    else:
+        search = outer
     rule = load(start) if isinstance(start, str) else start
     recipe = recipe_of(
         algorithm,
@@ -97,7 +109,7 @@ def meta_train(
 
 
 def recipe_of(
-    algorithm: LearningAlgorithm,
+    algorithm: AnyAlgorithm,
     worlds: tuple[Any, ...],
     search: OuterLoop | Callable[[bool], OuterLoop],
     *,
@@ -118,12 +130,14 @@ def recipe_of(
     on_host = any(map(is_on_host, worlds))
     outer = search(on_host) if callable(search) else search
     usual = 16 if isinstance(outer, PolicyGradient | Teacher) else 4 if on_host else 8
+    if isinstance(outer, ThroughUpdates | ThroughCritic):
+        usual = 1
     recipe = Recipe(
         algorithm,
         worlds,
         outer,
         usual if lifetimes is None else lifetimes,
-        _length(outer, worlds) if length is None else length,
+        _length(algorithm, outer, worlds) if length is None else length,
         generations,
         seed,
         start,
@@ -142,12 +156,22 @@ def usual_length(world: Any) -> int:
     return low if episode is None else min(max(low, EPISODES * episode), high)
 
 
-def _length(outer: OuterLoop, worlds: Sequence[Any]) -> int:
+def _length(algorithm: AnyAlgorithm, outer: OuterLoop, worlds: Sequence[Any]) -> int:
     """Steps of a generation where nobody says how many: of a stretch, where lives go on."""
     lifetime = getattr(outer, "lifetime", 0)
+    if isinstance(outer, ThroughCritic):
+        return getattr(algorithm, "interval", 1)
+    if isinstance(outer, ThroughUpdates):
+        updates = LIVING_UPDATES if lifetime else UPDATES
+        return (updates + 1) * getattr(algorithm, "interval", 1)
     if lifetime:
         return lifetime if lifetime % STRETCH else min(lifetime, STRETCH)
     return max(map(usual_length, worlds))
+
+
+def _name_of(algorithm: AnyAlgorithm) -> str:
+    """What ALGORITHMS calls it; nothing, if it is a person's own."""
+    return next((name for name, kind in ALGORITHMS.items() if kind is type(algorithm)), "")
 
 
 def _as_tuple(environments: Any) -> tuple[Any, ...]:

@@ -6,25 +6,30 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from symla.algorithms.base import LearnsFromRollouts
 from symla.core.streams import Stream
+from symla.evaluation.learning_lives import learned
+from symla.evaluation.learning_test import learning_test
 from symla.evaluation.lifetime_sums import lived
 from symla.evaluation.statistics import estimate
 from symla.lifetimes.host import is_on_host
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
-PROBE_LIFETIMES = 256  # in JAX; an eighth of them on the host
+# In JAX; an eighth of them on the host, a sixteenth of what learns from rollouts. At least 2.
+PROBE_LIFETIMES = 256
 
 
 class Probe:
     """Measures a rule during its training, on tasks of `Stream.CHOOSING`.
 
     Its score is how far it is above random play, in standard deviations of random lifetimes, the
-    mean over environments: so none of several counts more because its rewards are larger.
+    mean over environments: so none of several counts more because its rewards are larger. Only the
+    last `share` of a lifetime counts.
     """
 
-    def __init__(self, worlds: Sequence[Any], length: int, seed: int):
-        self.worlds, self.length, self.seed = worlds, length, seed
+    def __init__(self, worlds: Sequence[Any], length: int, seed: int, share: float = 1.0):
+        self.worlds, self.length, self.seed, self.share = worlds, length, seed, share
         play = hand_made("random")
         self.random = [self._returns(play, world) for world in self.worlds]
 
@@ -43,7 +48,14 @@ class Probe:
         return {"score": float(np.mean(above)), "return": first.mean, "return_ci95": first.ci95}
 
     def _returns(self, rule: Rule, world: Any) -> Float[np.ndarray, " lifetimes"]:
-        lifetimes = PROBE_LIFETIMES // (8 if is_on_host(world) else 1)
-        arguments = max(2, lifetimes), self.length, self.seed, Stream.CHOOSING
-        found = lived(rule, world, *arguments).sums
-        return found.reward.sum(axis=1, dtype=np.float64)
+        learner = isinstance(rule.algorithm, LearnsFromRollouts)
+        share = (16 if learner else 1) * (8 if is_on_host(world) else 1)
+        lifetimes = max(2, PROBE_LIFETIMES // share)
+        if learner:
+            test = learning_test(rule.algorithm, world, lifetimes, self.length, 0)
+            reward = learned(test, rule.params, self.seed, Stream.CHOOSING).reward
+        else:
+            arguments = lifetimes, self.length, self.seed, Stream.CHOOSING
+            reward = lived(rule, world, *arguments).sums.reward
+        last = max(1, round(self.share * reward.shape[1]))
+        return reward[:, -last:].sum(axis=1, dtype=np.float64)

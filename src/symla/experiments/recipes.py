@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from symla.algorithms import ALGORITHMS, LearningAlgorithm
+from symla.algorithms import ALGORITHM_CLASSES
+from symla.algorithms.base import AnyAlgorithm, LearnsFromRollouts
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
 from symla.core.errors import CheckpointError, SettingError, require
@@ -26,7 +27,7 @@ from symla.evaluation.references import references
 from symla.experiments.base import View
 from symla.experiments.probe import Probe
 from symla.lifetimes.host import is_on_host, spec_of
-from symla.outer import OUTER_LOOPS, OuterLoop
+from symla.outer import OUTER_LOOPS, OuterLoop, ThroughCritic
 from symla.rules.loading import export, load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import provenance
@@ -35,7 +36,7 @@ from symla.training.generation import Training
 from symla.training.loop import Progress, train_rule
 
 CLASSES: dict[str, type] = (
-    ALGORITHMS | OUTER_LOOPS | ENVIRONMENT_CLASSES | {"Gymnasium": GymnasiumEnvironment}
+    ALGORITHM_CLASSES | OUTER_LOOPS | ENVIRONMENT_CLASSES | {"Gymnasium": GymnasiumEnvironment}
 )
 CHANGES: dict[type, str] = {
     Permuted: "permuted",
@@ -45,6 +46,7 @@ CHANGES: dict[type, str] = {
 }
 World = Any  # an Environment, or one on the host
 PROBE_EVERY = 50
+ENDLESS = 20_000  # steps in which agents are tested that live on for ever in training
 BUDGET = ("generations", "environment_steps")  # of a card: more of it may come later
 
 
@@ -67,7 +69,7 @@ class Recipe:
     the rule is tested in `tests` and where it was trained, if there are `test_lifetimes`.
     """
 
-    algorithm: LearningAlgorithm
+    algorithm: AnyAlgorithm
     environments: tuple[World, ...]
     outer: OuterLoop
     lifetimes: int
@@ -94,14 +96,35 @@ class Recipe:
 
     @property
     def lifetime(self) -> int:
-        """Steps of a lifetime in which the rule is chosen and tested: of one that goes on over
-        generations all of them."""
-        return max(self.length, getattr(self.outer, "lifetime", 0))
+        """Steps of a lifetime in which the rule is chosen and tested, in all its environments
+        together: of one that goes on over generations all of them."""
+        steps = getattr(self.outer, "lifetime", 0)
+        if isinstance(self.outer, ThroughCritic) and not steps:
+            steps = ENDLESS
+        return self._workers * max(self.length, steps)
+
+    @property
+    def _workers(self) -> int:
+        """Environments in which a lifetime is lived side by side."""
+        return getattr(self.algorithm, "workers", 1)
+
+    @property
+    def _probe_every(self) -> int:
+        """Generations between two looks at how good the rule is, which take long where a lifetime
+        is hundreds of generations."""
+        slow = isinstance(self.outer, ThroughCritic)
+        return max(PROBE_EVERY, self.generations // 4) if slow else PROBE_EVERY
+
+    @property
+    def _share(self) -> float:
+        """How much of a lifetime, at its end, counts where the rule is chosen."""
+        return self.outer.share(self.training()) if hasattr(self.outer, "share") else 1.0
 
     @property
     def environment_steps(self) -> int:
         """The budget: steps of all lifetimes of all candidates of all generations."""
-        return self.generations * self.outer.population * self.lifetimes * self.length
+        lives = self.outer.population * self.lifetimes * self._workers
+        return self.generations * lives * self.length
 
     def card(self) -> dict[str, Any]:
         """What a person must know about where the rule comes from."""
@@ -145,7 +168,7 @@ class Recipe:
         has it. Raises CheckpointError if `run` was trained by another recipe until now, or lacks
         that rule.
         """
-        probe = Probe(self.probes or self.environments, self.lifetime, self.seed)
+        probe = Probe(self.probes or self.environments, self.lifetime, self.seed, self._share)
         view.start(title, "return", probe.references())
 
         def report(progress: Progress) -> None:
@@ -161,7 +184,7 @@ class Recipe:
             self.card() | run.origin(),
             start=self._start(run),
             probe=probe,
-            probe_every=PROBE_EVERY,
+            probe_every=self._probe_every,
             watch=report,
             resume_with=resume_with,
             exits=exits,
@@ -179,7 +202,8 @@ class Recipe:
         """The rule beside random play and what is best known, in each environment of its own."""
         tested = {}
         for world in dict.fromkeys((*self.environments, *self.tests)):
-            lifetimes = max(2, self.test_lifetimes // (8 if is_on_host(world) else 1))
+            slow = is_on_host(world), isinstance(self.algorithm, LearnsFromRollouts)
+            lifetimes = max(2, self.test_lifetimes // 8 ** sum(slow))
             rules = {"rule": rule, **references(world, self.lifetime)}
             tested[named(world)] = {
                 who: meta_test(each, world, lifetimes, self.lifetime, self.seed).to_json()

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import LearningAlgorithm
+from symla.bridge.exchange import Stepped
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool, open_pool
-from symla.bridge.worker import Stepped
 from symla.core.distributions import are_actions
 from symla.core.errors import DivergenceError
 from symla.core.trees import with_axes_of

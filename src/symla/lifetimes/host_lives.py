@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from symla.algorithms.base import LearningAlgorithm
+from symla.bridge.exchange import Stepped
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool, open_pool
-from symla.bridge.worker import Replayed, Stepped
+from symla.bridge.worker import Replayed
 from symla.core.errors import FaultyEnvironmentError
 from symla.core.types import Params, State
 from symla.lifetimes.host import (

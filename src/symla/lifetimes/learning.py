@@ -90,6 +90,26 @@ def learn_on(
     return life._replace(learner=learner), happened, finite
 
 
+def lived_whole(
+    algorithm: LearnsFromRollouts,
+    environment: Environment,
+    params: Params,
+    key: PRNGKey,
+    stretches: int,
+) -> Float[Array, " stretches"]:
+    """A whole lifetime of so many stretches, after each of which it learns: what each earned, the
+    mean over environments; NaN once the learner is not finite."""
+
+    def stretch(life: LearningLife, number: Array) -> tuple[LearningLife, Array]:
+        t = number * algorithm.interval * algorithm.workers
+        life, happened, finite = learn_on(algorithm, environment, params, life, t)
+        earned = jnp.sum(happened.reward) / algorithm.workers
+        return life, jnp.where(finite, earned, jnp.nan)
+
+    life = born(algorithm, environment, params, key)
+    return jax.lax.scan(stretch, life, jnp.arange(stretches, dtype=jnp.int32))[1]
+
+
 def learned(
     algorithm: LearnsFromRollouts,
     params: Params,

@@ -4,11 +4,15 @@ from symla.outer.base import Candidates, OuterLoop
 from symla.outer.evolution_strategies import EvolutionStrategies
 from symla.outer.policy_gradient import PolicyGradient
 from symla.outer.teacher import Teacher
+from symla.outer.through_critic import ThroughCritic
+from symla.outer.through_updates import ThroughUpdates
 
 OUTER_LOOPS: dict[str, type[OuterLoop]] = {
     "evolution-strategies": EvolutionStrategies,
     "policy-gradient": PolicyGradient,
     "teacher": Teacher,
+    "through-updates": ThroughUpdates,
+    "through-critic": ThroughCritic,
 }
 
 __all__ = [
@@ -18,4 +22,6 @@ __all__ = [
     "OuterLoop",
     "PolicyGradient",
     "Teacher",
+    "ThroughCritic",
+    "ThroughUpdates",
 ]

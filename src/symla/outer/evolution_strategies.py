@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
+from symla.algorithms.base import LearnsFromRollouts
 from symla.core.errors import require
 from symla.core.optimisers import Optimiser, geometric_decay
 from symla.core.random_numbers import fast_key
@@ -47,6 +48,10 @@ class EvolutionStrategies:
     candidates apart. "group-ranks": its rank among those that lived the same tasks; with one pair
     a group, the sign of R+ - R-. docs/paper.md has all of them measured.
 
+    Of what learns from rollouts, only the last `counted` share of a lifetime counts: what it has
+    learned, not what it earned before. It lives in environments in JAX, `length` steps in each of
+    its own.
+
     Wide perturbations find rules that generalise, narrow ones polish them: over the first
     `sigma_decay_steps` generations sigma falls geometrically to a quarter; 0 keeps it. Raises
     SettingError outside ranges.
@@ -58,6 +63,7 @@ class EvolutionStrategies:
     shaping: Shaping = "ranks"
     sigma_decay_steps: int = 0
     pairs_per_group: int = 1
+    counted: float = 1.0
 
     def __post_init__(self):
         require(
@@ -78,11 +84,26 @@ class EvolutionStrategies:
             self.sigma_decay_steps >= 0,
             f"sigma_decay_steps must be at least 0, got {self.sigma_decay_steps}",
         )
+        require(0 < self.counted <= 1, f"counted must be in (0, 1], got {self.counted}")
         pairs = self.population // 2
         require(
             self.pairs_per_group >= 1 and pairs % self.pairs_per_group == 0,
             f"pairs_per_group must divide the {pairs} pairs, got {self.pairs_per_group}",
         )
+
+    def check(self, setting: Setting) -> None:
+        """Raises SettingError for lifetimes in which nothing would be learned."""
+        algorithm = setting.algorithm
+        if isinstance(algorithm, LearnsFromRollouts):
+            require(
+                setting.length >= 2 * algorithm.interval,
+                f"length must be at least 2 intervals of {algorithm.interval} steps, so that "
+                f"something is learned, got {setting.length}",
+            )
+
+    def share(self, setting: Setting) -> float:
+        """How much of a lifetime, at its end, counts."""
+        return self.counted
 
     @property
     def groups(self) -> int:

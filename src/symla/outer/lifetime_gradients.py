@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from symla.algorithms.base import Differentiable
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
-from symla.core.trees import all_finite
+from symla.core.trees import all_finite, with_axes_of
 from symla.core.types import Params, PRNGKey, Scalar, Spec, State
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.lifetime import Life, born
@@ -144,7 +144,7 @@ def begin_lives(
             keys = lifetime_keys_of_group(key, number, setting.lifetimes)
             return jax.vmap(partial(_born, setting, index, params))(keys)
 
-        over_devices = spread(_one_by_one(of_candidate))
+        over_devices = spread(one_by_one(of_candidate))
         lives = over_devices(numbers, params, jax.random.fold_in(key, index))
         return lives._replace(age=ages.reshape(shape).astype(jnp.int32))
 
@@ -183,13 +183,13 @@ def gradients(
         return _gradient(outer, stretch, params, lives, baseline)
 
     here = jax.tree.map(lambda x: x[index], candidates.extra)
-    over_devices = spread(_one_by_one(one))
+    over_devices = spread(one_by_one(one))
     mine = lives[index] if outer.lifetime else ()
     found = over_devices((candidates.params, candidates.group, mine), here, key)
     return _evidence(outer, index, lives, *found)
 
 
-def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
+def one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(candidate, *shared)` of one candidate after the other, on a leading axis.
 
     Of several at once, how many there are on a device would show in the last bits.
@@ -274,23 +274,28 @@ def ascend(outer: ThroughLifetimes, state: GradientState, evidence: Gradients) -
 
     A candidate whose return or gradient is not finite says nothing, and is left out.
     """
-    each = evidence.returns, evidence.gradient, evidence.mean, evidence.square
-    whole = jax.vmap(all_finite)(each)
-    count = jnp.maximum(jnp.sum(whole), 1).astype(jnp.float32)
-
-    def mean(x):
-        kept = whole.reshape(-1, *[1] * (x.ndim - 1))
-        return jnp.sum(jnp.where(kept, x, 0.0), axis=0) / count
-
-    gradient, now = jax.tree.map(mean, (evidence.gradient, each[2:]))
+    gradient, now = mean_of_finite((evidence.gradient, (evidence.mean, evidence.square)), evidence)
     params, optimizer = outer.optimiser.ascend(state.params, gradient, state.optimizer)
     here = jnp.arange(state.baseline.mean.size) == evidence.environment
-    # With no candidate left nothing was learned: NaN, which ends training as divergence.
-    params = jax.tree.map(lambda x: jnp.where(jnp.any(whole), x, jnp.nan), params)
     baseline = Baseline(
         *(jnp.where(here, 0.9 * old + 0.1 * new, old) for old, new in zip(state.baseline, now))
     )
     return GradientState(params, optimizer, baseline)
+
+
+def mean_of_finite(tree: Any, evidence: Any) -> Any:
+    """The mean of arrays with a leading axis of candidates, over those whose evidence is finite.
+
+    With no candidate left nothing was learned: NaN, which ends training as divergence.
+    """
+    each = jax.tree.map(lambda x: x if x.ndim else None, evidence)
+    whole = jax.vmap(all_finite)(each)
+    count = jnp.where(jnp.any(whole), jnp.sum(whole).astype(jnp.float32), jnp.nan)
+
+    def mean(x: Array) -> Array:
+        return jnp.sum(jnp.where(with_axes_of(x, whole), x, 0.0), axis=0) / count
+
+    return jax.tree.map(mean, tree)
 
 
 def differentiable(setting: Setting) -> Differentiable:
@@ -326,4 +331,4 @@ def _learned_again(
         params, items = candidate
         return _gradient(outer, live, params, items, baseline)[:2]
 
-    return spread(_one_by_one(one))((params, record), baseline)
+    return spread(one_by_one(one))((params, record), baseline)

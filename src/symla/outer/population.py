@@ -3,6 +3,7 @@
 The agents of one environment are a group, on a leading axis.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,13 +14,15 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import HasCritic
 from symla.algorithms.parts.replay import Replay, is_replay
-from symla.core.trees import all_finite
+from symla.core.errors import SettingError
+from symla.core.trees import all_finite, size_in_bytes
 from symla.core.types import Params, PRNGKey, Rollout, State
 from symla.lifetimes import host_learning, learning
-from symla.lifetimes.host import is_on_host
+from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.host_learning import HostLearning
 from symla.lifetimes.learning import LearningLife
 from symla.runtime.devices import spread
+from symla.runtime.machine import MEMORY, available_memory
 
 Agents = LearningLife | HostLearning  # of a group, where worlds are in JAX or on the host
 
@@ -118,6 +121,28 @@ def live_on_host(
     life, rollout, happened = host_learning.collect(algorithm, environment, params, life, steps)
     learner = _remembered(algorithm, life.learner, rollout)
     return life._replace(learner=learner), happened.reward.sum(axis=1) / algorithm.workers
+
+
+def check_memory(algorithm: HasCritic, environments: Sequence[Any], population: int) -> None:
+    """Raises SettingError, with how much is needed, for agents whose states do not fit in memory,
+    which holds those before a generation and those after it."""
+
+    def state_of(environment: Any) -> Any:
+        def begin(key: PRNGKey) -> State:
+            spec = spec_of(environment)
+            return algorithm.init_state(algorithm.init_params(key, spec), key, spec)
+
+        return jax.eval_shape(begin, jax.random.key(0))
+
+    numbers = numbers_of(population, len(environments))
+    each = [len(own) * size_in_bytes(state_of(e)) for own, e in zip(numbers, environments)]
+    needed, there = 2 * sum(each), available_memory()
+    if there is not None and needed > MEMORY * there:
+        raise SettingError(
+            f"{population} agents need {needed / 1e9:.1f} GB, most of it for replay buffers, and "
+            f"{there / 1e9:.1f} GB are there: take fewer agents, or give them a smaller capacity "
+            "(metagenrl,capacity=100000)"
+        )
 
 
 def ages_of(life: Agents, workers: int) -> Int[Array, " n"]:

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from symla.algorithms.base import LearnsFromRollouts
 from symla.algorithms.step_by_step import step_by_step
 from symla.core.types import Params, PRNGKey
 from symla.environments.base import Environment
 from symla.lifetimes.host import host_lifetimes, is_on_host
+from symla.lifetimes.learning import lived_whole
 from symla.lifetimes.lifetime import lifetime
 from symla.outer.base import Candidates, Setting
 from symla.runtime.devices import gather_shares, local, own_devices, share, spread, use_devices
@@ -59,13 +61,24 @@ def group_returns(
     keys = lifetime_keys_of_group(key, number, setting.lifetimes)
 
     def member_return(params):
-        def one(key):
-            arguments = step_by_step(setting.algorithm), environment, params, key, setting.length
-            return lifetime(*arguments, record=None)[0]
-
+        one = partial(_return_of, setting, environment, params)
         return jnp.mean(jax.vmap(one)(keys))
 
     return jax.vmap(member_return)(members)
+
+
+def _return_of(
+    setting: Setting, environment: Environment, params: Params, key: PRNGKey
+) -> Float[Array, ""]:
+    """Of a whole lifetime; of what learns from rollouts, of its last part, as the outer loop has
+    it, and of one environment."""
+    algorithm = setting.algorithm
+    if not isinstance(algorithm, LearnsFromRollouts):
+        return lifetime(algorithm, environment, params, key, setting.length, record=None)[0]
+    stretches = setting.length // algorithm.interval
+    earned = lived_whole(algorithm, environment, params, key, stretches)
+    counted = max(1, round(stretches * getattr(setting.outer, "counted", 1.0)))
+    return jnp.sum(earned[-counted:])
 
 
 def lifetime_keys_of_group(key: PRNGKey, group: Int[Array, ""], lifetimes: int) -> Key[Array, " E"]:

@@ -41,7 +41,7 @@ class Teacher:
     """
 
     population: int = 4  # P
-    optimiser: Optimiser = Optimiser(3e-3, clip=1.0)
+    optimiser: Optimiser = Optimiser(1e-2, clip=1.0)
     teacher: float = 1.0  # weight of the advised actions
     policy_gradient: float = 0.0  # weight of the rewards
     entropy: float = 0.0

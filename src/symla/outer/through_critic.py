@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -73,6 +73,25 @@ class ThroughCritic:
     annealing_steps: int = 10_000
     generations: int = 0  # over whose second half the rate of the objective falls to 0; 0: constant
 
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Of the MetaGenRL paper (Kirsch et al. 2020).
+        "paper": {
+            "population": 20,
+            "optimiser": Optimiser(1e-3, clip=1.0),
+            "lifetime": 0,
+            "led": 0.0,
+            "youth": 10_000,
+            "annealing": "mix",
+            "generations": 0,
+        },
+        "simulators": {
+            "population": 8,
+            "optimiser": Optimiser(1.5e-3, clip=1.0),
+            "lifetime": 10_000,
+            "youth": 2_000,
+        },
+    }
+
     def __post_init__(self):
         for name in ("lifetime", "youth", "generations"):
             value = getattr(self, name)
@@ -115,7 +134,6 @@ class ThroughCritic:
     def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
         """The agents of each environment, before their first step."""
         algorithm = with_critic(setting)
-        self._check(setting, algorithm)
         pairs = zip(self._places(setting), setting.environments)
         return tuple(
             born(algorithm, environment, params, places, key, self._longest(setting))
@@ -298,7 +316,9 @@ class ThroughCritic:
         """Steps of a life, at most: of one without end, those of an episode without end."""
         return self.lifetime or ENDLESS
 
-    def _check(self, setting: Setting, algorithm: HasCritic) -> None:
+    def check(self, setting: Setting) -> None:
+        """Raises SettingError for what it cannot train."""
+        algorithm = with_critic(setting)
         environments = len(setting.environments)
         require(
             self.population >= environments,

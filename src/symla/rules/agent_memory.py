@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from symla.algorithms import ALGORITHMS
+from symla.algorithms import ALGORITHM_CLASSES
 from symla.algorithms.base import AnyAlgorithm
 from symla.core import streams
 from symla.core.errors import CheckpointError, SizeError, require
@@ -60,7 +60,7 @@ def save_agent(path: Path, rule: Learned, spec: Spec, memory: Memory) -> None:
     manifest = {
         "spec": own,
         **{key: value for key, value in rule.card.items() if key not in OWN},
-        "algorithm": describe(rule.algorithm, ALGORITHMS),
+        "algorithm": describe(rule.algorithm, ALGORITHM_CLASSES),
         "agent": {**lives, "spec": own, **streams.numerics()},
     }
     save_checkpoint(path, arrays, manifest)

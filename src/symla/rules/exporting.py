@@ -26,7 +26,8 @@ def export_numpy(rule: Rule, path: Path) -> tuple[Path, Path]:
     require(path.suffix == ".py", f"{path} must end in .py")
     numbers = path.with_suffix(".npz")
     check_writable(path)
-    weights, algorithm = weights_of(rule), symla_of(rule)
+    weights: dict[str, Any] = weights_of(rule)
+    algorithm = symla_of(rule)
     data = BytesIO()
     np.savez(
         data,
@@ -43,7 +44,8 @@ def export_numpy(rule: Rule, path: Path) -> tuple[Path, Path]:
 def web_numbers(rule: Rule) -> dict[str, Any]:
     """What a page needs of the rule, as JSON can hold it: sizes, and each array as base64 of
     little-endian float32 in rows. Raises SettingError as `export_numpy`."""
-    weights, algorithm = weights_of(rule), symla_of(rule)
+    weights: dict[str, Any] = weights_of(rule)
+    algorithm = symla_of(rule)
     return {
         "hiddenSize": algorithm.hidden_size,
         "messageSize": algorithm.message_size,

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from symla.algorithms import ALGORITHMS, HAND_MADE, BayesOptimal
+from symla.algorithms import ALGORITHM_CLASSES, ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
 from symla.core.errors import CheckpointError, SettingError, UnknownNameError
 from symla.core.naming import parse
@@ -22,6 +22,7 @@ from symla.rules.rule import Rule
 from symla.store import (
     Checkpoint,
     RunFolder,
+    describe,
     from_settings,
     load_checkpoint,
     rebuild,
@@ -44,7 +45,8 @@ def load(what: str | os.PathLike[str]) -> Rule:
 
     `symla.Rule` shows how to step one by hand. A run folder gives its newest checkpoint;
     "bayes-optimal" the plan for two independent arms and 100 pulls (`hand_made` makes others).
-    Settings of a hand-made one stand after commas: "td3,batch=100,critic_optimizer.clip=1.0".
+    Settings of a hand-made one stand after commas: "td3,batch=100,critic_optimizer.clip=1.0", and
+    so may those of a learned one that do not change its meta-parameters: "RUN,preset=simulators".
     Raises UnknownNameError if nothing has that name, CheckpointError if it cannot be read.
     """
     name = os.fspath(what)
@@ -59,6 +61,9 @@ def load(what: str | os.PathLike[str]) -> Rule:
     if is_name:
         return hand_made(name)
     path = Path(name)
+    if "," in name and not path.exists():
+        base, settings = parse(name)
+        return _changed(load(base), settings, base)
     if path.is_dir():
         if not RunFolder(path).config_path.exists():
             raise CheckpointError(f"{path} is a folder, but not of a run: it has no config.json")
@@ -69,6 +74,13 @@ def load(what: str | os.PathLike[str]) -> Rule:
     raise UnknownNameError("rule", name, known, ", or the path of a run folder or a checkpoint")
 
 
+def _changed(rule: Rule, settings: dict[str, Any], name: str) -> Rule:
+    """The same meta-parameters in an algorithm of other settings."""
+    algorithm = with_preset(rule.algorithm, settings, name)
+    described = describe(algorithm, ALGORITHM_CLASSES)
+    return Rule(algorithm, rule.params, {**rule.card, "algorithm": described})
+
+
 @in_float32
 def rule_from(checkpoint: Checkpoint) -> Rule:
     """Raises CheckpointError if the arrays are not the ones that the manifest's algorithm needs."""
@@ -76,7 +88,7 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
     if "algorithm" not in manifest:
         raise CheckpointError(f"the manifest of {path} lacks its algorithm: it is damaged")
     spec = from_settings(Spec, manifest.get("spec"), path, ACTION_SPACES)
-    algorithm = rebuild(manifest["algorithm"], ALGORITHMS, path)
+    algorithm = rebuild(manifest["algorithm"], ALGORITHM_CLASSES, path)
     params = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
     # A checkpoint of a training holds the state of its outer loop, the meta-parameters inside.
     name = "outer/params" if any(key.startswith("outer/") for key in arrays) else "params"
@@ -112,7 +124,7 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     SettingError for settings that it does not have.
     """
     base, settings = parse(name)
-    algorithm = _with_preset(ALGORITHMS[base](), settings, base)
+    algorithm = with_preset(ALGORITHMS[base](), settings, base)
     if isinstance(algorithm, BayesOptimal):
         dependent = isinstance(environment, DependentBandit)
         algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
@@ -121,7 +133,7 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     return Rule(algorithm, params, {"algorithm": {"class": base}})
 
 
-def _with_preset(algorithm: Any, settings: dict[str, Any], name: str) -> Any:
+def with_preset(algorithm: Any, settings: dict[str, Any], name: str) -> Any:
     """The algorithm with these settings; "preset" names a set of others, which come first."""
     preset = settings.pop("preset", None)
     if preset is not None:

@@ -17,6 +17,7 @@ from symla.core.cpu import available_cores
 from symla.core.errors import ProcessError, SettingError, require
 from symla.runtime import processes
 
+MEMORY = 0.8  # of what is available: the largest share that states may take
 _HINT = (
     "Every one needs the same --coordinator HOST:PORT and --processes N, and its own --process-id "
     "from 0"
@@ -44,7 +45,7 @@ class MachineOptions:
 
 
 def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
-    """Configure jax before its first use: devices (by default every usable core), cache, processes.
+    """Configure jax before its first use: devices (by default all usable cores), cache, processes.
 
     The cache keeps what XLA compiles between runs. Raises SettingError for fewer than 1 device and
     for devices or addresses that cannot be used; ProcessError if the processes do not connect.
@@ -61,6 +62,9 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
 
     jax.config.update("jax_enable_x64", False)  # whatever other programs are told: core.precision
     jax.config.update("jax_num_cpu_devices", devices or available_cores())
+    # A program for one device runs in the thread that calls it: the way to another thread and back
+    # takes longer than an action of a learner. Programs for several devices are not affected.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder("xla")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

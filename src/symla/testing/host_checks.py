@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from symla.bridge.exchange import Stepped
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.bridge.pool import Pool
-from symla.bridge.worker import Stepped
 from symla.core.errors import FaultyEnvironmentError
 from symla.core.types import Continuous, Spec
 from symla.lifetimes.percepts import host_spec

@@ -1,17 +1,18 @@
 """The contract of an outer loop, checked in a few seconds."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
-from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.base import AnyAlgorithm, Guidance
 from symla.core.distributions import Categorical
-from symla.core.errors import FaultyAlgorithmError
+from symla.core.errors import FaultyAlgorithmError, SettingError
 from symla.core.precision import in_float32
 from symla.core.types import (
     Action,
@@ -20,13 +21,14 @@ from symla.core.types import (
     Params,
     Percept,
     PRNGKey,
+    Rollout,
     Scalar,
     Spec,
     State,
     Timestep,
 )
 from symla.environments.base import Environment
-from symla.outer.base import Candidates, OuterLoop
+from symla.outer.base import Candidates, ChecksSetting, OuterLoop
 from symla.testing.returned import check_arrays, check_kept
 from symla.testing.subject import Subject, instance, kind_of, named_leaves, values_of
 from symla.testing.tracing import QUICKLY, trace
@@ -57,7 +59,7 @@ def check_outer_loop(outer: Any) -> None:
     subject.check_settings()
     for method, parameters in PARAMETERS.items():
         subject.check_signature(method, parameters)
-    setting = _Easy(outer)
+    setting = _easy(outer)
     params = setting.algorithm.init_params(jax.random.key(0), _SecondPays().spec)
     _check_methods(subject, setting, params)
     with subject.calling("tell"):
@@ -157,6 +159,62 @@ class _Preference:
 
 
 @dataclass(frozen=True)
+class _LearningPreference:
+    """The same as one that learns from rollouts, by which it starts anew from meta-parameters."""
+
+    interval: int = 2
+    workers: int = 1
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> Params:
+        return {"logits": jnp.zeros(spec.action_size), "others": jnp.zeros((2, 3))}
+
+    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> State:
+        return params["logits"]
+
+    def act(
+        self, params: Params, state: State, observation: Observation, key: PRNGKey
+    ) -> tuple[Action, tuple[()]]:
+        return Categorical(state).sample(key), ()
+
+    def learn(
+        self, params: Params, state: State, rollout: Rollout, t: Array, key: PRNGKey
+    ) -> State:
+        return params["logits"]
+
+    def learn_with_penalty(
+        self, params: Params, state: State, rollout: Rollout, t: Array, key: PRNGKey
+    ) -> tuple[State, Scalar]:
+        return self.learn(params, state, rollout, t, key), jnp.zeros(())
+
+    def judge(
+        self, params: Params, state: State, rollout: Rollout
+    ) -> tuple[Float[Array, "steps W"], Scalar]:
+        log = jax.nn.log_softmax(state)
+        return jnp.where(rollout.action == 1, log[1], log[0]), jnp.zeros(())
+
+
+@dataclass(frozen=True)
+class _WithCritic(_LearningPreference):
+    """The same with a critic, which knows what pays."""
+
+    policy_delay: int = 2
+
+    def remember(self, state: State, rollout: Rollout) -> State:
+        return state
+
+    def update(self, params: Params, state: State, number: Array, key: PRNGKey) -> State:
+        return params["logits"]
+
+    def update_guided(
+        self, params: Params, state: State, guidance: Guidance, number: Array, key: PRNGKey
+    ) -> State:
+        return self.update(params, state, number, key)
+
+    def meta_objective(self, params: Params, state: State, key: PRNGKey) -> Scalar:
+        return -jax.nn.softmax(params["logits"])[1]
+
+
+@dataclass(frozen=True)
 class _SecondPays:
     """Action 1 earns 1, action 0 nothing; one observation, and no episodes."""
 
@@ -183,10 +241,27 @@ class _Easy:
     """What the outer loop trains: a `Setting`."""
 
     outer: OuterLoop
-    algorithm: LearningAlgorithm = _Preference()
+    algorithm: AnyAlgorithm = _Preference()
     environments: tuple[Environment, ...] = (_SecondPays(), _SecondPays())
     lifetimes: int = 4
     length: int = 4
+
+
+def _easy(outer: OuterLoop) -> _Easy:
+    """With the kind of algorithm that the outer loop can train."""
+    first, *others = (
+        _Easy(outer),
+        _Easy(outer, _LearningPreference()),
+        _Easy(outer, _WithCritic(), lifetimes=1),
+    )
+    if not isinstance(outer, ChecksSetting):
+        return first
+    loop: ChecksSetting = outer
+    for setting in (first, *others):
+        with suppress(SettingError):
+            loop.check(setting)
+            return setting
+    return first
 
 
 @partial(jax.jit, static_argnames="setting", compiler_options=QUICKLY)

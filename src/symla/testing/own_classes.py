@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from symla.algorithms.base import LearningAlgorithm
+from symla.algorithms.base import AnyAlgorithm, LearningAlgorithm
 from symla.environments.base import Environment, nested_environments
 from symla.lifetimes.host import spec_of
 from symla.testing.algorithm_checks import check_algorithm
@@ -12,7 +12,7 @@ from symla.testing.environment_checks import CheckedEnvironment, check_environme
 from symla.testing.subject import is_ours
 
 
-def check_before_training(algorithm: LearningAlgorithm, environments: Sequence[Any]) -> None:
+def check_before_training(algorithm: AnyAlgorithm, environments: Sequence[Any]) -> None:
     """Check every environment, quickly, and an algorithm that a person wrote. Raises what
     `check_environment` and `check_algorithm` do."""
     for environment in environments:

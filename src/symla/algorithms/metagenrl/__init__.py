@@ -5,16 +5,36 @@ from symla.algorithms.metagenrl.hand_made import (
     FollowCritic,
     ReinforceObjective,
 )
-from symla.algorithms.metagenrl.learned import LearnedObjective
-from symla.algorithms.metagenrl.learner import MetaGenRL, OffPolicyReinforce
+from symla.algorithms.metagenrl.learned import LearnedObjective, RandomObjective
+from symla.algorithms.metagenrl.learner import (
+    AdvantageWeighted,
+    MetaGenRL,
+    OffPolicyReinforce,
+    WithCriticObjective,
+    WithRandomObjective,
+)
 from symla.algorithms.metagenrl.objective import Objective
 
+# By the names that run folders and cards have.
+OBJECTIVES: dict[str, type] = {
+    "learned-objective": LearnedObjective,
+    "random-objective": RandomObjective,
+    "reinforce-objective": ReinforceObjective,
+    "advantage-weighted-objective": AdvantageWeightedRegression,
+    "critic-objective": FollowCritic,
+}
+
 __all__ = [
+    "OBJECTIVES",
+    "AdvantageWeighted",
     "AdvantageWeightedRegression",
     "FollowCritic",
     "LearnedObjective",
     "MetaGenRL",
     "Objective",
     "OffPolicyReinforce",
+    "RandomObjective",
     "ReinforceObjective",
+    "WithCriticObjective",
+    "WithRandomObjective",
 ]

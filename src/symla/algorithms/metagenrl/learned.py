@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from symla.core.networks import (
     linear,
     lstm_gates,
 )
-from symla.core.types import PRNGKey, Spec
+from symla.core.types import Continuous, Params, PRNGKey, Spec
 
 Carry = tuple[Array, Array]  # hidden, cell
 
@@ -120,6 +120,35 @@ class LearnedObjective:
         if self.observation:
             inputs = jnp.concatenate([inputs, seen.steps.observation], axis=-1)
         return inputs
+
+
+@dataclass(frozen=True)
+class RandomObjective(LearnedObjective):
+    """A learned objective before it has learned anything: its weights follow from `seed`.
+
+    It has no meta-parameters, and does not see observations, by whose size they would differ.
+    Raises SettingError outside ranges.
+    """
+
+    seed: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(not self.observation, "a random objective does not see observations")
+        require(0 <= self.seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {self.seed}")
+
+    def init_params(self, key: PRNGKey, spec: Spec) -> Any:
+        return ()
+
+    def check(self, params: Params, spec: Spec) -> None:
+        """Nothing can be wrong."""
+
+    def losses(
+        self, params: Params, seen: Seen, action: Float[Array, "batch T B"]
+    ) -> Float[Array, "batch T"]:
+        sizes = Spec(seen.steps.observation.shape[-1], Continuous(action.shape[-1]))
+        drawn = super().init_params(jax.random.key(self.seed), sizes)
+        return super().losses(drawn, seen, action)
 
 
 def _init_mixed(key: PRNGKey, sizes: tuple[int, ...], norms: int) -> Perceptron:

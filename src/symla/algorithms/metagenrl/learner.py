@@ -15,8 +15,13 @@ from symla.algorithms.metagenrl.chunks import (
     remembered,
     sample_chunks,
 )
-from symla.algorithms.metagenrl.hand_made import ReinforceObjective, log_density
-from symla.algorithms.metagenrl.learned import LearnedObjective
+from symla.algorithms.metagenrl.hand_made import (
+    AdvantageWeightedRegression,
+    FollowCritic,
+    ReinforceObjective,
+    log_density,
+)
+from symla.algorithms.metagenrl.learned import LearnedObjective, RandomObjective
 from symla.algorithms.metagenrl.objective import Objective, Seen, masked_mean
 from symla.algorithms.parts import normalisation, replay
 from symla.algorithms.parts.critics import critic, policy
@@ -35,20 +40,21 @@ class MetaGenRL(TD3):
     With an objective that is learned, its parameters are the meta-parameters, which
     `meta_objective` trains; while they stay as they are, this is how they teach a fresh agent. It
     lives in `workers` environments; after `interval` steps in each come as many updates. The
-    defaults are small; the paper's sizes and step through the policy's weights are its preset.
+    defaults are for small worlds in JAX; the paper's sizes and step through the policy's weights
+    are a preset, and so is what suits simulators.
     Raises SettingError outside ranges.
     """
 
-    units: tuple[int, ...] = (64, 64)
+    units: tuple[int, ...] = (32, 32)
     discount: float = 0.97
     random_steps: int = 400
-    batch: int = 256  # transitions that critics are trained on
+    batch: int = 128  # transitions that critics are trained on
     capacity: int = 20_000
     policy_optimizer: Optimiser = Optimiser(1e-3, clip=1.0)
     critic_optimizer: Optimiser = Optimiser(3e-3)
     layer_norm: bool = True
     workers: int = 4
-    objective: Objective = LearnedObjective()
+    objective: Objective = LearnedObjective(units=16)
     length: int = 20  # T, steps of a chunk
     chunks: int = 12  # that the policy, and the objective, are trained on
     inner: Literal["actions", "weights"] = "actions"  # where `meta_objective` takes a step
@@ -71,6 +77,18 @@ class MetaGenRL(TD3):
             "inner_rate": 1e-3,
             "unit_step": False,
             "scaled_value": False,
+            "objective.units": 32,
+        },
+        # For simulators: fewer steps, more units, gradients that agree with MuJoCo's time scales.
+        "simulators": {
+            "units": (64, 64),
+            "discount": 0.99,
+            "random_steps": 1_000,
+            "batch": 256,
+            "capacity": 100_000,
+            "critic_optimizer": Optimiser(1e-3),
+            "workers": 1,
+            "chunks": 16,
         },
     }
 
@@ -267,6 +285,27 @@ class OffPolicyReinforce(MetaGenRL):
     """The same agent following off-policy REINFORCE: the MetaGenRL paper's comparison."""
 
     objective: Objective = ReinforceObjective()
+
+
+@dataclass(frozen=True)
+class AdvantageWeighted(MetaGenRL):
+    """The same agent following advantage-weighted regression (Peng et al. 2019)."""
+
+    objective: Objective = AdvantageWeightedRegression()
+
+
+@dataclass(frozen=True)
+class WithRandomObjective(MetaGenRL):
+    """The same agent following an objective that has learned nothing."""
+
+    objective: Objective = RandomObjective()
+
+
+@dataclass(frozen=True)
+class WithCriticObjective(MetaGenRL):
+    """The same agent following its critic, as TD3 does."""
+
+    objective: Objective = FollowCritic()
 
 
 def _states(seen: Seen) -> Float[Array, "batch T A"]:

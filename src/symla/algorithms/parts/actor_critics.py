@@ -1,5 +1,6 @@
 """A stochastic policy beside a value function V(s), as REINFORCE and PPO have them."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,9 +12,11 @@ from symla.core.distributions import Categorical, Gaussian
 from symla.core.networks import Perceptron, perceptron
 from symla.core.types import Action, Observation, PRNGKey, Rollout
 
+Activation = Callable[[Array], Array]
+
 
 class Policy(NamedTuple):
-    """A network of tanh units, whose outputs are logits or the mean of a Gaussian."""
+    """A network, by default of tanh units, whose outputs are logits or the mean of a Gaussian."""
 
     network: Perceptron
     log_deviation: Float[Array, " B"] | None  # of the Gaussian, the same everywhere; None: logits
@@ -37,9 +40,11 @@ class Batch(NamedTuple):
     known: Bool[Array, " batch"]  # whether the step counts: see `Rollout.known`
 
 
-def distribution(policy: Policy, observation: Observation) -> Categorical | Gaussian:
+def distribution(
+    policy: Policy, observation: Observation, activation: Activation = jnp.tanh
+) -> Categorical | Gaussian:
     """Of the action in one environment."""
-    outputs = perceptron(policy.network, observation, jnp.tanh)
+    outputs = perceptron(policy.network, observation, activation)
     if policy.log_deviation is None:
         return Categorical(outputs)
     return Gaussian(outputs, policy.log_deviation)
@@ -48,24 +53,29 @@ def distribution(policy: Policy, observation: Observation) -> Categorical | Gaus
 def act(policy: Policy, observation: Observation, key: PRNGKey) -> tuple[Action, Any]:
     """A sampled action, within the bounds; and if those may have changed it, as it was sampled."""
     action = distribution(policy, observation).sample(key)
-    if policy.log_deviation is None:
-        return action, ()
-    return jnp.clip(action, -1.0, 1.0), action
+    return bounded(policy, action), () if policy.log_deviation is None else action
 
 
-def greedy(policy: Policy, observation: Observation) -> Action:
+def greedy(policy: Policy, observation: Observation, activation: Activation = jnp.tanh) -> Action:
     """The most probable action; if it is continuous, the mean within the bounds."""
-    action = distribution(policy, observation).mode()
+    return bounded(policy, distribution(policy, observation, activation).mode())
+
+
+def bounded(policy: Policy, action: Action) -> Action:
+    """What the environment is given: a continuous action clipped to [-1, 1]."""
     return action if policy.log_deviation is None else jnp.clip(action, -1.0, 1.0)
 
 
 def log_probabilities(
-    policy: Policy, observation: Float[Array, "batch A"], action: Array
+    policy: Policy,
+    observation: Float[Array, "batch A"],
+    action: Array,
+    activation: Activation = jnp.tanh,
 ) -> tuple[Float[Array, " batch"], Float[Array, " batch"]]:
     """log p(a | s) of actions as they were sampled, and the entropy in each s; in nats."""
 
     def one(observation: Observation, action: Action) -> tuple[Array, Array]:
-        chosen = distribution(policy, observation)
+        chosen = distribution(policy, observation, activation)
         return chosen.log_probability(action), chosen.entropy()
 
     return jax.vmap(one)(observation, action)

@@ -35,6 +35,13 @@ def slipping(table: Table, chance: Scalar) -> Table:
     return table._replace(transition=(1.0 - chance) * table.transition + chance * anyway)
 
 
+def ending(table: Table, worth: Scalar) -> Table:
+    """With `worth` paid for every end of an episode, whatever the family pays for it; as it was
+    where `worth` is not a number."""
+    paid = jnp.where(jnp.isnan(worth), table.arrival, worth)
+    return table._replace(arrival=jnp.where(table.final, paid, table.arrival))
+
+
 def rewarded(draw: Draw, factor: Scalar, shift: Scalar) -> Draw:
     """Rewards times `factor`, and `shift` more in each step."""
     table, system = draw

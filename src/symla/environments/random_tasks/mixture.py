@@ -14,6 +14,7 @@ from symla.core.random_numbers import fast_key
 from symla.core.types import Action, Discrete, Observation, PRNGKey, Scalar, Spec, Timestep
 from symla.environments.random_tasks.composing import (
     at_times,
+    ending,
     rewarded,
     shaped,
     slipping,
@@ -44,6 +45,11 @@ from symla.environments.regulator import cost_to_go
 LEAST_GAP = 0.1  # between optimum and random play, see `gap`: a task below it teaches nothing
 EFFORT = 0.01  # what the regulator pays for a unit of control
 SAME = 1e-4  # relative: actions whose values differ by less are equally good
+ENDS = (
+    0.23,
+    0.28,
+    0.49,
+)  # good, neither, bad: the shares of all draws are equal with these of `ends`
 UNIT = 3.0**0.5  # times a number uniform in [-1, 1] has a variance of 1
 
 
@@ -84,7 +90,9 @@ class RandomTasks:
     to each step's; with probability `dense` what an action earns besides is how much better it made
     things look, discount V*(s') - V*(s) times a number up to 1, which changes no optimal action
     (Ng et al. 1999); with probability `noisy` all rewards have noise, and with probability
-    `slippery` another action, any one, is taken at times. An episode is truncated after a number of
+    `slippery` another action, any one, is taken at times. With probability `ends` what is paid for
+    the end of an episode is drawn anew: families by themselves have more good ends than bad ones,
+    and a rule should not believe that an end is either. An episode is truncated after a number of
     steps between the two of `episode`, drawn once a lifetime, families of long ways nearer to the
     second.
 
@@ -113,6 +121,7 @@ class RandomTasks:
     dense: float = 0.3
     noisy: float = 0.2
     slippery: float = 0.2
+    ends: float = 0.5
     episode: tuple[int, int] = (12, 32)
     discount: float = 0.95
     draws: int = 2
@@ -139,7 +148,7 @@ class RandomTasks:
             f"inputs must be at least {least} to show {self.states} states as they should be, or "
             f"0, got {self.inputs}",
         )
-        for name in ("irrelevant", "aliased", "altered", "dense", "noisy", "slippery"):
+        for name in ("irrelevant", "aliased", "altered", "dense", "noisy", "slippery", "ends"):
             chance = getattr(self, name)
             require(0.0 <= chance <= 1.0, f"{name} is a probability, 0 to 1, got {chance}")
         low, high = self.scale
@@ -166,13 +175,13 @@ class RandomTasks:
 
     @partial(jax.jit, static_argnames="self")  # by hand it would be compiled piece by piece
     def sample_task(self, key: PRNGKey) -> RandomTask:
-        keys = jax.random.split(fast_key(key), 9)  # threefry takes half a minute to compile here
+        keys = jax.random.split(fast_key(key), 10)  # threefry takes half a minute to compile here
         weights = self.weights or (1.0,) * len(self.families)
         ends = jnp.cumsum(jnp.asarray(weights, jnp.float32))
         which = jnp.sum(ends[:-1] <= jax.random.uniform(keys[0]) * ends[-1], dtype=jnp.int32)
         slip = at_times(keys[1], self.slippery, 0.1, 0.5, 0.0)
-        change = self._change(keys[2])
-        candidates = jax.vmap(partial(self._candidate, which, slip, change))(
+        change, worth = self._change(keys[2]), self._worth(keys[9])
+        candidates = jax.vmap(partial(self._candidate, which, slip, change, worth))(
             jax.random.split(keys[3], self.draws)
         )
         first = jnp.argmax(candidates[-1])  # that teaches something; if none does, the first
@@ -204,14 +213,28 @@ class RandomTasks:
         factor = jnp.where(changes, jnp.exp(number(scale, low, high)), 1.0)
         return factor, jnp.where(changes, factor * number(shift, *self.shift), 0.0)
 
+    def _worth(self, key: PRNGKey) -> Scalar:
+        """What is paid for the end of an episode; NaN: what the family pays."""
+        whether, kind, size = jax.random.split(key, 3)
+        good, neither, _ = ENDS
+        drawn = jax.random.uniform(kind)
+        sign = jnp.where(drawn < good, 1.0, jnp.where(drawn < good + neither, 0.0, -1.0))
+        return jnp.where(happens(whether, self.ends), sign * number(size, 0.3, 1.0), jnp.nan)
+
     def _candidate(
-        self, which: Int[Array, ""], slip: Scalar, change: tuple[Scalar, Scalar], key: PRNGKey
+        self,
+        which: Int[Array, ""],
+        slip: Scalar,
+        change: tuple[Scalar, Scalar],
+        worth: Scalar,
+        key: PRNGKey,
     ) -> tuple[Draw, Float[Array, "S B"], Bool[Array, ""]]:
         """A draw of family number `which`, its values, and whether it teaches something."""
         draw_key, action_key = jax.random.split(key)
         draws = [partial(_drawn, family(name), self.bounds) for name in self.families]
         draw = with_own_actions(action_key, jax.lax.switch(which, draws, draw_key))
-        draw = rewarded(draw._replace(table=slipping(whole(draw.table), slip)), *change)
+        table = ending(slipping(whole(draw.table), slip), worth)
+        draw = rewarded(draw._replace(table=table), *change)
         values = optimal_values(draw.table, self.discount)
         lead = gap(draw.table, values, random_value(draw.table, self.discount))
         has_system = jnp.any(draw.system.start > 0)
@@ -270,6 +293,7 @@ SMALL_TABLES = RandomTasks(
     dense=0.0,
     noisy=0.0,
     slippery=0.0,
+    ends=0.0,
     episode=(12, 16),
 )
 

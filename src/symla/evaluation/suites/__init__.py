@@ -1,0 +1,11 @@
+"""Suites: environments in which rules are compared, under one name, beside the same references.
+
+`symla compare RULE [RULE ...] --environments SUITE`
+"""
+
+from symla.evaluation.suites.suite import Suite
+from symla.evaluation.suites.unseen import UNSEEN
+
+SUITES: dict[str, Suite] = {"unseen": UNSEEN}
+
+__all__ = ["SUITES", "Suite"]

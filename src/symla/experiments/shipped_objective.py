@@ -1,0 +1,73 @@
+"""The learned objective that ships with the package, `objective`.
+
+    python -m symla.experiments.shipped_objective RUN [RUN ...]
+
+takes the run whose probes, on families that no run was trained on, were the best, and tests it
+beside hand-made objectives in the same agents. For those who maintain the package.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from symla.experiments.objective_table import (
+    AGENTS,
+    FIRST_SEED,
+    LEARNED,
+    NEVER_SEEN,
+    STEPS,
+    TRAINED_ON,
+    table,
+)
+from symla.rules.loading import PRETRAINED, export, load
+from symla.runtime.machine import prepare_jax
+from symla.runtime.provenance import revision
+from symla.store import RunFolder
+
+SUMMARY = "An objective that fresh agents with continuous actions learn by; trained in small worlds"
+NONE = "random objective"
+
+
+def ship(runs: list[Path]) -> Path:
+    """Choose, test and write it with its card. Returns where it is."""
+    chosen = max(runs, key=_score)
+    rule = load(chosen)
+    found = table([rule], (*TRAINED_ON, *NEVER_SEEN))
+    judged = [_words(family, own) for family, own in found.items()]
+    path = PRETRAINED / "objective.safetensors"
+    card = {
+        "summary": SUMMARY,
+        "mixture": list(TRAINED_ON),
+        "environment_steps": rule.card["training"]["environment_steps"],
+        "tested": found,
+        "tested_by": {
+            "command": "python -m symla.experiments.shipped_objective",
+            "revision": revision(),
+            "settings": {"agents": AGENTS, "steps": STEPS, "seed": FIRST_SEED},
+        },
+        "good": [text for text, holds in judged if holds],
+        "not_good": [text for text, holds in judged if not holds],
+    }
+    export(rule, path, card)
+    return path
+
+
+def _score(run: Path) -> float:
+    """Of the last probe: what is shipped is what the training ended with."""
+    return [row["score"] for row in RunFolder(run).metrics() if "score" in row][-1]
+
+
+def _words(family: str, own: dict[str, Any]) -> tuple[str, bool]:
+    """As the card says it; and whether it teaches more than the best of the REINFORCEs."""
+    end = {name: each[0]["end"] for name, each in own.items()}
+    best = max((name for name in end if name.startswith("REINFORCE")), key=end.__getitem__)
+    text = (
+        f"{family}: reward a step {end[LEARNED]:.2f} ({best} {end[best]:.2f}, "
+        f"{NONE} {end[NONE]:.2f})"
+    )
+    return text, end[LEARNED] >= end[best]
+
+
+if __name__ == "__main__":
+    prepare_jax()
+    print(ship([Path(run) for run in sys.argv[1:]]))
