@@ -20,7 +20,6 @@ SMALL = {
     "train": "--generations 2 --population 2 --lifetimes 1 --length 6 --hidden-size 2 --run-dir r",
     "test": "--lifetimes 4 --length 10",
     "compare": "--lifetimes 4 --length 10",
-    "explain": "--lifetimes 4 --length 10",
 }
 
 
@@ -43,9 +42,7 @@ def run(line):
     return cli.run_command([command, *words, *SMALL.get(command, "").split()])
 
 
-@pytest.mark.parametrize(
-    "line", [x for x in LINES if x.split()[1] in ("test", "compare", "explain", "list")]
-)
+@pytest.mark.parametrize("line", [x for x in LINES if x.split()[1] in ("test", "compare", "list")])
 def test_lines_that_test_and_show_run(here, line):
     if "./corridor" in line:
         pytest.skip("of a run: see below")

@@ -72,7 +72,8 @@ def test_bayes_optimal_play_is_for_the_length_and_the_environment():
 def test_to_json_and_plot(compared, tmp_path):
     report = compared.to_json()
     assert report == json.loads(json.dumps(report, allow_nan=False))
-    pairs = report.pop("pairs")
+    pairs, means = report.pop("pairs"), report.pop("interquartile_means")
+    assert set(means) == {"random", "thompson"}  # those that are in both environments
     assert report == {"lifetimes": 4, "length": 6, "seeds": [0, 7]}
     assert set(pairs[4]) == {"environment", "rule", "reason"}
     assert pairs[1]["difference_to_first"] is not None
