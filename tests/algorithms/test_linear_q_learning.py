@@ -7,7 +7,7 @@ import pytest
 
 from symla.algorithms.linear_q_learning import LinearQLearning, LinearQState
 from symla.core.errors import SettingError, SizeError
-from symla.core.types import Continuous, Discrete, Percept, Spec
+from symla.core.types import Continuous, Percept, Spec
 from symla.evaluation.evaluate import meta_test
 from symla.rules.loading import hand_made
 
