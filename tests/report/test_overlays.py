@@ -131,10 +131,13 @@ def test_it_is_served_until_ctrl_c(runs):
     command = [sys.executable, "-m", "symla", "report", runs[0].path, "--watch"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
-        address = process.stdout.readline().split()[0]
-        with urlopen(address, timeout=60) as answer:
-            page = answer.read().decode()
-        assert 'http-equiv="refresh"' in page and "<svg" in page
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
-        assert process.stderr.read() == "symla: stopped serving\n"
+        try:
+            address = process.stdout.readline().split()[0]
+            with urlopen(address, timeout=60) as answer:
+                page = answer.read().decode()
+            assert 'http-equiv="refresh"' in page and "<svg" in page
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+            assert process.stderr.read() == "symla: stopped serving\n"
+        finally:
+            process.kill()

@@ -28,6 +28,8 @@ STEPS: dict[str, int | None] = {
     "hearts": None,
     "hearts-2x2": None,
     "target": None,
+    "random-grids": None,
+    "delayed-chain": None,
     "random-tasks": None,
 }
 

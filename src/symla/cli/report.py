@@ -11,6 +11,7 @@ from symla.cli.options import ReportOptions, parse
 from symla.core.errors import CheckpointError, SettingError, require
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import prepare_jax
+from symla.runtime.signals import interruptible
 from symla.store import TEST, RunFolder, check_writable, write
 
 SECONDS = 5  # between two looks at runs that go on
@@ -91,7 +92,8 @@ def _watch(options: ReportOptions) -> int:
     serving = server(lambda: html_report(every_run(options.runs), refresh=SECONDS), options.port)
     print(f"http://{HOST}:{serving.server_port}/ until Ctrl-C", flush=True)
     try:
-        serving.serve_forever()
+        with interruptible():
+            serving.serve_forever()
     except KeyboardInterrupt:
         complain("stopped serving")
     finally:

@@ -14,6 +14,7 @@ from symla.algorithms.parts.critics import policy
 from symla.core.errors import SettingError, SizeError
 from symla.core.optimisers import Optimiser
 from symla.core.types import Continuous, Discrete, Rollout, Spec
+from symla.rules.loading import with_preset
 
 SPEC = Spec(3, Continuous(2))
 AGENT = MetaGenRL(
@@ -55,7 +56,7 @@ def state(params):
 
 def test_an_agent_of_the_papers_size(key):
     """In LunarLander: with the gains and biases of layer norms."""
-    agent = MetaGenRL(**(MetaGenRL.presets["paper"] | {"capacity": 50}))
+    agent = with_preset(MetaGenRL(), {"preset": "paper", "capacity": 50}, "metagenrl")
     spec = Spec(8, Continuous(2))
     state = jax.eval_shape(lambda: agent.init_state(agent.init_params(key, spec), key, spec))
     assert size(state.weights.networks) == 385_004

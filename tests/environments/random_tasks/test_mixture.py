@@ -116,7 +116,9 @@ def test_it_is_one_hot_where_every_draw_is():
 
 
 def test_ends_are_good_neither_or_bad_in_equal_shares():
-    tasks = jax.jit(jax.vmap(RandomTasks().sample_task))(jax.random.split(jax.random.key(3), 2048))
+    tasks = jax.jit(jax.vmap(RandomTasks(ends=0.5).sample_task))(
+        jax.random.split(jax.random.key(3), 2048)
+    )
     table = jax.device_get(tasks.table)
     real = np.arange(table.final.shape[1]) < table.states[:, None]
     final = table.final & real

@@ -45,11 +45,8 @@ from symla.environments.regulator import cost_to_go
 LEAST_GAP = 0.1  # between optimum and random play, see `gap`: a task below it teaches nothing
 EFFORT = 0.01  # what the regulator pays for a unit of control
 SAME = 1e-4  # relative: actions whose values differ by less are equally good
-ENDS = (
-    0.23,
-    0.28,
-    0.49,
-)  # good, neither, bad: the shares of all draws are equal with these of `ends`
+# Good, neither, bad: the shares of all draws are equal with these, and `ends` of a half.
+ENDS = (0.23, 0.28, 0.49)
 UNIT = 3.0**0.5  # times a number uniform in [-1, 1] has a variance of 1
 
 
@@ -92,7 +89,8 @@ class RandomTasks:
     (Ng et al. 1999); with probability `noisy` all rewards have noise, and with probability
     `slippery` another action, any one, is taken at times. With probability `ends` what is paid for
     the end of an episode is drawn anew: families by themselves have more good ends than bad ones,
-    and a rule should not believe that an end is either. An episode is truncated after a number of
+    and a rule should not believe that an end is either. Where all that a family pays is paid at the
+    end, such a task may teach nothing. An episode is truncated after a number of
     steps between the two of `episode`, drawn once a lifetime, families of long ways nearer to the
     second.
 
@@ -121,7 +119,7 @@ class RandomTasks:
     dense: float = 0.3
     noisy: float = 0.2
     slippery: float = 0.2
-    ends: float = 0.5
+    ends: float = 0.0
     episode: tuple[int, int] = (12, 32)
     discount: float = 0.95
     draws: int = 2
@@ -293,7 +291,6 @@ SMALL_TABLES = RandomTasks(
     dense=0.0,
     noisy=0.0,
     slippery=0.0,
-    ends=0.0,
     episode=(12, 16),
 )
 
