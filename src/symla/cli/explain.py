@@ -4,6 +4,7 @@ jax is imported late: `--help` and a misspelt word answer at once.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symla.cli.options import ExplainOptions, parse
@@ -12,10 +13,14 @@ from symla.cli.test import check_outputs, trained_on
 from symla.core.errors import SettingError
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import prepare_jax
-from symla.store import write_json
+from symla.store import RunFolder, write_json
 
 if TYPE_CHECKING:
     from symla.evaluation.explanation import Explanation
+    from symla.rules.rule import Rule
+
+LIFETIMES = 256
+AGENTS, AGENT_STEPS = 8, 6_400  # where agents follow an objective
 
 
 def explain(arguments: Sequence[str]) -> int:
@@ -23,6 +28,7 @@ def explain(arguments: Sequence[str]) -> int:
     options = parse(ExplainOptions, arguments, "explain")
     check_outputs(options.json, options.plot)
     prepare_jax()
+    from symla.algorithms.metagenrl import MetaGenRL
     from symla.evaluation.explanation import explain as explain_rule
     from symla.lifetimes.resolve import make
     from symla.rules.loading import hand_made, is_hand_made, load
@@ -33,15 +39,59 @@ def explain(arguments: Sequence[str]) -> int:
     if name is None:
         raise SettingError("say where to explain it: --environment ENV (`symla list` shows them)")
     environment: Any = make(name)
+    if rule and isinstance(rule.algorithm, MetaGenRL):
+        return _explain_objective(options, rule, environment, name)
     length = options.length or _length(rule.card if rule else {})
     rule = rule or hand_made(options.rule, environment, length)
-    found = explain_rule(rule, environment, options.lifetimes, length, options.seed)
+    found = explain_rule(rule, environment, options.lifetimes or LIFETIMES, length, options.seed)
     _print(options.rule, name, found)
     if options.json:
         write_json(options.json, {"rule": options.rule, **found.to_json()})
     if options.plot:
         found.plot(options.plot)
     return 0
+
+
+def _explain_objective(options: ExplainOptions, rule: "Rule", environment: Any, where: str) -> int:
+    """What a learned objective asks of a policy; of a run, at its earlier checkpoints, too."""
+    from symla.evaluation.objective_explanation import explain_objective
+
+    length, agents = options.length or AGENT_STEPS, options.lifetimes or AGENTS
+    earlier = _earlier(Path(options.rule))
+    found = explain_objective(rule, environment, agents, length, options.seed, earlier)
+    print(f"{options.rule} on {where}: what it asks of {agents} fresh agents of {length} steps\n")
+    rows = [[name, _two(cosine)] for name, cosine in found.likeness.items()]
+    print_table(console, ["formula", "cosine of its update with the learned one"], rows)
+    rows = [[name, _two(share)] for name, share in found.without.items()]
+    print_table(console, ["without", "share of the update that is another"], rows)
+    rows = [[name, four_digits(reward)] for name, reward in found.taught.items()]
+    print_table(console, ["fresh agents follow", "reward a step at the end"], rows)
+    for each in found.along:
+        print(f"generation {each['generation']}: " + ", ".join(
+            f"cosine with {name} {value['mean']:.2f}" if name != "with the last"
+            else f"cosine with the last {value['mean']:.2f}"
+            for name, value in each.items() if name != "generation"
+        ))  # fmt: skip
+    print(f"\n{' '.join(found.sentences)}")
+    if options.json:
+        write_json(options.json, {"rule": options.rule, **found.to_json()})
+    if options.plot:
+        found.plot(options.plot)
+    return 0
+
+
+def _earlier(path: Path) -> dict[int, "Rule"]:
+    """The rules of the older checkpoints of a run folder, by generation."""
+    from symla.rules.loading import load
+
+    if not path.is_dir():
+        return {}
+    older = list(RunFolder(path).checkpoints())[1:]
+    return {int(file.stem.rpartition("-")[2]): load(file) for file in older}
+
+
+def _two(estimate: Any) -> str:
+    return f"{estimate.mean:.2f} ± {estimate.ci95:.2f}"
 
 
 def _length(card: Mapping[str, Any]) -> int:

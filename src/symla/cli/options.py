@@ -132,17 +132,20 @@ class CompareOptions:
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """What a rule uses of what it perceives and remembers: each part replaced, in turn."""
+    """What a rule uses of what it perceives and remembers: each part replaced, in turn; of a
+    learned objective: the update that it asks for, and the formula nearest to it."""
 
     rule: tyro.conf.Positional[str]
     """A shipped rule, a run folder, a checkpoint (.safetensors), or a hand-made algorithm that
     learns in its memory: thompson, q-learning."""
     environment: str | None = None
     """Where, in JAX: as of `symla test`. Default: where it was trained."""
-    lifetimes: int = 256
-    """How many lifetimes it lives, in each case the same."""
+    lifetimes: int | None = None
+    """How many lifetimes it lives, in each case the same. Default: 256; of agents that follow an
+    objective 8."""
     length: int | None = None
-    """Steps in each lifetime. Default: as in its training, else 100."""
+    """Steps in each lifetime. Default: as in its training, else 100; of agents that follow an
+    objective 6,400."""
     seed: int = 0
     """Of the tasks."""
     json: Path | None = None

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -78,3 +78,8 @@ def _escaped(text: str) -> str:
     plain = [chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\x{byte:02x}"
              for byte in os.fsencode(text)]  # fmt: skip
     return f"$'{''.join(plain)}'"
+
+
+def sentence_list(words: Sequence[str]) -> str:
+    """As in a sentence: a, b and c."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -10,7 +10,7 @@ from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import require
 from symla.core.precision import in_float32
 from symla.core.streams import Stream
-from symla.core.text import html_table
+from symla.core.text import html_table, sentence_list
 from symla.environments import name_of
 from symla.evaluation.ablations import PARTS, Ablated
 from symla.evaluation.evaluation import Evaluation, evaluation
@@ -85,7 +85,7 @@ class Explanation:
     def sentences(self) -> tuple[str, str]:
         """Two plain ones: what it uses, and what it ignores."""
         uses, ignores, better, there, unknown = (
-            _listed([IN_WORDS[part] for part in PARTS if self.verdict(part) == verdict])
+            sentence_list([IN_WORDS[part] for part in PARTS if self.verdict(part) == verdict])
             for verdict in ("uses", "ignores", "better without", "is there", "not shown")
         )
         gain = self.intact.difference(self.random)
@@ -97,7 +97,7 @@ class Explanation:
         beside = "" if gain.low > 0 else "; it does not earn more than random play here"
         return (
             f"It uses {uses or 'none of its inputs'}{beside}.",
-            f"It ignores {_listed(ignored) or 'nothing else'}{more}.",
+            f"It ignores {sentence_list(ignored) or 'nothing else'}{more}.",
         )
 
     def __repr__(self) -> str:
@@ -198,8 +198,3 @@ def _reached(result: Evaluation) -> dict[str, Any]:
         "first_fifth": asdict(result.first.reward),
         "last_fifth": asdict(result.last.reward),
     }
-
-
-def _listed(words: list[str]) -> str:
-    """As in a sentence: a, b and c."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -16,12 +16,9 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from symla.core.errors import require
-from symla.core.streams import Stream
-from symla.evaluation.learning_lives import learned
-from symla.evaluation.learning_test import learning_test
+from symla.evaluation.objective_explanation import reached
 from symla.evaluation.statistics import estimate
 from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made, load
@@ -51,14 +48,8 @@ def measure(rule: Rule, family: str, seed: int, agents: int, steps: int) -> dict
     """Mean reward a step of fresh agents: over all of their lives, and over the last tenth."""
     algorithm: Any = rule.algorithm  # one that learns from rollouts
     length = steps * algorithm.workers
-    test = learning_test(algorithm, make(family), agents, length, 0)
-    reward = learned(test, rule.params, seed, Stream.TESTING).reward
-    last = np.searchsorted(test.edges, 0.9 * length)
-    return {"whole": _mean(reward, test.edges, 0), "end": _mean(reward, test.edges, int(last))}
-
-
-def _mean(reward: Float[np.ndarray, "agents bins"], edges: np.ndarray, first: int) -> float:
-    return float(reward[:, first:].sum(dtype=np.float64) / len(reward) / (edges[-1] - edges[first]))
+    whole, end = reached(algorithm, rule.params, make(family), agents, length, seed)
+    return {"whole": float(whole.mean()), "end": float(end.mean())}
 
 
 def beside(algorithm: Any, name: str) -> Rule:

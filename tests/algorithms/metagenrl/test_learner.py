@@ -69,7 +69,7 @@ def test_it_offers_what_an_outer_loop_needs():
 
 def test_a_termination_is_worth_nothing_and_a_truncation_what_it_led_to(params, state):
     agent = replace(AGENT, chunks=30)
-    chunks = agent._sample(state, jax.random.key(4))
+    chunks = agent.sample(state, jax.random.key(4))
     seen = agent.see(state.weights.networks, chunks)
     ends = np.asarray(chunks.ended & seen.known)
     terminated = np.asarray(seen.steps.terminated) & ends
@@ -186,7 +186,7 @@ def test_permuted_action_dimensions_permute_the_updates(params, state):
 def test_weights_follow_the_gradient_through_pi_alone(params, state):
     """L's dependence on V, which depends on the policy's weights, too, is no part of it."""
     weights, key = state.weights, jax.random.key(9)
-    seen = AGENT.see(weights.networks, AGENT._sample(state, key))
+    seen = AGENT.see(weights.networks, AGENT.sample(state, key))
 
     def total(network):
         action = policy(network, seen.steps.observation)
@@ -241,7 +241,7 @@ def _wide(x):
 
 def test_values_are_scaled_by_their_deviation(params, state):
     plain = replace(AGENT, scaled_value=False)
-    seen = AGENT.see(state.weights.networks, AGENT._sample(state, jax.random.key(4)))
+    seen = AGENT.see(state.weights.networks, AGENT.sample(state, jax.random.key(4)))
     action = policy(state.weights.networks.policy, seen.steps.observation)
     values = np.asarray(seen.value)[np.asarray(seen.known)]
     np.testing.assert_allclose(plain.negative_value(seen, action), -values.mean(), rtol=1e-4)

@@ -13,7 +13,7 @@ from symla.algorithms.metagenrl.learner import (
     WithCriticObjective,
     WithRandomObjective,
 )
-from symla.algorithms.metagenrl.objective import Objective
+from symla.algorithms.metagenrl.objective import Objective, Seen
 
 # By the names that run folders and cards have.
 OBJECTIVES: dict[str, type] = {
@@ -35,6 +35,7 @@ __all__ = [
     "OffPolicyReinforce",
     "RandomObjective",
     "ReinforceObjective",
+    "Seen",
     "WithCriticObjective",
     "WithRandomObjective",
 ]

@@ -167,7 +167,7 @@ class MetaGenRL(TD3):
         weights = self.update_critics(state.weights, batch, noise)
 
         def with_policy(weights: TD3Weights) -> TD3Weights:
-            seen = self.see(weights.networks, self._sample(state, chunks_key))
+            seen = self.see(weights.networks, self.sample(state, chunks_key))
             return self.update_targets(self.follow(params, weights, seen, guidance))
 
         weights = jax.lax.cond(
@@ -175,7 +175,8 @@ class MetaGenRL(TD3):
         )
         return state._replace(weights=weights)
 
-    def _sample(self, state: TD3State, key: PRNGKey) -> Remembered:
+    def sample(self, state: TD3State, key: PRNGKey) -> Remembered:
+        """Chunks of what the agent remembers, as its networks take them."""
         found = sample_chunks(state.replay, key, self.chunks, self.length, self.workers)
         return found._replace(step=normalisation.normalised(state.normalisation, found.step))
 
@@ -225,13 +226,13 @@ class MetaGenRL(TD3):
         """
         networks = state.weights.networks
         if self.inner == "actions":
-            seen = self.see(networks, self._sample(state, key))
+            seen = self.see(networks, self.sample(state, key))
             action = self.step_in_actions(params, seen, policy(networks.policy, _states(seen)))
             return self.negative_value(seen, action)
         *keys, last = jax.random.split(key, self.inner_steps + 1)
-        batches = [self.see(networks, self._sample(state, k)) for k in keys]
+        batches = [self.see(networks, self.sample(state, k)) for k in keys]
         changed = self.step_in_weights(params, batches, networks.policy)
-        batches.append(self.see(networks, self._sample(state, last)))
+        batches.append(self.see(networks, self.sample(state, last)))
         seen = batches[0]._replace(
             steps=jax.tree.map(lambda *x: jnp.concatenate(x), *(b.steps for b in batches))
         )

@@ -173,13 +173,13 @@ class RandomTasks:
 
     @partial(jax.jit, static_argnames="self")  # by hand it would be compiled piece by piece
     def sample_task(self, key: PRNGKey) -> RandomTask:
-        keys = jax.random.split(fast_key(key), 10)  # threefry takes half a minute to compile here
+        keys = jax.random.split(fast_key(key), 9)  # threefry takes half a minute to compile here
         weights = self.weights or (1.0,) * len(self.families)
         ends = jnp.cumsum(jnp.asarray(weights, jnp.float32))
         which = jnp.sum(ends[:-1] <= jax.random.uniform(keys[0]) * ends[-1], dtype=jnp.int32)
         slip = at_times(keys[1], self.slippery, 0.1, 0.5, 0.0)
-        change, worth = self._change(keys[2]), self._worth(keys[9])
-        candidates = jax.vmap(partial(self._candidate, which, slip, change, worth))(
+        change = self._change(keys[2])
+        candidates = jax.vmap(partial(self._candidate, which, slip, change))(
             jax.random.split(keys[3], self.draws)
         )
         first = jnp.argmax(candidates[-1])  # that teaches something; if none does, the first
@@ -224,14 +224,13 @@ class RandomTasks:
         which: Int[Array, ""],
         slip: Scalar,
         change: tuple[Scalar, Scalar],
-        worth: Scalar,
         key: PRNGKey,
     ) -> tuple[Draw, Float[Array, "S B"], Bool[Array, ""]]:
         """A draw of family number `which`, its values, and whether it teaches something."""
-        draw_key, action_key = jax.random.split(key)
+        draw_key, action_key, worth_key = jax.random.split(key, 3)
         draws = [partial(_drawn, family(name), self.bounds) for name in self.families]
         draw = with_own_actions(action_key, jax.lax.switch(which, draws, draw_key))
-        table = ending(slipping(whole(draw.table), slip), worth)
+        table = ending(slipping(whole(draw.table), slip), self._worth(worth_key))
         draw = rewarded(draw._replace(table=table), *change)
         values = optimal_values(draw.table, self.discount)
         lead = gap(draw.table, values, random_value(draw.table, self.discount))
