@@ -110,10 +110,10 @@ class Recipe:
 
     @property
     def _probe_every(self) -> int:
-        """Generations between two looks at how good the rule is, which take long where a lifetime
-        is hundreds of generations."""
-        slow = isinstance(self.outer, ThroughCritic)
-        return max(PROBE_EVERY, self.generations // 4) if slow else PROBE_EVERY
+        """Generations between two looks at how good the rule is: at most a hundred looks, and four
+        where a lifetime is hundreds of generations, so that they take little of the time."""
+        looks = 4 if isinstance(self.outer, ThroughCritic) else 100
+        return max(PROBE_EVERY, self.generations // looks)
 
     @property
     def _share(self) -> float:

@@ -177,9 +177,15 @@ def gradients(
         keys = lifetime_keys_of_group(key, group, setting.lifetimes)
         if not outer.lifetime:
             return _gradient(outer, lambda *x: (*whole(*x), ()), params, keys, baseline)
-        # Those whose time is over begin anew.
-        fresh = jax.vmap(partial(_born, setting, index, params))(keys)
-        lives = renewed(lives.age >= outer.lifetime, fresh, lives)
+        # Those whose time is over begin anew. Most generations have none of a candidate's, and to
+        # draw tasks takes long.
+        over = lives.age >= outer.lifetime
+
+        def renew(lives):
+            fresh = jax.vmap(partial(_born, setting, index, params))(keys)
+            return renewed(over, fresh, lives)
+
+        lives = jax.lax.cond(jnp.any(over), renew, lambda same: same, lives)
         return _gradient(outer, stretch, params, lives, baseline)
 
     here = jax.tree.map(lambda x: x[index], candidates.extra)

@@ -89,10 +89,9 @@ class RandomTasks:
     (Ng et al. 1999); with probability `noisy` all rewards have noise, and with probability
     `slippery` another action, any one, is taken at times. With probability `ends` what is paid for
     the end of an episode is drawn anew: families by themselves have more good ends than bad ones,
-    and a rule should not believe that an end is either. Where all that a family pays is paid at the
-    end, such a task may teach nothing. An episode is truncated after a number of
-    steps between the two of `episode`, drawn once a lifetime, families of long ways nearer to the
-    second.
+    and a rule should not believe that an end is either; with a half, ends are good, neutral and bad
+    in about equal shares. An episode is truncated after a number of steps between the two of
+    `episode`, drawn once a lifetime, families of long ways nearer to the second.
 
     The optimal actions, which `advice` tells, are those of the discounted return of an episode
     without a limit of time: exact for tables, by policy iteration. For linear systems they are the
@@ -119,7 +118,7 @@ class RandomTasks:
     dense: float = 0.3
     noisy: float = 0.2
     slippery: float = 0.2
-    ends: float = 0.0
+    ends: float = 0.5
     episode: tuple[int, int] = (12, 32)
     discount: float = 0.95
     draws: int = 2
@@ -290,6 +289,7 @@ SMALL_TABLES = RandomTasks(
     dense=0.0,
     noisy=0.0,
     slippery=0.0,
+    ends=0.0,
     episode=(12, 16),
 )
 
