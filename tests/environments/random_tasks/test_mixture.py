@@ -115,14 +115,11 @@ def test_it_is_one_hot_where_every_draw_is():
     assert not replace(MIXTURE, observations=("one-hot",), irrelevant=0.0).spec.one_hot  # linear
 
 
-def test_ends_are_good_neither_or_bad_in_equal_shares():
-    tasks = jax.jit(jax.vmap(RandomTasks(ends=0.5).sample_task))(
-        jax.random.split(jax.random.key(3), 2048)
-    )
-    table = jax.device_get(tasks.table)
+def test_ends_are_good_neither_or_bad_in_equal_shares(tasks):
+    table = tasks.table
     real = np.arange(table.final.shape[1]) < table.states[:, None]
     final = table.final & real
     has = final.any(axis=1)
     pays = np.where(final, table.arrival, 0.0).sum(axis=1)[has]
     shares = np.array([(pays > 1e-6).mean(), (np.abs(pays) <= 1e-6).mean(), (pays < -1e-6).mean()])
-    np.testing.assert_allclose(shares, 1 / 3, atol=0.06)
+    np.testing.assert_allclose(shares, 1 / 3, atol=0.09)  # of some 300: three standard errors
