@@ -20,14 +20,19 @@ class Standing:
 
     rule: str
     environments: int  # in which it can be
-    learned: int
+    learned_in: tuple[str, ...]
     above_random: int  # return of a lifetime, paired interval above 0
     above_q_learning: int  # likewise, the better of its two forms where both can be
     mean_rank: float  # by the return of a lifetime, 1 is best; of rules that can be there
 
+    @property
+    def learned(self) -> int:
+        """In how many environments."""
+        return len(self.learned_in)
+
     def to_json(self) -> dict[str, Any]:
-        """Numbers and the name."""
-        return asdict(self)
+        """Numbers and names."""
+        return {**asdict(self), "learned": self.learned}
 
 
 def standings(comparison: Comparison) -> tuple[Standing, ...]:
@@ -63,10 +68,11 @@ def _standing(
 ) -> Standing:
     there = {place: pairs for place, pairs in places.items() if name in pairs}
     own = [(pairs[name], pairs) for pairs in there.values()]
+    learned = tuple(place for place, pairs in there.items() if learns(pairs[name], pairs))
     return Standing(
         rule=name,
         environments=len(own),
-        learned=sum(learns(pair, pairs) for pair, pairs in own),
+        learned_in=learned,
         above_random=sum(above(pair, pairs.get("random")) for pair, pairs in own),
         above_q_learning=sum(above(pair, _best(pairs)) for pair, pairs in own),
         mean_rank=float(np.mean([ranks[place][name] for place in there])) if there else np.nan,
