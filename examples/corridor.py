@@ -1,11 +1,7 @@
 """Meta-train SymLA on short corridors, test it on a longer one that it never saw, and plot it.
 
-    python examples/corridor.py                     # a minute or two on two cores
-    python examples/corridor.py --generations 2     # only to see that it runs
-
-The agent starts in the middle. One end pays, the other costs, and which one is drawn once a
-lifetime: so it must find out in the first episodes, and make use of it in all later ones. The class
-also trains from the shell, in this folder: symla train corridor:Corridor
+python examples/corridor.py                     # a minute or two on two cores
+python examples/corridor.py --generations 2     # only to see that it runs
 """
 
 import argparse
@@ -20,10 +16,7 @@ from symla import Discrete, Spec, Timestep
 
 @dataclass(frozen=True)
 class Corridor:
-    """`cells` in a row. Action 0 goes left, 1 right; an end earns 1 or -1, the other the opposite.
-
-    The observation is the cell, one-hot. The task is whether the right end pays.
-    """
+    """From the middle, 0 goes left, 1 right. The task says which end pays 1; the other costs 1."""
 
     cells: int = 9
 
@@ -35,15 +28,14 @@ class Corridor:
         return jax.random.bernoulli(key)
 
     def reset(self, key, task):
-        middle, steps = jnp.int32(self.cells // 2), jnp.int32(0)
-        return (middle, steps), self.observe(middle)
+        state = jnp.int32(self.cells // 2), jnp.int32(0)
+        return state, self.observe(state[0])
 
     def step(self, key, task, state, action):
         cell, steps = state[0] + 2 * action - 1, state[1] + 1
-        left, right = cell <= 0, cell >= self.cells - 1
-        pays = jnp.where(task, 1.0, -1.0)  # at the right end
-        reward = jnp.where(right, pays, jnp.where(left, -pays, 0.0))
-        ended = left | right
+        right = cell >= self.cells - 1
+        ended = right | (cell <= 0)
+        reward = jnp.where(ended, jnp.where(right == task, 1.0, -1.0), 0.0)
         timeout = (steps >= 2 * self.cells) & ~ended
         return Timestep((cell, steps), self.observe(cell), reward, ended, timeout)
 
@@ -51,33 +43,21 @@ class Corridor:
         return (jnp.arange(self.cells) == cell).astype(jnp.float32)
 
 
-def main():
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Meta-train SymLA on corridors.")
     parser.add_argument("--train", type=int, nargs="+", default=[9, 15], help="cells")
     parser.add_argument("--test", type=int, default=33, help="cells")
     parser.add_argument("--generations", type=int, default=200)
-    parser.add_argument("--lifetimes", type=int, default=256, help="of each test")
     parser.add_argument("--hidden-size", type=int, default=16, help="of SymLA")
     options = parser.parse_args()
-
-    corridors = [Corridor(cells) for cells in options.train]
-    print(symla.testing.check_environment(corridors[0]))
+    trained = [Corridor(cells) for cells in options.train]
+    print(symla.testing.check_environment(trained[0]))
     algorithm = symla.SymLA(options.hidden_size)
-    rule = symla.meta_train(algorithm, corridors, generations=options.generations)
-    for cells in (*options.train, options.test):
-        corridor = Corridor(cells)
-        learned, random = (
-            symla.meta_test(who, corridor, options.lifetimes, length=300)
-            for who in (rule, symla.load("random"))
-        )
+    rule = symla.meta_train(algorithm, trained, generations=options.generations)
+    for world in (*trained, Corridor(options.test)):
+        tested = [symla.meta_test(who, world, 256, 300) for who in (rule, symla.load("random"))]
+        first, last, random = tested[0].first.reward, tested[0].last.reward, tested[1].return_
         print(
-            f"{cells} cells: {learned.first.reward.mean:+.3f} a step at first, "
-            f"{learned.last.reward.mean:+.3f} at the end (random {random.last.reward.mean:+.3f}); "
-            f"learns: {learned.learns(random)}"
+            f"{world.cells} cells: {first} a step, at the end {last}; random {random.mean / 300:.3f}"
         )
-    learned.plot("corridor.png", {"random": random}, title=f"a corridor of {cells} cells")
-    print("corridor.png")
-
-
-if __name__ == "__main__":
-    main()
+    tested[0].plot("corridor.png", {"random": tested[1]}, title=f"{world.cells} cells")
