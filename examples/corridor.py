@@ -18,46 +18,42 @@ from symla import Discrete, Spec, Timestep
 class Corridor:
     """From the middle, 0 goes left, 1 right. The task says which end pays 1; the other costs 1."""
 
-    cells: int = 9
+    cells: int
 
     @property
     def spec(self):
         return Spec(self.cells, Discrete(2), episode_length=2 * self.cells, one_hot=True)
 
     def sample_task(self, key):
-        return jax.random.bernoulli(key)
+        return jax.random.bernoulli(key)  # does the right end pay?
 
     def reset(self, key, task):
-        state = jnp.int32(self.cells // 2), jnp.int32(0)
-        return state, self.observe(state[0])
+        middle = jnp.int32(self.cells // 2)
+        return (middle, jnp.int32(0)), self.observe(middle)
 
     def step(self, key, task, state, action):
         cell, steps = state[0] + 2 * action - 1, state[1] + 1
-        right = cell >= self.cells - 1
-        ended = right | (cell <= 0)
+        right, ended = cell >= self.cells - 1, (cell <= 0) | (cell >= self.cells - 1)
         reward = jnp.where(ended, jnp.where(right == task, 1.0, -1.0), 0.0)
-        timeout = (steps >= 2 * self.cells) & ~ended
-        return Timestep((cell, steps), self.observe(cell), reward, ended, timeout)
+        late = (steps >= 2 * self.cells) & ~ended
+        return Timestep((cell, steps), self.observe(cell), reward, ended, late)
 
     def observe(self, cell):
         return (jnp.arange(self.cells) == cell).astype(jnp.float32)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Meta-train SymLA on corridors.")
-    parser.add_argument("--train", type=int, nargs="+", default=[9, 15], help="cells")
-    parser.add_argument("--test", type=int, default=33, help="cells")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cells", type=int, nargs="+", default=[9, 15, 33], help="last: a test")
     parser.add_argument("--generations", type=int, default=200)
-    parser.add_argument("--hidden-size", type=int, default=16, help="of SymLA")
+    parser.add_argument("--hidden-size", type=int, default=16)
     options = parser.parse_args()
-    trained = [Corridor(cells) for cells in options.train]
-    print(symla.testing.check_environment(trained[0]))
+    worlds = [Corridor(cells) for cells in options.cells]
+    print(symla.testing.check_environment(worlds[0]))
     algorithm = symla.SymLA(options.hidden_size)
-    rule = symla.meta_train(algorithm, trained, generations=options.generations)
-    for world in (*trained, Corridor(options.test)):
-        tested = [symla.meta_test(who, world, 256, 300) for who in (rule, symla.load("random"))]
-        first, last, random = tested[0].first.reward, tested[0].last.reward, tested[1].return_
-        print(
-            f"{world.cells} cells: {first} a step, at the end {last}; random {random.mean / 300:.3f}"
-        )
-    tested[0].plot("corridor.png", {"random": tested[1]}, title=f"{world.cells} cells")
+    rule = symla.meta_train(algorithm, worlds[:-1], generations=options.generations)
+    for world in worlds:
+        own = symla.meta_test(rule, world, lifetimes=256, length=300)
+        chance = symla.meta_test(symla.load("random"), world, lifetimes=256, length=300)
+        print(f"{world.cells} cells: {own.first.reward} a step, at the end {own.last.reward}")
+    own.plot("corridor.png", {"random": chance}, title=f"a corridor of {world.cells} cells")

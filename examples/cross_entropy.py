@@ -35,27 +35,25 @@ class CrossEntropy:
 
     def ask(self, key, state):
         mean, shaped = ravel_pytree(state.params)
-        noise = jax.random.normal(key, (self.population, mean.size))
-        drawn = jax.vmap(shaped)(mean + state.deviation * noise)
+        noise = state.deviation * jax.random.normal(key, (self.population, mean.size))
+        drawn = jax.vmap(shaped)(mean + noise)
         return Candidates(drawn, group=jnp.zeros(1, jnp.int32))  # all live the same lifetimes
 
     def lives(self, setting, params, key):
         return ()  # whole lifetimes: none goes on
 
     def evidence(self, setting, index, candidates, lives, key):
-        where = setting.environments[index]
-        return Returns(population_returns(setting, where, candidates, key)), lives
+        world = setting.environments[index]
+        return Returns(population_returns(setting, world, candidates, key)), ()
 
     def tell(self, state, candidates, evidence):
-        best = jnp.argsort(-evidence.returns)[: self.best]
+        best, shaped = jnp.argsort(-evidence.returns)[: self.best], ravel_pytree(state.params)[1]
         elite = jax.vmap(lambda x: ravel_pytree(x)[0])(candidates.params)[best]
-        shaped = ravel_pytree(state.params)[1]
         return Searched(shaped(jnp.mean(elite, axis=0)), jnp.std(elite, axis=0) + 0.02)
 
 
 if __name__ == "__main__":
     generations = int(sys.argv[1]) if sys.argv[1:] else 100
     outer, bandit = CrossEntropy(), symla.make("bandit-arms-2")
-    print(symla.testing.check_outer_loop(outer))
     rule = symla.meta_train(symla.SymLA(8), bandit, outer=outer, generations=generations)
     print(f"regret in 100 pulls: {symla.meta_test(rule, bandit).regret}")

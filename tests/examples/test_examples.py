@@ -4,6 +4,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -30,7 +31,7 @@ def run(tmp_path, monkeypatch, capsys, own_program):
 
 
 def test_corridor(run, tmp_path):
-    out = run("corridor.py", "--train 5 --test 7 --generations 1 --hidden-size 2")
+    out = run("corridor.py", "--cells 5 7 --generations 1 --hidden-size 2")
     assert "Corridor: 5 observations, 2 actions, episodes of at most 10 steps; random play" in out
     assert "7 cells: " in out
     assert (tmp_path / "corridor.png").exists()
@@ -68,8 +69,11 @@ def test_learn_an_objective(run):
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(notebook, tmp_path, monkeypatch, capsys, own_program):
-    """Its cells, one after the other; how they look, the site shows."""
-    pytest.importorskip("IPython", reason="IPython is not installed: pip install '.[docs]'")
+    """Its cells, one after the other, with or without IPython; how they look, the site shows."""
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(
+        sys.modules, "IPython.display", SimpleNamespace(Image=lambda name: Path(name).read_bytes())
+    )
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     cells = CELL.findall(notebook.read_text())
