@@ -16,6 +16,7 @@ version = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 extensions = ["myst_nb", "mathml", "repository", "public_names", "command_options"]
 exclude_patterns = ["extensions"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
+smartquotes = False
 myst_heading_anchors = 3  # as GitHub names them
 
 nb_execution_mode = "force"  # a notebook that fails is a warning, and -W makes it an error

@@ -13,7 +13,7 @@ from symla.cli.completion import OPTIONS
 from symla.cli.flags import flags
 from symla.cli.main import COMMANDS
 from symla.cli.training_help import field_docs, metavar
-from symla.core.text import docstring
+from symla.core.text import docstring, first_line
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -34,6 +34,8 @@ def command(name: str) -> Iterator[str]:
     purpose, _, usage = docstring(COMMANDS[name]).partition(": ")
     yield f"## symla {name}\n\n{purpose.split(chr(10))[0]}.\n\n    {usage.splitlines()[0]}\n"
     for kind in OPTIONS[name]:
+        if len(OPTIONS[name]) > 1:
+            yield f"{first_line(docstring(kind))}\n"
         yield "| | | default |\n|---|---|---|"
         yield from rows(kind)
         yield ""
@@ -50,11 +52,12 @@ def rows(kind: type) -> Iterator[str]:
             continue
         name = field.name.replace("_", "-")
         typed = name.upper() if name in positional else f"--{name} {metavar(hint)}".rstrip()
-        doc = docs.get(field.name, "").replace("|", r"\|")
-        yield f"| `{typed}` | {doc} | {default(field.default)} |".replace("  ", " ")
+        cells = f"`{typed}`", docs.get(field.name, ""), default(field.default)
+        row = " | ".join(cell.replace("|", r"\|") for cell in cells)
+        yield f"| {row} |"
 
 
 def default(value: Any) -> str:
-    if value is MISSING or value in (None, False, "", ()):
+    if value is MISSING or value is None or value is False or value in ("", ()):
         return ""
     return f"`{' '.join(map(str, value)) if isinstance(value, tuple) else value}`"

@@ -84,6 +84,8 @@ def signature(thing: Any, without_self: bool = False) -> str:
         found = inspect.signature(thing)
     except ValueError:
         return "()"
+    if inspect.isclass(thing):
+        found = found.replace(return_annotation=inspect.Signature.empty)
     parameters = list(found.parameters.values())
     if without_self and parameters and parameters[0].name == "self":
         found = found.replace(parameters=parameters[1:])

@@ -67,6 +67,7 @@ def test_learn_an_objective(run):
     assert re.findall(r"^(learned|by hand): returns", out, re.M) == ["learned", "by hand"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(notebook, tmp_path, monkeypatch, capsys, own_program):
     """Its cells, one after the other, with or without IPython; how they look, the site shows."""
