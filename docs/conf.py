@@ -20,7 +20,7 @@ smartquotes = False
 myst_heading_anchors = 3  # as GitHub names them
 
 nb_execution_mode = "force"  # a notebook that fails is a warning, and -W makes it an error
-nb_execution_timeout = 240
+nb_execution_timeout = 1200  # seconds, of a cell
 nb_execution_in_temp = True
 nb_execution_show_tb = True
 

@@ -69,7 +69,10 @@ def test_groups_of_finished_runs_have_an_interquartile_mean_over_environments(ru
     ]
     for run, earned in zip(many, (10.0, 10.0, 5.0, 7.0)):
         tests = {
-            name: {"rule": {"return": {"mean": scale * earned}}, "random": {"return": {"mean": 0}}}
+            name: {
+                "rule": {"return": {"mean": scale * earned}},
+                "random": {"return": {"mean": 0.0}},
+            }
             for name, scale in {"small": 1.0, "large": 1000.0}.items()
         }
         run.write_results({"length": 5, "tests": tests})
