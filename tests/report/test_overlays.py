@@ -80,7 +80,7 @@ def test_groups_of_finished_runs_have_an_interquartile_mean_over_environments(ru
     assert header == ["over 2 environments", "IQM"]
     assert rows[0][1] == "1.000 [1.000, 1.000]"
     assert rows[1][1].startswith("0.600 [0.500, 0.700")
-    page = html_report(many, tables={"together": (header, rows)})
+    page = html_report(runs, tables={"together": (header, rows)})
     assert "<p>together</p>" in page and "1.000 [1.000, 1.000]" in page
     many[-1].results_path.unlink()
     assert aggregates_table(overlaid(many)[1]) is None  # of unlike numbers of seeds
