@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
+from symla.cli.run_aggregates import aggregates_table
 from symla.core.errors import CheckpointError, SettingError
 from symla.report.curves import every_run, overlaid
 from symla.report.html_report import html_report
@@ -56,6 +57,33 @@ def test_seeds_of_one_setting_are_one_line_with_an_interval(runs):
     axis = draw_overlay(measure, groups).axes[0]
     assert len(axis.get_legend().get_texts()) == 2
     assert axis.get_legend().get_texts()[0].get_text().endswith("2 seeds")
+
+
+def test_groups_of_finished_runs_have_an_interquartile_mean_over_environments(runs, tmp_path):
+    """0 is random play, 1 the highest mean, in each environment by itself."""
+    assert aggregates_table(overlaid(runs)[1]) is None  # none is finished
+    many = [
+        made(tmp_path / f"{length}-{seed}", seed, [1.0], length=length)
+        for length in (3, 4)
+        for seed in (0, 1)
+    ]
+    for run, earned in zip(many, (10.0, 10.0, 5.0, 7.0)):
+        tests = {
+            name: {
+                "rule": {"return": {"mean": scale * earned}},
+                "random": {"return": {"mean": 0.0}},
+            }
+            for name, scale in {"small": 1.0, "large": 1000.0}.items()
+        }
+        run.write_results({"length": 5, "tests": tests})
+    header, rows = aggregates_table(overlaid(many)[1])
+    assert header == ["over 2 environments", "IQM"]
+    assert rows[0][1] == "1.000 [1.000, 1.000]"
+    assert rows[1][1].startswith("0.600 [0.500, 0.700")
+    page = html_report(runs, tables={"together": (header, rows)})
+    assert "<p>together</p>" in page and "1.000 [1.000, 1.000]" in page
+    many[-1].results_path.unlink()
+    assert aggregates_table(overlaid(many)[1]) is None  # of unlike numbers of seeds
 
 
 def test_what_cannot_be_laid_over_one_another_is_refused(runs, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from symla.cli.console import complain
 from symla.cli.options import ReportOptions, parse
+from symla.cli.results import Rows
 from symla.core.errors import CheckpointError, SettingError, require
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import prepare_jax
@@ -37,7 +38,8 @@ def report(arguments: Sequence[str]) -> int:
     if options.html:
         from symla.report.html_report import html_report
 
-        write(options.html, html_report(runs, _lifetime(runs)).encode())
+        page = html_report(runs, _lifetime(runs), tables=_aggregates(runs))
+        write(options.html, page.encode())
         print(f"{options.html}: open it in a browser, it needs no network")
     return 0
 
@@ -53,6 +55,7 @@ def _show_one(run: RunFolder) -> None:
 
 
 def _show_several(runs: Sequence[RunFolder], options: ReportOptions) -> None:
+    from symla.cli.run_aggregates import TITLE, aggregates_table
     from symla.report.curves import overlaid
     from symla.report.figure_files import save
     from symla.report.overlay_figures import draw_overlay
@@ -64,8 +67,23 @@ def _show_several(runs: Sequence[RunFolder], options: ReportOptions) -> None:
         print()
     measure, groups = overlaid(runs)
     print_table(console, *overlay_table(measure, groups))
+    if aggregates := aggregates_table(groups):
+        print(f"\n{TITLE}\n")
+        print_table(console, *aggregates)
     usual = folder.path / "report.png" if len(options.runs) == 1 else Path("report.png")
     print(save(draw_overlay(measure, groups), options.plot or usual))
+
+
+def _aggregates(runs: Sequence[RunFolder]) -> dict[str, Rows]:
+    """By title, the tables that take several groups of runs."""
+    from symla.cli.run_aggregates import TITLE, aggregates_table
+    from symla.report.curves import overlaid
+
+    try:
+        table = aggregates_table(overlaid(runs)[1])
+    except SettingError:  # no run has begun, or they have nothing in common
+        return {}
+    return {TITLE: table} if table else {}
 
 
 def _lifetime(runs: Sequence[RunFolder]) -> str | None:
@@ -89,7 +107,12 @@ def _watch(options: ReportOptions) -> int:
     from symla.report.served import HOST, server
 
     every_run(options.runs)  # which names what is no run
-    serving = server(lambda: html_report(every_run(options.runs), refresh=SECONDS), options.port)
+
+    def served() -> str:
+        runs = every_run(options.runs)
+        return html_report(runs, refresh=SECONDS, tables=_aggregates(runs))
+
+    serving = server(served, options.port)
     print(f"http://{HOST}:{serving.server_port}/ until Ctrl-C", flush=True)
     try:
         with interruptible():

@@ -24,7 +24,7 @@ def _lines(kind: type) -> Iterator[str]:
     for field in fields(kind):
         if field.default is MISSING:  # positional: the usage has it
             continue
-        option = f"  --{field.name.replace('_', '-')} {_metavar(hints[field.name])}".rstrip()
+        option = f"  --{field.name.replace('_', '-')} {metavar(hints[field.name])}".rstrip()
         text = docs.get(field.name, "")
         if field.default not in (None, False, ""):
             text = f"{text} [{_typed(field.default)}]"
@@ -50,16 +50,17 @@ def field_docs(kind: type) -> dict[str, str]:
     return found
 
 
-def _metavar(hint: Any) -> str:
+def metavar(hint: Any) -> str:
+    """What stands for the value of an option of that type."""
     options = [x for x in get_args(hint) if x is not type(None)] or [hint]
     if get_origin(hint) is Literal:
         return "|".join(get_args(hint))
     if get_origin(hint) is tuple:
         kinds = get_args(hint)
         many = kinds[-1] is Ellipsis
-        return f"{_metavar(kinds[0])} ..." if many else " ".join(map(_metavar, kinds))
+        return f"{metavar(kinds[0])} ..." if many else " ".join(map(metavar, kinds))
     if len(options) == 1 and options[0] is not hint:
-        return _metavar(options[0])
+        return metavar(options[0])
     return {int: "N", float: "X", str: "NAME", bool: ""}.get(hint, "PATH")
 
 

@@ -2,8 +2,9 @@
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
+from types import MappingProxyType
 
 from symla.core.errors import SettingError
 from symla.report.curves import overlaid
@@ -15,16 +16,24 @@ from symla.store import TEST, RunFolder
 
 
 def html_report(
-    runs: Sequence[RunFolder], lifetime: str | None = None, refresh: int | None = None
+    runs: Sequence[RunFolder],
+    lifetime: str | None = None,
+    refresh: int | None = None,
+    tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = MappingProxyType({}),
 ) -> str:
     """Curves, tables, settings and provenance of the runs; `lifetime` is a page of its own
-    (`web_page.live_page`); with `refresh` the page is asked for again after so many seconds."""
+    (`web_page.live_page`); with `refresh` the page is asked for again after so many seconds;
+    `tables`, header and rows, by what stands above each, come after the curves."""
     again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
     names = ", ".join(str(run.path) for run in runs)
     parts = [
         f"<h1>{_text(names if len(names) < 120 else f'{len(runs)} runs')}</h1>",
         f"<p>{sum(run.results_path.exists() for run in runs)} of {len(runs)} finished</p>",
         *_curves(runs),
+        *(
+            f'<p>{_text(title)}</p><div class="panel">{_table(*table)}</div>'
+            for title, table in tables.items()
+        ),
         *(part for run in runs for part in _one(run)),
     ]
     if lifetime:
