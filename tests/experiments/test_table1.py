@@ -27,9 +27,11 @@ SYSTEMS = {system.name: system for system in table1.SYSTEMS}
 PAPER = Path(__file__).parents[2] / "docs/paper.md"
 
 
+@pytest.mark.parametrize("kinds", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_a_row_is_what_experiments_find(name):
-    found, meta_variables, *cells = table1.row(SYSTEMS[name])
+def test_a_row_is_what_experiments_find(name, kinds):
+    """With one kind of actions, and with both."""
+    found, meta_variables, *cells = table1.row(SYSTEMS[name], kinds)
     assert found == name
     assert tuple(cells) == EXPECTED[name]
     assert meta_variables == table1.meta_variables(SYSTEMS[name])

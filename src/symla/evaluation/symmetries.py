@@ -30,7 +30,7 @@ Grade = Literal["exactly", "in distribution", "weights along", "no"]
 OfWidth = Callable[[int], AnyAlgorithm]  # the algorithm with so many nodes in its hidden layer
 
 SIZES = 3, 4, 5  # observations, actions, nodes of a hidden layer: where all is measured
-OTHERS = (2, 6, 5), (5, 2, 7)
+OTHER = 5, 2, 7
 STRETCHES = 2  # of experience, or rollouts, that are learned from
 PERCEPTS = 4  # of a stretch, of what does not learn from rollouts
 EQUAL, UNEQUAL = (
@@ -84,8 +84,8 @@ def symmetries(of_width: OfWidth, space: type[ActionSpace], seed: int = 0) -> Sy
     return Symmetries(
         black_box=not asked,
         same_rule="exactly" if of_nodes else "no",
-        any_sizes="exactly" if _fits_all(of_width, space, params, key) else "no",
-        any_order=_from_first(algorithm, spec, axes.first, params, orders)
+        any_sizes="exactly" if _fits(of_width, space, params, key) else "no",
+        any_order=_from_first(algorithm, spec, axes.first, params, key, orders)
         if commutes(orders)
         else "no",
     )
@@ -106,11 +106,10 @@ def _commutes(
 
 
 def _from_first(
-    algorithm: AnyAlgorithm, spec: Spec, axes: Any, params: Params, orders: Any
+    algorithm: AnyAlgorithm, spec: Spec, axes: Any, params: Params, key: PRNGKey, orders: Any
 ) -> Grade:
     """What learning that commutes with the orders is, from where it begins."""
-    keys = jax.random.split(jax.random.key(1), 2 * DRAWS)
-    drawn = jax.device_get(_first_states(algorithm, spec, params, keys))
+    drawn = jax.device_get(_first_states(algorithm, spec, params, key))
     one, other = (jax.tree.map(lambda x, part=part: x[part::2], drawn) for part in (0, 1))
     if _equal(_reordered(one, axes, orders, batch=1), one):
         return "exactly"
@@ -118,15 +117,13 @@ def _from_first(
     return "in distribution" if alike else "weights along"
 
 
-def _fits_all(of_width: OfWidth, space: type[ActionSpace], params: Params, key: PRNGKey) -> bool:
-    for sizes in OTHERS:
-        try:
-            lived = _live(*_at(of_width, space, sizes), params, key)
-        except SizeError:
-            return False
-        if not all(np.isfinite(x).all() for x in _floats(lived.last)):
-            return False
-    return True
+def _fits(of_width: OfWidth, space: type[ActionSpace], params: Params, key: PRNGKey) -> bool:
+    """Whether the meta-parameters run at the other sizes."""
+    try:
+        lived = _live(*_at(of_width, space, OTHER), params, key)
+    except SizeError:
+        return False
+    return all(np.isfinite(x).all() for x in _floats(lived.last))
 
 
 def _live(algorithm: AnyAlgorithm, spec: Spec, params: Params, key: PRNGKey) -> _Lived:
@@ -137,8 +134,8 @@ def _live(algorithm: AnyAlgorithm, spec: Spec, params: Params, key: PRNGKey) -> 
         # Above 0, as the squares of gradients are.
         return x + 0.1 * random.uniform(size=x.shape).astype(np.float32) if _is_float(x) else x
 
-    keys = jax.random.split(key, 1)
-    born = jax.tree.map(lambda x: x[0], _first_states(algorithm, spec, params, keys))
+    drawn = _first_states(algorithm, spec, params, key)
+    born = jax.tree.map(lambda x: x[0], drawn)
     first = jax.tree.map(noisy, born)
     experience = _experience(algorithm, spec, params, first, random)
     return _Lived(first, experience, *_compiled(algorithm, params, first, experience, key))
@@ -151,11 +148,12 @@ def _experience(
     if isinstance(algorithm, LearnsFromRollouts):
         shape = STRETCHES, algorithm.interval, algorithm.workers
 
-    def normal(*size: int) -> np.ndarray:
+    def normal(*size: int) -> Any:  # arrays of numpy are taken where jax's are
         return random.normal(size=(*shape, *size)).astype(np.float32)
 
     seen, after = normal(spec.observation_size), normal(spec.observation_size)
-    done, never = random.uniform(size=shape) < 0.2, np.zeros(shape, bool)
+    never: Any = np.zeros(shape, bool)
+    done: Any = random.uniform(size=shape) < 0.2
     if not isinstance(algorithm, LearnsFromRollouts):
         return Percept(seen, normal(spec.action_size), normal(), done, never, after)
     action, extras = _act(algorithm, params, state, seen)
@@ -168,7 +166,9 @@ def _params(algorithm: AnyAlgorithm, spec: Spec, key: PRNGKey) -> Params:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _first_states(algorithm: AnyAlgorithm, spec: Spec, params: Params, keys: Any) -> State:
+def _first_states(algorithm: AnyAlgorithm, spec: Spec, params: Params, key: PRNGKey) -> State:
+    """Twice as many as a sample has."""
+    keys = jax.random.split(key, 2 * DRAWS)
     return jax.vmap(lambda key: algorithm.init_state(params, key, spec))(keys)
 
 
