@@ -7,7 +7,8 @@ from symla.algorithms.metagenrl import LearnedObjective
 from symla.cli import train as cli_train
 from symla.core.errors import SettingError, SizeError
 from symla.experiments.environment_training import EnvironmentTraining
-from symla.experiments.training_options import LearnerSettings, OuterSettings
+from symla.experiments.outer_options import OuterSettings
+from symla.experiments.training_options import LearnerSettings
 from symla.outer import ThroughCritic
 from symla.rules.loading import load
 from symla.store import RunFolder

@@ -13,6 +13,7 @@ from symla.environments import (
     Control,
     Hearts,
     MoreActions,
+    Padded,
     Permuted,
     Projected,
     Rewards,
@@ -26,6 +27,8 @@ TRANSFORMED = {
         MoreActions(Permuted(Rewards(Hearts(), 0.5, (0.5, 2.0), (-1.0, 1.0), 3))), 7
     ),
     "continuous": Projected(Permuted(Rewards(Control("Pendulum-v1"), 0.5)), 7),
+    "padded": Padded(Control("Pendulum-v1"), 5, 2),
+    "padded, discrete": Padded(Hearts(), 30, 6),
     "given orders": Permuted(Associations(6, 2), observations=(5, 3, 1, 0, 2, 4), actions=(1, 0)),
 }
 CASES = {name: make(name) for name in NAMES} | TRANSFORMED

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from symla.core.optimisers import Optimiser
-from symla.outer import OUTER_LOOPS, PolicyGradient, Teacher, ThroughUpdates
+from symla.outer import OUTER_LOOPS, LifetimePPO, PolicyGradient, Teacher, ThroughUpdates
 from symla.outer.base import Evidence
 from symla.outer.lifetime_gradients import Gradients
+from symla.outer.lifetime_ppo import Updated
 from symla.outer.returns import Returns
 from symla.outer.through_critic import CriticState, Improvement, ThroughCritic
 from symla.outer.through_updates import Taught
@@ -38,9 +39,11 @@ def evidence_of(loop, candidates):
         counts, state = jnp.ones_like(returns, bool), candidates.extra
         stepped = loop._step(state.params, state.optimizer, (down, counts), jnp.ones(()))
         return Improvement(returns, CriticState(*stepped, state.generation + 1))
-    if not isinstance(loop, PolicyGradient | Teacher | ThroughUpdates):
+    if not isinstance(loop, PolicyGradient | LifetimePPO | Teacher | ThroughUpdates):
         return Returns(returns)
     gradient = jax.vmap(jax.grad(quadratic))(candidates.params)
+    if isinstance(loop, LifetimePPO):
+        return Updated(returns, loop.step(candidates.extra, gradient))
     if isinstance(loop, ThroughUpdates):
         return Taught(returns, gradient)
     return Gradients(returns, gradient, returns, jnp.ones_like(returns), jnp.zeros((), jnp.int32))

@@ -23,6 +23,7 @@ from symla.environments import (
     Hearts,
     IndependentBandit,
     MoreActions,
+    Padded,
     Permuted,
     Projected,
     Rewards,
@@ -48,6 +49,7 @@ VALUES = [
     Permuted(Permuted(Gymnax("CartPole-v1")), actions=(1, 0)),
     Projected(Rewards(Permuted(Hearts(2, 10)), 0.5, (0.2, 1.6), (-1.0, 1.0), delay=3), 5),
     MoreActions(Projected(Balance()), 6),
+    Padded(Hearts(), 40, 6),
     *(kind() for kind in ALGORITHM_CLASSES.values()),
     SymLA(8, 4, 1, widths=(5, 3), aggregation="sum", initial_std=0.5),
     MetaRNN(5),
@@ -113,6 +115,9 @@ WRAP = (  # an environment and a number from 0 to 1 to an environment
     lambda world, x: Projected(world, 1 + int(9 * x)),
     lambda world, x: Rewards(world, x, (0.1, 0.1 + x), (-x, x), int(3 * x)),
     lambda world, x: MoreActions(world, world.spec.action_size + int(2 * x)),
+    lambda world, x: Padded(
+        world, world.spec.observation_size + int(3 * x), world.spec.action_size + int(2 * x)
+    ),
 )
 
 

@@ -25,7 +25,8 @@ from symla.core.errors import require
 from symla.core.text import summary
 from symla.experiments import EXPERIMENTS, EnvironmentTraining
 from symla.experiments.environment_training import ChoiceSettings, WorldSettings
-from symla.experiments.training_options import LearnerSettings, OuterSettings
+from symla.experiments.outer_options import OuterSettings
+from symla.experiments.training_options import LearnerSettings
 from symla.report.tensorboard import tensorboard
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import MachineOptions, is_writer, prepare_jax, same_everywhere

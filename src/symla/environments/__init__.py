@@ -15,6 +15,7 @@ from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
 from symla.environments.motion import Arm, DoubleIntegrator, Unicycle
 from symla.environments.object_grids import DelayedChain, ObjectGrids
+from symla.environments.padding import Padded
 from symla.environments.random_tasks import RandomTasks
 from symla.environments.registry import (
     ENVIRONMENT_CLASSES,
@@ -45,6 +46,7 @@ __all__ = [
     "LinearSystem",
     "MoreActions",
     "ObjectGrids",
+    "Padded",
     "Permuted",
     "PointNavigation",
     "Projected",

@@ -19,6 +19,7 @@ from symla.environments.grid_worlds import Hearts, Target
 from symla.environments.gymnax_adapter import Gymnax
 from symla.environments.motion import Arm, DoubleIntegrator, Unicycle
 from symla.environments.object_grids import DelayedChain, ObjectGrids
+from symla.environments.padding import Padded
 from symla.environments.random_tasks import RandomTasks
 from symla.environments.transforms import MoreActions, Permuted, Projected, Rewards
 
@@ -156,8 +157,8 @@ ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
         Arm, Associations, Balance, Control, DelayedChain, DependentBandit, DoubleIntegrator,
-        Gymnax, Hearts, IndependentBandit, LinearSystem, MoreActions, ObjectGrids, Permuted,
-        PointNavigation, Projected, RandomTasks, Rewards, Target, Unicycle,
+        Gymnax, Hearts, IndependentBandit, LinearSystem, MoreActions, ObjectGrids, Padded,
+        Permuted, PointNavigation, Projected, RandomTasks, Rewards, Target, Unicycle,
     )
 }  # fmt: skip
 

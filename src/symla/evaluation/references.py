@@ -7,6 +7,7 @@ from symla.environments import (
     Environment,
     IndependentBandit,
     MoreActions,
+    Padded,
     Permuted,
     Projected,
 )
@@ -35,5 +36,7 @@ def _is_bernoulli_bandit(environment: Environment | GymnasiumEnvironment) -> boo
     if isinstance(environment, GymnasiumEnvironment):
         return False
     *transforms, inside = nested_environments(environment)
-    harmless = all(isinstance(each, Permuted | Projected | MoreActions) for each in transforms)
+    harmless = all(
+        isinstance(each, Permuted | Projected | MoreActions | Padded) for each in transforms
+    )
     return harmless and isinstance(inside, IndependentBandit | DependentBandit)

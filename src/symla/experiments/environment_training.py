@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from tyro.conf import Positional
 
 from symla.core.errors import require
-from symla.experiments.training_options import LearnerSettings, OuterSettings, usual_outer
+from symla.experiments.outer_options import OuterSettings, usual_outer
+from symla.experiments.training_options import LearnerSettings
 
 if TYPE_CHECKING:
     from symla.experiments.recipes import Recipe

@@ -4,16 +4,20 @@ from typing import Any, NamedTuple
 
 import jax
 
+from symla.algorithms import MetaRNN
 from symla.algorithms.base import AnyAlgorithm
 from symla.core.errors import SettingError
 from symla.core.precision import in_float32
 from symla.core.text import brief
+from symla.environments.padding import padded, padded_to_largest
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.host import spec_of
 from symla.outer import ThroughCritic
 from symla.outer.population import check_memory
 from symla.outer.through_critic import with_critic
 from symla.rules.rule import Rule
+
+Worlds = tuple[Any, ...]
 
 
 class Start(NamedTuple):
@@ -53,6 +57,21 @@ def check_fit(recipe: Recipe, start: Start | None = None) -> Start:
             f"those of {brief(algorithm)}: train the same algorithm, with the same sizes"
         )
     return Start(algorithm, own)
+
+
+def of_one_size(algorithm: AnyAlgorithm, worlds: Worlds, *others: Worlds) -> tuple[Worlds, ...]:
+    """The environments, and those to choose and to test in; where a MetaRNN is trained in several
+    that differ in size, all of them padded to the largest: its weights are of one size.
+
+    Raises SizeError where they cannot be.
+    """
+    if not isinstance(algorithm, MetaRNN):
+        return worlds, *others
+    specs = [spec_of(world) for world in worlds]
+    if len({(spec.observation_size, spec.action) for spec in specs}) == 1:
+        return worlds, *others
+    sizes = padded_to_largest(specs)
+    return tuple(tuple(padded(world, *sizes) for world in each) for each in (worlds, *others))
 
 
 def _same_shapes(one: Any, other: Any) -> bool:

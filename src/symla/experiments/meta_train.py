@@ -13,12 +13,19 @@ from rich.console import Console
 from symla.algorithms import ALGORITHMS
 from symla.algorithms.base import AnyAlgorithm
 from symla.core.precision import in_float32
-from symla.experiments.fitting import Start, check_fit
+from symla.experiments.fitting import Start, check_fit, of_one_size
+from symla.experiments.outer_options import OuterSettings, usual_outer
 from symla.experiments.recipes import Recipe, begin
-from symla.experiments.training_options import OuterSettings, usual_outer
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.resolve import make
-from symla.outer import OuterLoop, PolicyGradient, Teacher, ThroughCritic, ThroughUpdates
+from symla.outer import (
+    LifetimePPO,
+    OuterLoop,
+    PolicyGradient,
+    Teacher,
+    ThroughCritic,
+    ThroughUpdates,
+)
 from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
@@ -28,12 +35,18 @@ from symla.testing.own_classes import check_before_training
 
 LENGTHS = (100, 500)  # of a lifetime, if nobody says it
 EPISODES = 5  # in such a lifetime
+TRIAL = 2  # the same of RL^2, as the MetaGenRL paper has it
 UPDATES = 2  # through which a gradient goes, if nobody says it, of whole lifetimes
 LIVING_UPDATES = 5  # the same of lives that go on
 STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
 
 OuterName = Literal[
-    "evolution-strategies", "policy-gradient", "teacher", "through-updates", "through-critic"
+    "evolution-strategies",
+    "policy-gradient",
+    "lifetime-ppo",
+    "teacher",
+    "through-updates",
+    "through-critic",
 ]
 
 
@@ -127,9 +140,11 @@ def recipe_of(
     `search` is an outer loop, or makes one and is told whether an environment is on the host.
     """
     check_before_training(algorithm, worlds)
+    worlds, probes, tests = of_one_size(algorithm, worlds, probes, tests)
     on_host = any(map(is_on_host, worlds))
     outer = search(on_host) if callable(search) else search
-    usual = 16 if isinstance(outer, PolicyGradient | Teacher) else 4 if on_host else 8
+    by_gradient = isinstance(outer, PolicyGradient | LifetimePPO | Teacher)
+    usual = 16 if by_gradient else 4 if on_host else 8
     if isinstance(outer, ThroughUpdates | ThroughCritic):
         usual = 1
     recipe = Recipe(
@@ -166,6 +181,8 @@ def _length(algorithm: AnyAlgorithm, outer: OuterLoop, worlds: Sequence[Any]) ->
         return (updates + 1) * getattr(algorithm, "interval", 1)
     if lifetime:
         return lifetime if lifetime % STRETCH else min(lifetime, STRETCH)
+    if isinstance(outer, LifetimePPO):
+        return max(TRIAL * (spec_of(world).episode_length or LENGTHS[0]) for world in worlds)
     return max(map(usual_length, worlds))
 
 

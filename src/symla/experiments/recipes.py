@@ -17,6 +17,7 @@ from symla.environments import (
     ENVIRONMENT_CLASSES,
     Environment,
     MoreActions,
+    Padded,
     Permuted,
     Projected,
     Rewards,
@@ -43,6 +44,7 @@ CHANGES: dict[type, str] = {
     Projected: "projected",
     Rewards: "other rewards",
     MoreActions: "more actions",
+    Padded: "padded",
 }
 World = Any  # an Environment, or one on the host
 PROBE_EVERY = 50
@@ -128,11 +130,13 @@ class Recipe:
 
     def card(self) -> dict[str, Any]:
         """What a person must know about where the rule comes from."""
+        first: Any = self.environments[0]
         return {
             "algorithm": describe(self.algorithm, CLASSES),
-            "spec": describe(spec_of(self.environments[0]), ACTION_SPACES),
+            "spec": describe(spec_of(first), ACTION_SPACES),
             "trained_on": ", ".join(map(repr, self.environments)),
-            "environment": named(self.environments[0]),
+            "environment": named(first.environment if isinstance(first, Padded) else first),
+            **self._padding(),
             "training": {
                 "outer": describe(self.outer, CLASSES),
                 "lifetimes": self.lifetimes,
@@ -143,6 +147,11 @@ class Recipe:
                 "environment_steps": self.environment_steps,
             },
         }
+
+    def _padding(self) -> dict[str, Any]:
+        """The sizes to which environments are padded, if any is, for the card."""
+        found = next((x for x in self.environments if isinstance(x, Padded)), None)
+        return {"padded": [found.observations, found.actions]} if found else {}
 
     def finished(self, run: RunFolder) -> bool:
         """Whether `run` has all generations, and the tests that follow them."""
@@ -169,6 +178,11 @@ class Recipe:
         that rule.
         """
         probe = Probe(self.probes or self.environments, self.lifetime, self.seed, self._share)
+        for observations, actions in self._padding().values():
+            view.say(
+                f"observations are padded with zeros to {observations} numbers, and actions to "
+                f"{actions}, those of the largest environment: its weights are of one size"
+            )
         view.start(title, "return", probe.references())
 
         def report(progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from symla.outer.base import Candidates, OuterLoop
 from symla.outer.evolution_strategies import EvolutionStrategies
+from symla.outer.lifetime_ppo import LifetimePPO
 from symla.outer.policy_gradient import PolicyGradient
 from symla.outer.teacher import Teacher
 from symla.outer.through_critic import ThroughCritic
@@ -10,6 +11,7 @@ from symla.outer.through_updates import ThroughUpdates
 OUTER_LOOPS: dict[str, type[OuterLoop]] = {
     "evolution-strategies": EvolutionStrategies,
     "policy-gradient": PolicyGradient,
+    "lifetime-ppo": LifetimePPO,
     "teacher": Teacher,
     "through-updates": ThroughUpdates,
     "through-critic": ThroughCritic,
@@ -19,6 +21,7 @@ __all__ = [
     "OUTER_LOOPS",
     "Candidates",
     "EvolutionStrategies",
+    "LifetimePPO",
     "OuterLoop",
     "PolicyGradient",
     "Teacher",

@@ -12,7 +12,7 @@ from symla.core.types import Params
 from symla.lifetimes import host_lives
 from symla.lifetimes.host_lives import HostLives
 from symla.lifetimes.percepts import LastStep
-from symla.outer.through_lifetime import SamplesPolicy
+from symla.outer.perceived import SamplesPolicy
 
 
 def host_born(

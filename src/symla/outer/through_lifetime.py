@@ -26,7 +26,8 @@ from symla.core.types import (
 )
 from symla.environments.base import Environment
 from symla.lifetimes.lifetime import Life, Record, lifetime, live_on
-from symla.lifetimes.percepts import LastStep, next_percept
+from symla.lifetimes.percepts import LastStep
+from symla.outer.perceived import Perceived, perceived
 
 
 class Steps(NamedTuple):
@@ -89,30 +90,36 @@ def differentiable_stretch(
     return live
 
 
-def differentiable_record(
-    algorithm: Differentiable, spec: Spec, horizon: int
-) -> Callable[[Params, State, LastStep], tuple[Scalar, Steps]]:
-    """A function of meta-parameters, a learner's state, and what was seen since then on the host,
-    [L + 1] of what each step left behind: the sum of rewards, and the L steps.
+def differentiable_percepts(
+    algorithm: Differentiable, horizon: int
+) -> Callable[[Params, State, Perceived], Steps]:
+    """A function of meta-parameters, a learner's first state and what it perceived from then on:
+    the steps of that lifetime, in which it learns from the same percepts again.
 
-    The learner learns from the same percepts again. `horizon` as in `differentiable_lifetime`.
+    `horizon` as in `differentiable_lifetime`.
     """
     recording = _RecordsPolicy(algorithm.differentiable(), horizon)
 
-    def live(params: Params, learner: State, seen: LastStep) -> tuple[Scalar, Steps]:
-        before = jax.tree.map(lambda x: x[:-1], seen)
-        after = jax.tree.map(lambda x: x[1:], seen)
-
-        def step(now, one):
+    def live(params: Params, learner: State, seen: Perceived) -> Steps:
+        def step(now: tuple[State, Array], one: Perceived) -> tuple[tuple[State, Array], Steps]:
             learner, t = now
-            last, action, reward = one
-            percept = next_percept(**last._asdict(), spec=spec)
-            policy, learner = recording.policy(params, learner, percept, t)
-            steps = _steps_of(reward, action, policy, jnp.zeros(()))
-            return (learner, t + 1), steps
+            policy, learner = recording.policy(params, learner, one.percept, t)
+            return (learner, t + 1), _steps_of(one.reward, one.action, policy, jnp.zeros(()))
 
-        start = learner, jnp.zeros((), jnp.int32)
-        _, steps = jax.lax.scan(step, start, (before, after.action, after.reward))
+        return jax.lax.scan(step, (learner, jnp.zeros((), jnp.int32)), seen)[1]
+
+    return live
+
+
+def differentiable_record(
+    algorithm: Differentiable, spec: Spec, horizon: int
+) -> Callable[[Params, State, LastStep], tuple[Scalar, Steps]]:
+    """The same of what was seen on the host, [L + 1] of what each step left behind: the sum of
+    rewards, and the L steps."""
+    again = differentiable_percepts(algorithm, horizon)
+
+    def live(params: Params, learner: State, seen: LastStep) -> tuple[Scalar, Steps]:
+        steps = again(params, learner, perceived(seen, spec))
         return jnp.sum(steps.reward), steps
 
     return live
@@ -226,22 +233,3 @@ class _RecordsPolicy:
             return learner
         cut = t % self.horizon == 0
         return jax.tree.map(lambda x: jnp.where(cut, jax.lax.stop_gradient(x), x), learner)
-
-
-@dataclass(frozen=True)
-class SamplesPolicy:
-    """A differentiable learning algorithm as it acts where its gradient is taken afterwards."""
-
-    algorithm: Differentiable
-
-    def init_params(self, key: PRNGKey, spec: Spec) -> Params:
-        return self.algorithm.init_params(key, spec)
-
-    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> State:
-        return self.algorithm.init_state(params, key, spec)
-
-    def step(
-        self, params: Params, state: State, percept: Percept, t: Array, key: PRNGKey
-    ) -> tuple[Action, State]:
-        policy, state = self.algorithm.update(params, state, percept)
-        return policy.sample(key), state
