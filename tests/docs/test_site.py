@@ -34,6 +34,7 @@ def test_every_page_is_there(site):
         folder = site / "examples" if page.parent.name == "examples" else site
         assert (folder / f"{page.stem}.html").exists()
     assert (site / "learning-live.html").read_text().startswith("<!doctype html>")
+    assert 'href="learning-live.html"' in (site / "index.html").read_text()
 
 
 @pytest.mark.slow
