@@ -27,8 +27,13 @@ SYSTEMS = {system.name: system for system in table1.SYSTEMS}
 PAPER = Path(__file__).parents[2] / "docs/paper.md"
 
 
-@pytest.mark.parametrize("kinds", [1, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        *((name, 1) for name in ("SymLA", "MetaRNN", "MAML")),  # the quick ones
+        *(pytest.param(name, 2, marks=pytest.mark.slow) for name in SYSTEMS),
+    ],
+)
 def test_a_row_is_what_experiments_find(name, kinds):
     """With one kind of actions, and with both."""
     found, meta_variables, *cells = table1.row(SYSTEMS[name], kinds)
@@ -57,6 +62,7 @@ class KnowsTheOrder(Reinforce):
         return state._replace(networks=state.networks._replace(policy=policy))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("of_width", "grade"),
     [

@@ -117,7 +117,7 @@ def test_learning_again_is_acting_again(seen):
         np.testing.assert_allclose(action, before.seen.action[0, t], atol=1e-5)
 
 
-@pytest.mark.parametrize("trace", [0.0, 0.8, 1.0])
+@pytest.mark.parametrize("trace", [0.8, 1.0])
 def test_advantages_are_of_whole_lifetimes_and_normalised(seen, trace):
     """Past the ends of episodes, which come every 4 steps, and with nothing after the lifetime."""
     perceived = seen[1].seen
@@ -146,6 +146,7 @@ def test_a_lifetime_that_is_not_finite_says_nothing_of_the_others(seen):
     np.testing.assert_allclose(found[:3], OUTER.advantages(perceived)[0], atol=0.05)
 
 
+@pytest.mark.slow
 def test_first_steps_of_a_pass_are_of_the_policy_gradient():
     """Before the first step all ratios are 1: the gradient is that of log pi A."""
     params, perceived, key = lived(LEARNER, WORLD, 3, 8)
@@ -158,6 +159,7 @@ def test_first_steps_of_a_pass_are_of_the_policy_gradient():
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-5), found, expected)
 
 
+@pytest.mark.slow
 def test_the_horizon_cuts_the_gradient():
     params, perceived, key = lived(LEARNER, WORLD, 2, 8)
     ones = jnp.ones((2, 8))

@@ -62,7 +62,7 @@ class Padded:
         observation = _with_zeros(timestep.observation, self.observations)
         return timestep._replace(observation=observation)
 
-    def _inner_action(self, action: Action) -> Action:
+    def _inner_action(self, action: Action) -> Any:  # of fewer numbers
         inner = self.environment.spec.action
         return action[: inner.size] if isinstance(inner, Continuous) else action % inner.size
 

@@ -249,7 +249,10 @@ class LifetimePPO:
         )
         reward = zeroed.reward.T  # [L, lifetimes], as `linear_baseline` has it
         never = jnp.zeros(reward.shape, bool)
-        value = fitted(features(zeroed), discounted_returns(reward, never, self.discount))
+        known = features(zeroed)
+        there = jnp.broadcast_to(finite[None, :, None], known.shape)
+        known = jnp.where(there, known, 0.0)  # in all of them time goes on
+        value = fitted(known, discounted_returns(reward, never, self.discount))
         after = jnp.concatenate([value[1:], jnp.zeros_like(value[:1])])
         delta = reward + self.discount * after - value
 
@@ -258,8 +261,8 @@ class LifetimePPO:
             return total, total
 
         found = jax.lax.scan(back, jnp.zeros_like(delta[0]), delta, reverse=True)[1].T
-        known = jnp.broadcast_to(finite[:, None], found.shape)
-        return jnp.where(known, _normalised(found, known), 0.0).reshape(shape)
+        counts = jnp.broadcast_to(finite[:, None], found.shape)
+        return jnp.where(counts, _normalised(found, counts), 0.0).reshape(shape)
 
 
 def features(seen: Perceived) -> Float[Array, "L W features"]:

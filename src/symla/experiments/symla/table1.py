@@ -41,7 +41,7 @@ class UpdateRuleOfMAML(MAML):
         return MAML.init_params(self, key, spec)
 
 
-class System(NamedTuple):
+class MetaLearningSystem(NamedTuple):
     """A row of the table."""
 
     name: str
@@ -50,17 +50,21 @@ class System(NamedTuple):
 
 
 SYSTEMS = (
-    System("SymLA", lambda n: SymLA(4, 3, widths=(n,), backend="plain"), SymLA()),
-    System("MetaRNN", MetaRNN, MetaRNN()),
-    System("MAML", lambda n: MAML((n,), **ROLLOUTS), MAML()),
-    System("MAML, its update alone", lambda n: UpdateRuleOfMAML((n,), **ROLLOUTS), None),
-    System("EPG", lambda n: EPG((n,), **ROLLOUTS, history=21, optimizer=LARGE_STEPS), EPG()),
-    System(
+    MetaLearningSystem("SymLA", lambda n: SymLA(4, 3, widths=(n,), backend="plain"), SymLA()),
+    MetaLearningSystem("MetaRNN", MetaRNN, MetaRNN()),
+    MetaLearningSystem("MAML", lambda n: MAML((n,), **ROLLOUTS), MAML()),
+    MetaLearningSystem(
+        "MAML, its update alone", lambda n: UpdateRuleOfMAML((n,), **ROLLOUTS), None
+    ),
+    MetaLearningSystem(
+        "EPG", lambda n: EPG((n,), **ROLLOUTS, history=21, optimizer=LARGE_STEPS), EPG()
+    ),
+    MetaLearningSystem(
         "LPG",
         lambda n: LPG(4, 3, (n,), **ROLLOUTS, rate=1.0, prediction_rate=1.0),
         LPG(),
     ),
-    System(
+    MetaLearningSystem(
         "MetaGenRL",
         lambda n: MetaGenRL(
             units=(n,),
@@ -78,7 +82,7 @@ SYSTEMS = (
         ),
         MetaGenRL(),
     ),
-    System(
+    MetaLearningSystem(
         "REINFORCE",
         lambda n: Reinforce(
             (n,),
@@ -104,7 +108,7 @@ MEANING = {
 HEADINGS = "", "meta-variables", "black box", "same rule everywhere", "any sizes", "any order"
 
 
-def row(system: System, kinds: int = 2) -> tuple[str, ...]:
+def row(system: MetaLearningSystem, kinds: int = 2) -> tuple[str, ...]:
     """Its cells, found with so many kinds of the actions that it takes. Raises AssertionError where
     they are not the same for all of them."""
     found = {symmetries(system.of_width, space) for space in _spaces(system)[:kinds]}
@@ -120,7 +124,7 @@ def row(system: System, kinds: int = 2) -> tuple[str, ...]:
     )
 
 
-def meta_variables(system: System) -> str:
+def meta_variables(system: MetaLearningSystem) -> str:
     """What meta-training finds for it, and how many numbers these are by default."""
     algorithm = system.usual or system.of_width(1)
     found = [
@@ -134,7 +138,7 @@ def meta_variables(system: System) -> str:
     return f"{meaning} ({' or '.join(f'{n:,}' for n in sorted(set(counts)))})"
 
 
-def _spaces(system: System) -> list[type]:
+def _spaces(system: MetaLearningSystem) -> list[type]:
     """The kinds of actions that it takes."""
     algorithm: Any = system.of_width(2)
 
