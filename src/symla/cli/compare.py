@@ -13,6 +13,7 @@ from symla.cli.results import print_comparison, print_standings
 from symla.cli.test import check_outputs
 from symla.core.errors import SettingError
 from symla.runtime.machine import prepare_jax
+from symla.runtime.provenance import provenance
 from symla.store import write_json
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def compare(arguments: Sequence[str]) -> int:
         print_standings(standings(comparison))
     if options.json:
         ranked = [each.to_json() for each in standings(comparison)]
-        write_json(options.json, comparison.to_json() | {"standings": ranked})
+        found = comparison.to_json() | {"standings": ranked}
+        write_json(options.json, found | provenance())
     if not any(pair.result for pair in comparison.pairs):
         raise SettingError("none of these rules can be in any of these environments")
     if options.plot:

@@ -1,11 +1,12 @@
 """The rule for environments that nobody trained it on, `general`.
 
     symla compare RUN gridworld ... --environments unseen --json FILE
-    python -m symla.experiments.shipped_general RUN FILE
+    python -m symla.experiments.shipped_general RUN FILE [REVISION]
 
 writes the rule of RUN with its card: what it reached in the suite, as FILE has it, whose first rule
-it must be. It is not chosen there: RUN is the only one, and its last generation is what ships. For
-those who maintain the package.
+it must be. It is not chosen there: RUN is the only one, and its last generation is what ships.
+REVISION is that with which a run whose own was not committed yet was repeated, its metrics the same.
+For those who maintain the package.
 """
 
 import sys
@@ -26,7 +27,7 @@ SUMMARY = (
 )
 
 
-def ship(run: Path, comparison: Path) -> Path:
+def ship(run: Path, comparison: Path, revision: str = "") -> Path:
     """Write it with its card. Returns where it is. Raises SettingError if the comparison is not of
     the suite."""
     found = read_json(comparison)
@@ -40,6 +41,7 @@ def ship(run: Path, comparison: Path) -> Path:
         "environment_steps": rule.card["training"]["environment_steps"],
         "tested": tested,
         "tested_by": {key: found[key] for key in ("command", "revision", "hardware")},
+        **({"revision": revision} if revision else {}),
         "good": [text for name, text in said.items() if name in learned],
         "not_good": [text for name, text in said.items() if name not in learned],
     }
@@ -79,5 +81,5 @@ def _words(name: str, tested: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     prepare_jax()
-    print(ship(Path(sys.argv[1]), Path(sys.argv[2])))
+    print(ship(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
     print(write_explanation("general"))
