@@ -5,7 +5,8 @@
 
 writes the rule of RUN with its card: what it reached in the suite, as FILE has it, whose first rule
 it must be. It is not chosen there: RUN is the only one, and its last generation is what ships.
-REVISION is that by which a run of uncommitted code was repeated, with the same metrics. For those who maintain the package.
+REVISION is that by which a run of uncommitted code was repeated, with the same metrics. For those
+who maintain the package.
 """
 
 import sys
