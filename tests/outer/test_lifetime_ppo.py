@@ -1,4 +1,4 @@
-"""PPO over lifetimes: its gradient and advantages against closed forms, and that it trains."""
+"""PPO over lifetimes: its gradient and advantages against closed forms, and its bits."""
 
 import inspect
 from dataclasses import replace
