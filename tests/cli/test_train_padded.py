@@ -19,7 +19,7 @@ def test_two_sizes_are_padded_and_the_rule_is_tested_where_there_is_less(tmp_pat
     run = RunFolder(tmp_path / "r")
     outer = run.config()["settings"]["outer"]
     assert (outer["class"], outer["ratio"], outer["optimiser"]["decay_steps"]) == (
-        "LifetimePPO", 0.3, 2 * 1 * 2,
+        "lifetime-ppo", 0.3, 2 * 1 * 2,
     )  # fmt: skip
     assert run.config()["settings"]["length"] == 2 * 5  # two episodes
     assert load(tmp_path / "r").card["padded"] == [3, 2]

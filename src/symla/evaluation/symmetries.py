@@ -283,7 +283,7 @@ def _alike(one: np.ndarray, other: np.ndarray) -> bool:
         direction = random.normal(size=some.size)
         sample, against = (x[:, some] @ direction for x in (one, other))
         chances.append(stats.ks_2samp(sample, against).pvalue)
-    return min(chances) > DOUBT / DIRECTIONS
+    return bool(min(chances) > DOUBT / DIRECTIONS)
 
 
 def _numbers(states: State) -> np.ndarray:
