@@ -2,8 +2,9 @@
 
     symla compare RUN gridworld ... --environments unseen --json FILE
     python -m symla.experiments.shipped_general RUN FILE [REVISION]
+    python -m symla.experiments.explained general
 
-writes the rule of RUN with its card: what it reached in the suite, as FILE has it, whose first rule
+The second line writes the rule of RUN with its card: what it reached in the suite, as FILE has it, whose first rule
 it must be. It is not chosen there: RUN is the only one, and its last generation is what ships.
 REVISION is that by which a run of uncommitted code was repeated, with the same metrics. For those
 who maintain the package.
@@ -16,7 +17,6 @@ from typing import Any
 
 from symla.core.errors import require
 from symla.evaluation.suites.unseen import UNSEEN
-from symla.experiments.explained import write_explanation
 from symla.rules.loading import PRETRAINED, export, load
 from symla.runtime.machine import prepare_jax
 from symla.store import read_json
@@ -82,4 +82,3 @@ def _words(name: str, tested: Mapping[str, Any]) -> str:
 if __name__ == "__main__":
     prepare_jax()
     print(ship(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
-    print(write_explanation("general"))
