@@ -4,10 +4,10 @@
     python -m symla.experiments.shipped_general RUN FILE [REVISION]
     python -m symla.experiments.explained general
 
-The second line writes the rule of RUN with its card: what it reached in the suite, as FILE has it, whose first rule
-it must be. It is not chosen there: RUN is the only one, and its last generation is what ships.
-REVISION is that by which a run of uncommitted code was repeated, with the same metrics. For those
-who maintain the package.
+The second line writes the rule of RUN with its card: what it reached in the suite, as FILE has it,
+whose first rule it must be. It is not chosen there: RUN is the only one, and its last generation is
+what ships. REVISION is that by which a run of uncommitted code was repeated, with the same metrics.
+For those who maintain the package.
 """
 
 import sys
