@@ -47,6 +47,8 @@ def compare(arguments: Sequence[str]) -> int:
         seeds=options.seeds,
         normalise_rewards=options.normalise_rewards,
         bins=options.bins,
+        # A suite counts what is earned while learning. Without exploring, some would walk for ever.
+        evaluate_every=0 if suite else None,
         watch=_say if suite else lambda pair: None,
     )
     print_comparison(comparison)

@@ -187,6 +187,7 @@ def compare(
     seeds: Sequence[int] = (0,),
     normalise_rewards: bool = False,
     bins: int = 0,
+    evaluate_every: int | None = None,
     watch: Callable[[Pair], None] = lambda pair: None,
 ) -> Comparison:
     """Let every rule live the same `lifetimes` lifetimes of `length` steps in every environment.
@@ -198,7 +199,7 @@ def compare(
     them count together. A mapping gives names of one's own. A pair that cannot be, a rule of other
     sizes say, has the reason instead of a result. `normalise_rewards` and `bins` help all rules
     alike, as `Helped` says; one that learns from rollouts then lives in one environment at a time.
-    `watch` sees each pair as it is done.
+    Those are evaluated `evaluate_every` steps, as `meta_test` has it; 0: never. `watch` sees each pair as it is done.
     Raises SettingError outside ranges or for nothing to compare, UnknownNameError, CheckpointError.
     """
     seeds = tuple(seeds)
@@ -227,7 +228,7 @@ def compare(
         first: Evaluation | None = None
         for name, rule in who.items():
             try:
-                result = _test(rule, environment, lifetimes, length, seeds, help)
+                result = _test(rule, environment, lifetimes, length, seeds, help, evaluate_every)
             except UnknownNameError:
                 raise
             except SymlaError as error:
@@ -283,6 +284,7 @@ def _test(
     length: int,
     seeds: tuple[int, ...],
     help: Help,
+    evaluate_every: int | None,
 ) -> Evaluation:
     """Of the lifetimes of all seeds together."""
     if isinstance(rule, str):
@@ -291,7 +293,7 @@ def _test(
     rule = help(rule)
     seed = seeds if len(seeds) > 1 else seeds[0]
     if isinstance(rule.algorithm, LearnsFromRollouts):
-        test = learning_test(rule.algorithm, environment, lifetimes, length, None)
+        test = learning_test(rule.algorithm, environment, lifetimes, length, evaluate_every)
         reached = [learned(test, rule.params, each, Stream.TESTING) for each in seeds]
         return result_of(test, reached, seed)
     parts = [lived(rule, environment, lifetimes, length, each) for each in seeds]
