@@ -199,7 +199,8 @@ def compare(
     them count together. A mapping gives names of one's own. A pair that cannot be, a rule of other
     sizes say, has the reason instead of a result. `normalise_rewards` and `bins` help all rules
     alike, as `Helped` says; one that learns from rollouts then lives in one environment at a time.
-    Those are evaluated `evaluate_every` steps, as `meta_test` has it; 0: never. `watch` sees each pair as it is done.
+    Those are evaluated every `evaluate_every` steps, as `meta_test` has it; 0: never. `watch` sees
+    each pair as it is done.
     Raises SettingError outside ranges or for nothing to compare, UnknownNameError, CheckpointError.
     """
     seeds = tuple(seeds)
