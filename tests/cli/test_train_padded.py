@@ -6,7 +6,18 @@ from tests.cli.in_process import typed
 
 WORLDS = "point-navigation,episode_length=5", "linear-system,states=3,episode_length=5"
 TINY = (
-    *("--generations", 2, "--population", 2, "--minibatches", 2, "--epochs", 1, "--lifetimes", 1),
+    *(
+        "--generations",
+        2,
+        "--population",
+        2,
+        "--minibatches",
+        2,
+        "--update-epochs",
+        1,
+        "--lifetimes",
+        1,
+    ),
     *("--hidden-size", 2, "--test-lifetimes", 2, "--run-dir", "r"),
 )
 

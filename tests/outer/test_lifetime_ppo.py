@@ -32,7 +32,7 @@ from tests.probes.environments import Corridor
 KEY = jax.random.key(1)
 LEARNER = MetaRNN(3)
 WORLD = PointNavigation(episode_length=4)
-OUTER = LifetimePPO(4, Optimiser(0.01, clip=1.0), epochs=2, minibatches=2)
+OUTER = LifetimePPO(4, Optimiser(0.01, clip=1.0), update_epochs=2, minibatches=2)
 TRAINING = Training(LEARNER, (WORLD,), OUTER, lifetimes=2, length=8, seed=0)
 
 
@@ -233,7 +233,7 @@ def test_algorithms_without_a_derivative_are_refused():
     [
         {"population": 0},
         {"population": 6, "minibatches": 4},
-        {"epochs": 0},
+        {"update_epochs": 0},
         {"ratio": 1.0},
         {"trace": 1.5},
         {"discount": -0.1},

@@ -40,7 +40,7 @@ DRAWN = ("learned", "nearest", CRITIC)  # whose curves are kept
 
 
 @dataclass(frozen=True)
-class Curve:
+class UpdateCurve:
     """The mean update against a - pi(s), over the steps of one third of a quantity."""
 
     of: str  # objective
@@ -66,7 +66,7 @@ class ObjectiveExplanation:
     slopes: dict[str, Estimate]  # of the update in a - pi(s), by third of the TD error
     taught: dict[str, Estimate]  # mean reward a step at the end of a life, by objective
     along: list[dict[str, Any]]  # of earlier checkpoints: generation, cosines
-    curves: list[Curve]
+    curves: list[UpdateCurve]
 
     @property
     def sentences(self) -> tuple[str, str, str]:
@@ -239,7 +239,7 @@ def _third(x: Float[np.ndarray, " n"], part: int) -> Any:
     return (x >= low) & (x <= high)
 
 
-def _curves(looked: Sequence[Looked], nearest: str) -> list[Curve]:
+def _curves(looked: Sequence[Looked], nearest: str) -> list[UpdateCurve]:
     """Over the steps of all agents."""
     offset = np.concatenate([each.offset for each in looked])
     quantities = {
@@ -263,5 +263,5 @@ def _curves(looked: Sequence[Looked], nearest: str) -> list[Curve]:
                     for i in range(BINS)
                 ]
                 middle = [float(x) for x in (edges[:-1] + edges[1:]) / 2]
-                curves.append(Curve(own, by, third, middle, means))
+                curves.append(UpdateCurve(own, by, third, middle, means))
     return curves

@@ -25,7 +25,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "lifetime": (*_GRADIENTS, "through-updates", "through-critic"),
     **dict.fromkeys(("agents", "led", "youth"), ("through-critic",)),
     **dict.fromkeys(("entropy", "horizon"), _OF_LIFETIMES),
-    **dict.fromkeys(("epochs", "minibatches", "ratio", "trace"), ("lifetime-ppo",)),
+    **dict.fromkeys(("update_epochs", "minibatches", "ratio", "trace"), ("lifetime-ppo",)),
     **dict.fromkeys(("teacher", "policy_gradient"), ("teacher",)),
 }
 
@@ -85,7 +85,7 @@ class OuterSettings:
     horizon: int | None = None
     """policy-gradient, lifetime-ppo, teacher: steps that the gradient goes back; 0: all. Default
     64, lifetime-ppo 0, teacher 32."""
-    epochs: int | None = None
+    update_epochs: int | None = None
     """lifetime-ppo: passes over the lifetimes of a generation. Default 4."""
     minibatches: int | None = None
     """lifetime-ppo: parts of the population, a step each, in a pass. Default 4."""
@@ -170,11 +170,19 @@ class OuterSettings:
         from symla.outer import LifetimePPO
 
         usual = LifetimePPO()
-        names = "population", "epochs", "minibatches", "ratio", "discount", "trace", "entropy"
+        names = (
+            "population",
+            "update_epochs",
+            "minibatches",
+            "ratio",
+            "discount",
+            "trace",
+            "entropy",
+        )
         given = {name: getattr(self, name) for name in (*names, "horizon")}
         loop = replace(usual, **{key: x for key, x in given.items() if x is not None})
         rate = _or(self.learning_rate, usual.optimiser.learning_rate)
-        steps = annealing * loop.epochs * loop.minibatches  # of Adam
+        steps = annealing * loop.update_epochs * loop.minibatches  # of Adam
         return replace(loop, optimiser=Optimiser(rate, clip=clip, decay_steps=steps))
 
     def _through_critic(self, annealing: int, preset: str | None) -> OuterLoop:

@@ -66,7 +66,7 @@ class LifetimePPO:
         r_t = pi(a_t) / pi_old(a_t)
         maximise  mean over t of  min(r_t A_t, clip(r_t, 1 - ratio, 1 + ratio) A_t) + entropy H_t
 
-    on `epochs` passes over the lifetimes of a generation, in `minibatches` of whole lifetimes: in
+    on `update_epochs` passes over the lifetimes of a generation, in `minibatches` of whole lifetimes: in
     each, learners perceive again what they perceived, and the gradient goes back through all of
     their lifetimes, or through `horizon` steps.
 
@@ -82,7 +82,7 @@ class LifetimePPO:
 
     population: int = 8  # P
     optimiser: Optimiser = Optimiser(1e-3, clip=1.0)
-    epochs: int = 4
+    update_epochs: int = 4
     minibatches: int = 4
     ratio: float = 0.2
     discount: float = 0.99
@@ -91,7 +91,7 @@ class LifetimePPO:
     horizon: int = 0  # steps that the gradient goes back at most; 0: to the start of the lifetime
 
     def __post_init__(self):
-        for name in ("population", "epochs", "minibatches"):
+        for name in ("population", "update_epochs", "minibatches"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1, got {value}")
         require(
@@ -204,9 +204,9 @@ class LifetimePPO:
             found = spread(one_by_one(gradient))(mine, state.params)
             return everywhere(self.step)(state, found), None
 
-        keys = jax.random.split(key, self.epochs)
+        keys = jax.random.split(key, self.update_epochs)
         orders = jax.vmap(lambda k: jax.random.permutation(k, self.population))(keys)
-        batches = orders.reshape(self.epochs * self.minibatches, -1)
+        batches = orders.reshape(self.update_epochs * self.minibatches, -1)
         return Updated(returns, jax.lax.scan(update, state, batches)[0])
 
     def steps(
