@@ -66,9 +66,9 @@ class LifetimePPO:
         r_t = pi(a_t) / pi_old(a_t)
         maximise  mean over t of  min(r_t A_t, clip(r_t, 1 - ratio, 1 + ratio) A_t) + entropy H_t
 
-    on `update_epochs` passes over the lifetimes of a generation, in `minibatches` of whole lifetimes: in
-    each, learners perceive again what they perceived, and the gradient goes back through all of
-    their lifetimes, or through `horizon` steps.
+    on `update_epochs` passes over the lifetimes of a generation, in `minibatches` of whole
+    lifetimes: in each, learners perceive again what they perceived, and the gradient goes back
+    through all of their lifetimes, or through `horizon` steps.
 
     A are generalised advantages over the whole lifetime, past the ends of episodes, normalised over
     the generation. Their value function is the outer loop's own, as a learner has none: a linear
