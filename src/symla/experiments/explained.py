@@ -12,13 +12,11 @@ from typing import Any
 from symla.core.errors import UnknownNameError
 from symla.environments import make
 from symla.evaluation.explanation import Explanation, explain
-from symla.evaluation.suites.unseen import UNSEEN
 from symla.rules.loading import export, load, pretrained
 from symla.runtime.provenance import revision
 
 SEED = 2025  # as of the other tests of the cards
 LIFETIMES = 512
-TABLES = ("25 contexts, 6 actions", "MDP, 25 states, 6 actions")
 
 # Of each rule: where, and for how many steps.
 WHERE: dict[str, dict[str, int]] = {
@@ -26,7 +24,6 @@ WHERE: dict[str, dict[str, int]] = {
     "control": {"cartpole": 500, "acrobot": 500, "mountain-car": 500},
     "gridworld": {"hearts-2x2": 500},
     "transfer": {"target": 500, "balance": 500},
-    "general": {UNSEEN.environments[name]: 300 for name in TABLES},
 }
 
 

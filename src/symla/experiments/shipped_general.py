@@ -2,7 +2,6 @@
 
     symla compare RUN gridworld ... --environments unseen --json FILE
     python -m symla.experiments.shipped_general RUN FILE [REVISION]
-    python -m symla.experiments.explained general
 
 The second line writes the rule of RUN with its card: what it reached in the suite, as FILE has it,
 whose first rule it must be. It is not chosen there: RUN is the only one, and its last generation is
