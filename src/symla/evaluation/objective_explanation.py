@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 USED = 0.02  # an input is used if without it at least this share of the update is another
 BINS = 12  # of a - pi(s), in a curve
 THIRDS = ("lowest", "middle", "highest")
-DRAWN = ("learned", "nearest", CRITIC)  # whose curves are kept
 
 
 @dataclass(frozen=True)
@@ -250,8 +249,7 @@ def _curves(looked: Sequence[Looked], nearest: str) -> list[UpdateCurve]:
     edges = np.linspace(-1.5, 1.5, BINS + 1)
     where = np.digitize(offset, edges) - 1
     curves = []
-    for name in DRAWN:
-        own = nearest if name == "nearest" else name
+    for own in dict.fromkeys(("learned", nearest, CRITIC)):
         update = np.concatenate([each.updates[own] for each in looked])
         for by, quantity in quantities.items():
             for part, third in enumerate(THIRDS):

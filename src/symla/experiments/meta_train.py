@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
@@ -14,7 +14,7 @@ from symla.algorithms import ALGORITHMS
 from symla.algorithms.base import AnyAlgorithm
 from symla.core.precision import in_float32
 from symla.experiments.fitting import Start, check_fit, of_one_size
-from symla.experiments.outer_options import OuterSettings, usual_outer
+from symla.experiments.outer_options import OuterName, OuterSettings, usual_outer
 from symla.experiments.recipes import Recipe, begin
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.resolve import make
@@ -39,15 +39,6 @@ TRIAL = 2  # the same of RL^2, as the MetaGenRL paper has it
 UPDATES = 2  # through which a gradient goes, if nobody says it, of whole lifetimes
 LIVING_UPDATES = 5  # the same of lives that go on
 STRETCH = 32  # steps that a life which goes on lives in a generation, if nobody says it
-
-OuterName = Literal[
-    "evolution-strategies",
-    "policy-gradient",
-    "lifetime-ppo",
-    "teacher",
-    "through-updates",
-    "through-critic",
-]
 
 
 @in_float32

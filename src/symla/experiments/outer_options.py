@@ -30,21 +30,21 @@ OWN: dict[str, tuple[str, ...]] = {
 }
 
 
+OuterName = Literal[
+    "evolution-strategies",
+    "policy-gradient",
+    "lifetime-ppo",
+    "teacher",
+    "through-updates",
+    "through-critic",
+]
+
+
 @dataclass(frozen=True)
 class OuterSettings:
     """The outer loop: what searches the meta-parameters."""
 
-    outer: (
-        Literal[
-            "evolution-strategies",
-            "policy-gradient",
-            "lifetime-ppo",
-            "teacher",
-            "through-updates",
-            "through-critic",
-        ]
-        | None
-    ) = None
+    outer: OuterName | None = None
     """evolution-strategies (any algorithm); policy-gradient, lifetime-ppo or teacher (symla,
     meta-rnn); through-updates (maml, lpg); through-critic (metagenrl). A teacher needs environments
     that know their optimal actions, as random-tasks does. Default: what suits the algorithm, of
