@@ -60,6 +60,8 @@ def update_of(sizes: Sizes) -> Callable[[], Any]:
     states = jax.vmap(lambda key: algorithm.init_state((), key, spec))(keys)
     full = jnp.full_like(states.replay.added, algorithm.capacity)
     states = states._replace(replay=states.replay._replace(added=full))
+    # Targets begin as the networks that they follow, and a buffer can be donated only once.
+    states = jax.tree.map(jnp.copy, states)
 
     @partial(jax.jit, donate_argnums=0)
     def updates(states: Any, keys: Any) -> Any:
