@@ -12,16 +12,19 @@ from typing import Any
 from symla.core.errors import UnknownNameError
 from symla.environments import make
 from symla.evaluation.explanation import Explanation, explain
+from symla.evaluation.suites.unseen import UNSEEN
 from symla.rules.loading import export, load, pretrained
 from symla.runtime.provenance import revision
 
 SEED = 2025  # as of the other tests of the cards
 LIFETIMES = 512
+FEWER = {"general": 128}  # its environments are larger
 
-# Of each rule: where, and for how many steps.
+# Of each rule: where, by a name of `make` or of the suite `unseen`, and for how many steps.
 WHERE: dict[str, dict[str, int]] = {
     "bandits": {"bandit-arms-10": 100},
     "control": {"cartpole": 500, "acrobot": 500, "mountain-car": 500},
+    "general": {"associations": 500, "hearts 2x2": 500, "MDP, 25 states, 6 actions": 500},
     "gridworld": {"hearts-2x2": 500},
     "transfer": {"target": 500, "balance": 500},
 }
@@ -31,9 +34,9 @@ def write_explanation(name: str) -> Path:
     """Explain the shipped rule of that name, and write its card anew. Returns where the rule is."""
     if name not in WHERE:
         raise UnknownNameError("shipped rule", name, WHERE)
-    rule, path = load(name), pretrained()[name]
+    rule, path, lifetimes = load(name), pretrained()[name], FEWER.get(name, LIFETIMES)
     found = {
-        where: explain(rule, make(where), LIFETIMES, length, SEED)
+        where: explain(rule, make(UNSEEN.environments.get(where, where)), lifetimes, length, SEED)
         for where, length in WHERE[name].items()
     }
     card = {

@@ -68,7 +68,7 @@ class ThroughCritic:
     optimiser: Optimiser = Optimiser(2e-3, clip=1.0)
     lifetime: int = 1_200  # steps of an agent in each of its environments; 0: it has no end
     led: float = 0.5  # of the agents, whose policies follow their critics throughout
-    youth: int = 300  # steps before an agent's gradient counts for the objective
+    youth: int = 100  # steps before an agent's gradient counts for the objective
     annealing: Literal["none", "mix", "rate"] = "none"
     annealing_steps: int = 10_000
     generations: int = 0  # over whose second half the rate of the objective falls to 0; 0: constant
