@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-SCRIPTS = ("rule", "chance", "worlds", "learners", "lives", "drawing", "app")
+SCRIPTS = ("rule", "chance", "worlds", "learners", "lives", "drawing", "building", "app")
 
 # What the card says of a rule there; the rest of it is long.
 _CARD = ("summary", "good", "not_good", "explained", "command", "hardware", "revision")
