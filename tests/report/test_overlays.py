@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from symla.cli.run_aggregates import aggregates_table
+from symla.cli.watching import newest_rule
 from symla.core.errors import CheckpointError, SettingError
 from symla.report.curves import every_run, overlaid
-from symla.report.html_report import html_report
+from symla.report.html_report import html_report, watched_report
 from symla.report.long_test_figures import draw_test
 from symla.report.overlay_figures import draw_overlay
 from symla.report.served import server
 from symla.report.tables import overlay_table
+from symla.rules.loading import load
 from symla.store import TEST, RunFolder
 from tests.cli.in_process import typed
 
@@ -134,13 +136,13 @@ def test_the_page_holds_everything_and_needs_no_network(runs, tmp_path):
 
 def test_a_page_is_made_anew_whenever_it_is_asked_for():
     pages = iter(["first", "second"])
-    serving = server(lambda: next(pages))
+    serving = server({"/": lambda: next(pages)})
     thread = threading.Thread(target=serving.serve_forever)
     thread.start()
     address = f"http://127.0.0.1:{serving.server_port}/"
     try:
         with pytest.raises(SettingError, match="choose another --port"):
-            server(lambda: "", serving.server_port)
+            server({}, serving.server_port)
         for expected in ("first", "second"):
             with urlopen(address, timeout=10) as answer:
                 assert answer.read().decode() == expected
@@ -155,8 +157,19 @@ def test_a_page_is_made_anew_whenever_it_is_asked_for():
         serving.server_close()
 
 
+def test_the_newest_rule_that_can_live_on_a_page_is_found(runs):
+    assert newest_rule(runs) is None
+    assert "<iframe" not in watched_report(runs, None, 5)
+    folder = runs[1].path / "checkpoints"
+    load("bandits").save(folder / "generation-000002.safetensors")
+    (folder / "generation-000003.safetensors").touch()  # without its manifest: not there yet
+    (runs[0].path / "checkpoints" / "generation-000009.json").write_text("{")
+    assert newest_rule(runs) == (runs[1].path, folder / "generation-000002.safetensors")
+
+
 def test_it_is_served_until_ctrl_c(runs):
-    command = [sys.executable, "-m", "symla", "report", runs[0].path, "--watch"]
+    load("bandits").save(runs[1].path / "checkpoints" / "generation-000002.safetensors")
+    command = [sys.executable, "-m", "symla", "report", *(run.path for run in runs), "--watch"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
         try:
@@ -164,6 +177,9 @@ def test_it_is_served_until_ctrl_c(runs):
             with urlopen(address, timeout=60) as answer:
                 page = answer.read().decode()
             assert 'http-equiv="refresh"' in page and "<svg" in page
+            assert '<iframe title="a rule learning live" src="/lifetime"' in page
+            with urlopen(address + "lifetime", timeout=60) as answer:
+                assert "<title>A rule learning live</title>" in answer.read().decode()
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 0
             assert process.stderr.read() == "symla: stopped serving\n"

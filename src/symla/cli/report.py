@@ -6,16 +6,11 @@ jax is imported late, and only for the lifetime on the page.
 from collections.abc import Sequence
 from pathlib import Path
 
-from symla.cli.console import complain
 from symla.cli.options import ReportOptions, parse
-from symla.cli.results import Rows
 from symla.core.errors import CheckpointError, SettingError, require
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import prepare_jax
-from symla.runtime.signals import interruptible
 from symla.store import TEST, RunFolder, check_writable, write
-
-SECONDS = 5  # between two looks at runs that go on
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -28,7 +23,9 @@ def report(arguments: Sequence[str]) -> int:
     from symla.report.curves import every_run
 
     if options.watch:
-        return _watch(options)
+        from symla.cli.watching import watch
+
+        return watch(options.runs, options.port)
     runs = every_run(options.runs)
     folder = RunFolder(options.runs[0])
     if len(options.runs) == 1 and not folder.is_group():
@@ -36,9 +33,10 @@ def report(arguments: Sequence[str]) -> int:
     else:
         _show_several(runs, options)
     if options.html:
+        from symla.cli.run_aggregates import aggregates
         from symla.report.html_report import html_report
 
-        page = html_report(runs, _lifetime(runs), tables=_aggregates(runs))
+        page = html_report(runs, _lifetime(runs), tables=aggregates(runs))
         write(options.html, page.encode())
         print(f"{options.html}: open it in a browser, it needs no network")
     return 0
@@ -74,18 +72,6 @@ def _show_several(runs: Sequence[RunFolder], options: ReportOptions) -> None:
     print(save(draw_overlay(measure, groups), options.plot or usual))
 
 
-def _aggregates(runs: Sequence[RunFolder]) -> dict[str, Rows]:
-    """By title, the tables that take several groups of runs."""
-    from symla.cli.run_aggregates import TITLE, aggregates_table
-    from symla.report.curves import overlaid
-
-    try:
-        table = aggregates_table(overlaid(runs)[1])
-    except SettingError:  # no run has begun, or they have nothing in common
-        return {}
-    return {TITLE: table} if table else {}
-
-
 def _lifetime(runs: Sequence[RunFolder]) -> str | None:
     """A page on which the first rule that can lives a lifetime."""
     from symla.cli.export import page_of
@@ -98,27 +84,3 @@ def _lifetime(runs: Sequence[RunFolder]) -> str | None:
         except (CheckpointError, SettingError):  # none yet, or not a rule of SymLA
             continue
     return None
-
-
-def _watch(options: ReportOptions) -> int:
-    """Serve the page until Ctrl-C. Runs that a folder gets later appear, too."""
-    from symla.report.curves import every_run
-    from symla.report.html_report import html_report
-    from symla.report.served import HOST, server
-
-    every_run(options.runs)  # which names what is no run
-
-    def served() -> str:
-        runs = every_run(options.runs)
-        return html_report(runs, refresh=SECONDS, tables=_aggregates(runs))
-
-    serving = server(served, options.port)
-    print(f"http://{HOST}:{serving.server_port}/ until Ctrl-C", flush=True)
-    try:
-        with interruptible():
-            serving.serve_forever()
-    except KeyboardInterrupt:
-        complain("stopped serving")
-    finally:
-        serving.server_close()
-    return 0

@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from symla.cli.results import Rows
+from symla.core.errors import SettingError
 from symla.evaluation.aggregates import bootstrapped, interquartile_mean, normalised
-from symla.report.curves import RunGroup
+from symla.report.curves import RunGroup, overlaid
+from symla.store import RunFolder
 
 TITLE = (
     "over all environments: interquartile mean of the returns of final tests, where in each 0 is "
@@ -35,6 +38,15 @@ def aggregates_table(groups: Sequence[RunGroup]) -> tuple[list[str], list[list[s
     scores = normalised({**returns, "random play": random}, zero="random play")
     rows = [[name, str(bootstrapped(scores[name], interquartile_mean))] for name in returns]
     return [f"over {len(shared)} environments", "IQM"], rows
+
+
+def aggregates(runs: Sequence[RunFolder]) -> dict[str, Rows]:
+    """By title, the tables that take several groups of runs."""
+    try:
+        table = aggregates_table(overlaid(runs)[1])
+    except SettingError:  # no run has begun, or they have nothing in common
+        return {}
+    return {TITLE: table} if table else {}
 
 
 def _returns(results: dict[str, Any]) -> dict[str, tuple[float, float]]:

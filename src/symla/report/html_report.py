@@ -14,17 +14,56 @@ from symla.report.tables import overlay_table, run_table, test_table
 from symla.report.web_page import asset
 from symla.store import TEST, RunFolder
 
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # header and rows
+
 
 def html_report(
     runs: Sequence[RunFolder],
     lifetime: str | None = None,
-    refresh: int | None = None,
-    tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = MappingProxyType({}),
+    tables: Mapping[str, Table] = MappingProxyType({}),
 ) -> str:
     """Curves, tables, settings and provenance of the runs; `lifetime` is a page of its own
-    (`web_page.live_page`); with `refresh` the page is asked for again after so many seconds;
-    `tables`, header and rows, by what stands above each, come after the curves."""
-    again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
+    (`web_page.live_page`); `tables`, header and rows, by what stands above each, come after the
+    curves."""
+    within = f'srcdoc="{html.escape(lifetime)}"' if lifetime else ""
+    return _page(_runs(runs, tables), _lifetime("", within) if lifetime else "")
+
+
+def watched_report(
+    runs: Sequence[RunFolder],
+    lifetime: str | None,
+    seconds: int,
+    tables: Mapping[str, Table] = MappingProxyType({}),
+) -> str:
+    """The same of runs that go on: what it says of them is asked for again every so many seconds.
+
+    `lifetime` is the address of a page. It is left alone, as whoever steps through a lifetime
+    would lose it; without scripts the whole page is loaded again.
+    """
+    said = "<p>Of the newest checkpoint; load this page again for a newer one.</p>"
+    lives = _lifetime(said, f'src="{lifetime}" loading="lazy"') if lifetime else ""
+    refresh = f'<noscript><meta http-equiv="refresh" content="{seconds}"></noscript>'
+    script = asset("watch.js").replace("/*SECONDS*/", str(seconds))
+    return _page(_runs(runs, tables), lives, refresh, f"<script>\n{script}</script>")
+
+
+def _page(runs: str, lifetime: str, head: str = "", script: str = "") -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,">{head}<title>symla report</title>'
+        f"<style>{asset('report.css')}</style></head>\n<body>\n"
+        f'<div id="runs">\n{runs}\n</div>\n<div id="lifetime">{lifetime}</div>\n'
+        f"{script}</body></html>\n"
+    )
+
+
+def _lifetime(said: str, source: str) -> str:
+    heading = f"<h2>A lifetime to step through</h2>{said}"
+    return f'{heading}<iframe title="a rule learning live" {source}></iframe>'
+
+
+def _runs(runs: Sequence[RunFolder], tables: Mapping[str, Table]) -> str:
     names = ", ".join(str(run.path) for run in runs)
     parts = [
         f"<h1>{_text(names if len(names) < 120 else f'{len(runs)} runs')}</h1>",
@@ -36,18 +75,7 @@ def html_report(
         ),
         *(part for run in runs for part in _one(run)),
     ]
-    if lifetime:
-        parts += [
-            "<h2>A lifetime to step through</h2>",
-            f'<iframe title="a rule learning live" srcdoc="{html.escape(lifetime)}"></iframe>',
-        ]
-    body, style = "\n".join(parts), asset("report.css")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="icon" href="data:,">{again}<title>symla report</title>'
-        f"<style>{style}</style></head>\n<body>\n{body}\n</body></html>\n"
-    )
+    return "\n".join(parts)
 
 
 def _curves(runs: Sequence[RunFolder]) -> list[str]:

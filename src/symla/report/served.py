@@ -1,6 +1,6 @@
-"""A page served on this machine alone, made anew whenever it is asked for."""
+"""Pages served on this machine alone, made anew whenever they are asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from symla.core.errors import SettingError
@@ -8,19 +8,20 @@ from symla.core.errors import SettingError
 HOST = "127.0.0.1"
 
 
-def server(page: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
-    """It listens once this returns, and answers in `serve_forever()`; its port is `server_port`.
+def server(pages: Mapping[str, Callable[[], str]], port: int = 0) -> ThreadingHTTPServer:
+    """Of pages by path, "/" and others. It listens once this returns, and answers in
+    `serve_forever()`; its port is `server_port`.
 
-    A fault in making the page is shown on it. Raises SettingError where it cannot listen.
+    A fault in making a page is shown on it. Raises SettingError where it cannot listen.
     """
 
     class PageHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.path != "/":
+            if self.path not in pages:
                 self.send_error(404)
                 return
             try:
-                status, text = 200, page()
+                status, text = 200, pages[self.path]()
             except Exception as error:  # of a run that is being written: the next one may be well
                 status, text = 500, f"{type(error).__name__}: {error}"
             body = text.encode()
