@@ -148,3 +148,11 @@ def test_settings_outside_their_ranges_are_refused(wrong):
 def test_presets_are_settings_of_it():
     for settings in PPO.presets.values():
         assert replace(PPO(), **settings) != PPO()
+
+
+def test_only_an_epoch_of_several_batches_needs_an_order(key):
+    steps = SMALL.interval * SMALL.workers
+    np.testing.assert_array_equal(SMALL.order(key, steps), np.arange(steps))
+    order = np.asarray(replace(SMALL, batch=8).order(key, steps))
+    assert (order != np.arange(steps)).any()
+    np.testing.assert_array_equal(np.sort(order), np.arange(steps))

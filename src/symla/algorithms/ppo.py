@@ -191,13 +191,20 @@ class PPO:
         def epoch(
             carry: tuple[PPOWeights, Bool[Array, ""]], key: PRNGKey
         ) -> tuple[tuple[PPOWeights, Bool[Array, ""]], None]:
-            order = jax.random.permutation(key, len(batch.known))
+            order = self.order(key, len(batch.known))
             return self.epoch(*carry, batch, order, left)[:2], None
 
         start = state.weights, jnp.zeros((), bool)
         keys = jax.random.split(key, self.epochs)
         (weights, _), _ = jax.lax.scan(epoch, start, keys)
         return PPOState(weights, statistics)
+
+    def order(self, key: PRNGKey, steps: int) -> Int[Array, " batch"]:
+        """In which an epoch goes over so many steps: at random, but where they are one batch, whose
+        order makes no difference and takes a seventh of the time of learning to draw."""
+        if self.batch == steps:
+            return jnp.arange(steps)
+        return jax.random.permutation(key, steps)
 
     def left(self, t: Array) -> Scalar:
         """The share of the learning rate and of `clip` that is left after `t` steps."""
