@@ -35,7 +35,12 @@ _SMALL_PEER = {
     "policy_kwargs": {"net_arch": [64, 64]},
     "device": "cpu",
 }
-_LARGE_PEER = {"learning_starts": 1000, "device": "cpu"}
+# SB3's own sizes, named: SBX's are 256 x 256.
+_LARGE_PEER = {
+    "learning_starts": 1000,
+    "policy_kwargs": {"net_arch": [400, 300]},
+    "device": "cpu",
+}
 _CARTPOLE = "ppo,preset=cartpole"
 _CARTPOLE_PEER = PeerSettings(
     "PPO",
