@@ -70,6 +70,17 @@ def test_output_that_has_no_blocks(symla):
     assert re.search(r"random( +[0-9.]+){2} +\S+ \+- [0-9.]+ +[1-8]{10}\n", shown)
 
 
+def test_results_of_a_single_lifetime_are_kept(monkeypatch, tmp_path):
+    """It has no interval, and JSON no infinity."""
+    tiny = "ppo,units=(4,),interval=8,batch=8,epochs=1"
+    sizes = ("--length", "16", "--lifetimes", "1", "--evaluate-every", "0")
+    where = ("--environment", "cartpole", "--run-dir", str(tmp_path / "run"))
+    assert run(monkeypatch, "test", tiny, *where, *sizes)[0] == 0
+    found = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert found["lifetimes"] == 1
+    assert found["return"]["ci95"] is None
+
+
 def test_of_gymnasium(symla):
     """Three tests, of which Q-learning's fits where observations are one-hot."""
     code, shown, _ = symla("test", "gridworld", "--environment", f"{MINE}Corridor-v0")

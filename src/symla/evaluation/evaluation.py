@@ -173,16 +173,16 @@ class Evaluation:
             "first_fifth": asdict(self.first),
             "last_fifth": asdict(self.last),
             "improvement": asdict(self.improvement),
-            **({"episodes": _of_finite(asdict(self.episodes))} if self.episodes else {}),
+            **({"episodes": of_finite(asdict(self.episodes))} if self.episodes else {}),
         }
 
 
-def _of_finite(tree: Any) -> Any:
-    """None for numbers that JSON has not: the interval of a single lifetime's episodes, say."""
+def of_finite(tree: Any) -> Any:
+    """None for numbers that JSON has not: the interval of a single lifetime, say."""
     if isinstance(tree, dict):
-        return {key: _of_finite(value) for key, value in tree.items()}
+        return {key: of_finite(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        return [_of_finite(value) for value in tree]
+        return [of_finite(value) for value in tree]
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
