@@ -1,7 +1,7 @@
 "use strict";
 // What is said of the runs is asked for again; what the visitor opened, and the lifetime, stay.
 
-setInterval(async () => {
+async function look() {
   const answer = await fetch(location.href).catch(() => null);
   if (!answer) document.title = "symla report, no longer served"; // what was last seen stays
   if (!answer?.ok) return;
@@ -13,4 +13,8 @@ setInterval(async () => {
   document.getElementById("runs").replaceWith(fresh.getElementById("runs"));
   const lifetime = document.getElementById("lifetime");
   if (!lifetime.hasChildNodes()) lifetime.replaceWith(fresh.getElementById("lifetime"));
-}, 1000 * /*SECONDS*/);
+}
+
+// The next look begins after the last one was answered, however long that took.
+const later = () => setTimeout(() => look().finally(later), 1000 * /*SECONDS*/);
+later();
