@@ -15,7 +15,7 @@ version = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 
 extensions = ["myst_nb", "mathml", "repository", "public_names", "command_options"]
 exclude_patterns = ["extensions"]
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "html_image"]
 smartquotes = False
 myst_heading_anchors = 3  # as GitHub names them
 

@@ -45,6 +45,16 @@ def test_nothing_is_loaded_from_a_network(site):
 
 
 @pytest.mark.slow
+def test_what_pages_link_to_is_there(site):
+    """Files; Sphinx itself looks at the links between headings."""
+    for page in site.rglob("*.html"):
+        if page.name == "learning-live.html":
+            continue
+        for target in re.findall(r'(?:src|href)="([^"#?:]+)[^":]*"', page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+@pytest.mark.slow
 def test_formulas_notebooks_options_and_docstrings_are_shown(site):
     assert "<math" in (site / "equations.html").read_text()
     assert "cell_output" in (site / "examples" / "compare_algorithms.html").read_text()

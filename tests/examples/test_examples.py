@@ -71,7 +71,9 @@ def test_learn_an_objective(run):
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(notebook, tmp_path, monkeypatch, capsys, own_program):
     """Its cells, one after the other, with or without IPython; how they look, the site shows."""
-    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    python = ModuleType("IPython")
+    python.version_info = (9, 0)  # matplotlib asks for it
+    monkeypatch.setitem(sys.modules, "IPython", python)
     monkeypatch.setitem(
         sys.modules, "IPython.display", SimpleNamespace(Image=lambda name: Path(name).read_bytes())
     )
