@@ -14,7 +14,7 @@ import pytest
 from symla.cli.run_aggregates import aggregates_table
 from symla.cli.watching import newest_rule
 from symla.core.errors import CheckpointError, SettingError
-from symla.report.curves import every_run, overlaid
+from symla.report.curves import RunCurve, RunGroup, every_run, overlaid
 from symla.report.html_report import html_report, watched_report
 from symla.report.long_test_figures import draw_test
 from symla.report.overlay_figures import draw_overlay
@@ -59,6 +59,13 @@ def test_seeds_of_one_setting_are_one_line_with_an_interval(runs):
     axis = draw_overlay(measure, groups).axes[0]
     assert len(axis.get_legend().get_texts()) == 2
     assert axis.get_legend().get_texts()[0].get_text().endswith("2 seeds")
+
+
+def test_a_long_run_takes_no_longer_than_its_points(tmp_path):
+    at = np.arange(200_000.0)
+    curve = RunCurve(RunFolder(tmp_path), 0, at, at)
+    shared, mean, _ = RunGroup("long", (curve,)).over_seeds()
+    np.testing.assert_array_equal(shared, mean)
 
 
 def test_groups_of_finished_runs_have_an_interquartile_mean_over_environments(runs, tmp_path):

@@ -48,10 +48,9 @@ class RunGroup:
     ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"], Any]:
         """Where every seed has the measure: where that is, the mean, and the half-width of its 95%
         interval, Student's t over seeds; None for one seed."""
-        shared = sorted(set.intersection(*(set(curve.at.tolist()) for curve in self.curves)))
-        values = np.array(
-            [[dict(zip(c.at.tolist(), c.values.tolist()))[x] for x in shared] for c in self.curves]
-        )
+        found = [dict(zip(curve.at.tolist(), curve.values.tolist())) for curve in self.curves]
+        shared = sorted(set.intersection(*map(set, found)))
+        values = np.array([[curve[x] for x in shared] for curve in found])
         n = len(self.curves)
         if n == 1 or not shared:
             return np.array(shared), values.mean(axis=0), None
