@@ -28,6 +28,15 @@ class Case:
     lifetimes: int = 1  # at once
 
 
+@dataclass(frozen=True)
+class PopulationCase:
+    """So many agents of MetaGenRL, with its defaults, whose objective is being trained."""
+
+    agents: int
+    environment: str = "double-integrator"
+    algorithm: str = "metagenrl"
+
+
 _SMALL = "units=(64,64),batch=100,random_steps=1000"
 _SMALL_PEER = {
     "batch_size": 100,
@@ -57,7 +66,7 @@ _CARTPOLE_PEER = PeerSettings(
     environments=8,
 )
 
-CASES = {
+CASES: dict[str, Case | PopulationCase] = {
     "td3-hopper": Case(
         "td3,random_steps=1000", "gymnasium:Hopper-v5", 4000,
         PeerSettings("TD3", "Hopper-v5", _LARGE_PEER),
@@ -81,13 +90,16 @@ CASES = {
     "td3-8-agents": Case(f"td3,{_SMALL}", "pendulum", 8000, lifetimes=8),
     "ppo-cartpole": Case(_CARTPOLE, "gymnasium:CartPole-v1", 20_480, _CARTPOLE_PEER),
     "ppo-cartpole-jax": Case(_CARTPOLE, "cartpole", 102_400, _CARTPOLE_PEER),
+    "metagenrl-8-agents": PopulationCase(8),
+    "metagenrl-32-agents": PopulationCase(32),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LearnerBenchOptions:
     """Measure steps per second of what learns from rollouts, its updates included, beside
-    Stable-Baselines3 and SBX where they are installed (pip install 'symla[benchmarks]')."""
+    Stable-Baselines3 and SBX where they are installed (pip install 'symla[benchmarks]'); of
+    populations of MetaGenRL beside one agent and one step a call."""
 
     cases: tuple[str, ...] = tuple(CASES)
     """Which: NAME ... ; -jax: environment and updates are one program."""
@@ -98,7 +110,7 @@ class LearnerBenchOptions:
     devices: int | None = None
     """Devices that share lifetimes; on a CPU, cores. Default: all."""
 
-    def build(self) -> dict[str, Case]:
+    def build(self) -> dict[str, Case | PopulationCase]:
         """The cases. Raises UnknownNameError, SettingError."""
         require(self.repeats >= 1, f"repeats must be at least 1, got {self.repeats}")
         for name in self.cases:
