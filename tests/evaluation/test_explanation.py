@@ -16,6 +16,7 @@ from symla.evaluation.ablations import PARTS
 from symla.evaluation.explanation import Ablation, explain
 from symla.evaluation.sensitivity import sensitivities
 from symla.evaluation.statistics import Estimate
+from symla.experiments import explained
 from symla.experiments.explained import WHERE
 from symla.rules.loading import load, pretrained
 from symla.rules.rule import Rule
@@ -132,7 +133,7 @@ def test_the_command_says_it_in_two_sentences(tmp_path):
 
 
 def test_cards_of_shipped_rules_say_it():
-    assert set(WHERE) | {"general"} == set(pretrained())  # whose card has the suite `unseen`
+    assert set(WHERE) | {"objective"} == set(pretrained())  # which teaches, and does not perceive
     for name, where in WHERE.items():
         card = load(name).card
         assert list(card["explanations"]) == list(where)
@@ -152,8 +153,10 @@ def test_cards_of_shipped_rules_say_it():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "place"), [(n, p) for n, places in WHERE.items() for p in places])
-def test_a_card_explains_what_is_found_again(name, place):
-    stored = load(name).card["explanations"][place]["verdicts"]
-    found = explain(load(name), place, 256, WHERE[name][place], seed=1).to_json()["verdicts"]
+@pytest.mark.parametrize(("name", "where"), [(n, p) for n, places in WHERE.items() for p in places])
+def test_a_card_explains_what_is_found_again(name, where):
+    stored = load(name).card["explanations"][where]["verdicts"]
+    found = explain(load(name), explained.place(where), 256, WHERE[name][where], seed=1).to_json()[
+        "verdicts"
+    ]
     assert {"not shown"} >= {found[part] for part in PARTS if found[part] != stored[part]}

@@ -32,7 +32,7 @@ def check(name, where, lifetimes):
 
 
 def test_what_is_described_is_what_ships():
-    assert set(SHIPPED) | {"general"} == set(pretrained())
+    assert set(SHIPPED) | {"general", "objective"} == set(pretrained())
 
 
 @pytest.mark.parametrize(("name", "where"), FAST)

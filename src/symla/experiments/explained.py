@@ -36,7 +36,7 @@ def write_explanation(name: str) -> Path:
         raise UnknownNameError("shipped rule", name, WHERE)
     rule, path, lifetimes = load(name), pretrained()[name], FEWER.get(name, LIFETIMES)
     found = {
-        where: explain(rule, make(UNSEEN.environments.get(where, where)), lifetimes, length, SEED)
+        where: explain(rule, place(where), lifetimes, length, SEED)
         for where, length in WHERE[name].items()
     }
     card = {
@@ -49,6 +49,11 @@ def write_explanation(name: str) -> Path:
     }
     export(rule, path, card)
     return path
+
+
+def place(where: str) -> Any:
+    """The environment of that name."""
+    return make(UNSEEN.environments.get(where, where))
 
 
 def _numbers(explanation: Explanation) -> dict[str, Any]:
