@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import jax
 import numpy as np
 
 from symla.core.errors import require
@@ -80,6 +81,7 @@ def table(
                 other = beside(rule.algorithm, spelled.format(run=number))
                 own.setdefault(name, []).extend(kept or [measure(other, *where)])
         found[family] = own
+        jax.clear_caches()  # hundreds of compiled programs are more than a process can map
         print("\n".join(lines(family, own)), flush=True)
         yield found
 
