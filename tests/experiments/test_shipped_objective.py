@@ -3,16 +3,7 @@
 import gymnasium
 import pytest
 
-from symla.experiments.objective_table import (
-    AGENTS,
-    FIRST_SEED,
-    LEARNED,
-    NEVER_SEEN,
-    STEPS,
-    TRAINED_ON,
-    beside,
-    measure,
-)
+from symla.experiments.learned_table import FIRST_SEED, LEARNED, METAGENRL, beside, measure
 from symla.rules.loading import load
 
 
@@ -20,7 +11,7 @@ def test_fresh_agents_learn_more_by_it_than_by_a_random_one():
     rule = load("objective")
     learned, random = (
         measure(each, "point-navigation,limit=1", 99, 4, 1000)["end"]
-        for each in (rule, beside(rule.algorithm, "follow-random"))
+        for each in (rule, beside("follow-random", rule, None, 0))
     )
     assert learned > random + 0.2
 
@@ -38,15 +29,15 @@ def test_it_teaches_in_gymnasium_with_other_sizes():
 
 def test_its_card_says_what_it_reached():
     card = load("objective").card
-    assert set(card["tested"]) == {*TRAINED_ON, *NEVER_SEEN}
+    assert set(card["tested"]) == set(METAGENRL.families)
     assert len(card["good"]) + len(card["not_good"]) == len(card["tested"])
     assert "dirty" not in card["tested_by"]["revision"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [*TRAINED_ON, *NEVER_SEEN])
+@pytest.mark.parametrize("family", METAGENRL.families)
 def test_its_card_is_true_everywhere(family):
     rule = load("objective")
     (stored,) = rule.card["tested"][family][LEARNED]
-    found = measure(rule, family, FIRST_SEED, AGENTS, STEPS)
+    found = measure(rule, family, FIRST_SEED, METAGENRL.agents, METAGENRL.steps)
     assert found["end"] == pytest.approx(stored["end"], abs=0.1 * max(1.0, abs(stored["end"])))

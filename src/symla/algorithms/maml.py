@@ -22,8 +22,6 @@ from symla.core.types import (
     Spec,
 )
 
-LOG_DEVIATION = -0.5  # of the first policy's Gaussian
-
 
 class Sampled(NamedTuple):
     """What learning must know of the moment when an action was chosen."""
@@ -56,6 +54,7 @@ class MAML:
     rate: float = 0.5
     later: float = 0.5
     discount: float = 0.99
+    log_deviation: float = -0.5  # of the Gaussian, before meta-training
 
     def __post_init__(self):
         require(
@@ -69,11 +68,15 @@ class MAML:
             value = getattr(self, name)
             require(0 <= value < math.inf, f"{name} must be a number of at least 0, got {value}")
         require(0 <= self.discount <= 1, f"discount must be in [0, 1], got {self.discount}")
+        require(
+            abs(self.log_deviation) <= 10,
+            f"log_deviation must be in [-10, 10], got {self.log_deviation}",
+        )
 
     def init_params(self, key: PRNGKey, spec: Spec) -> Policy:
         sizes = spec.observation_size, *self.units, spec.action_size
         continuous = isinstance(spec.action, Continuous)
-        deviation = jnp.full(spec.action_size, LOG_DEVIATION) if continuous else None
+        deviation = jnp.full(spec.action_size, self.log_deviation) if continuous else None
         return Policy(init_perceptron(key, sizes, init_linear), deviation)
 
     def init_state(self, params: Policy, key: PRNGKey, spec: Spec) -> Policy:

@@ -10,15 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from symla.experiments.objective_table import (
-    AGENTS,
-    FIRST_SEED,
-    LEARNED,
-    NEVER_SEEN,
-    STEPS,
-    TRAINED_ON,
-    table,
-)
+from symla.experiments.learned_table import FIRST_SEED, LEARNED, METAGENRL, table
 from symla.rules.loading import PRETRAINED, export, load
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import revision
@@ -32,18 +24,22 @@ def ship(runs: list[Path]) -> Path:
     """Choose, test and write it with its card. Returns where it is."""
     chosen = max(runs, key=_score)
     rule = load(chosen)
-    *_, found = table([rule], (*TRAINED_ON, *NEVER_SEEN))
+    *_, found = table([rule], METAGENRL)
     judged = [_words(family, own) for family, own in found.items()]
     path = PRETRAINED / "objective.safetensors"
     card = {
         "summary": SUMMARY,
-        "mixture": list(TRAINED_ON),
+        "mixture": list(METAGENRL.trained_on),
         "environment_steps": rule.card["training"]["environment_steps"],
         "tested": found,
         "tested_by": {
             "command": "python -m symla.experiments.shipped_objective",
             "revision": revision(),
-            "settings": {"agents": AGENTS, "steps": STEPS, "seed": FIRST_SEED},
+            "settings": {
+                "agents": METAGENRL.agents,
+                "steps": METAGENRL.steps,
+                "seed": FIRST_SEED,
+            },
         },
         "good": [text for text, holds in judged if holds],
         "not_good": [text for text, holds in judged if not holds],
