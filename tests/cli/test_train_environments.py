@@ -80,6 +80,7 @@ def test_several_seeds_end_in_one_table(here, capsys):
     assert "(2 seeds)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_stages_begin_with_the_rule_of_the_one_before(here, capsys):
     text = 'environments = ["hearts-2x2"]\n[[stages]]\nsigma = 0.5\n[[stages]]\n'
     (here / "c.toml").write_text(text + 'environments = ["hearts-2x2,episode_length=5"]\n')
@@ -133,9 +134,8 @@ def test_tensorboard_gets_the_rows(here):
     assert list((here / "r" / "tensorboard").glob("events.*"))
 
 
-@pytest.mark.parametrize(
-    "world", [pytest.param("gymnasium:FrozenLake-v1", marks=pytest.mark.slow), "hearts-2x2"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("world", ["gymnasium:FrozenLake-v1", "hearts-2x2"])
 def test_a_policy_gradient_of_lives_that_go_on(here, world):
     """On the host and in JAX; a run of other lifetimes is another one."""
     words = "train", world, *TINY, "--outer", "policy-gradient", "--run-dir", "r"

@@ -1,5 +1,7 @@
 """`symla train ENV ENV --algorithm meta-rnn --outer lifetime-ppo`: RL^2 in worlds of two sizes."""
 
+import pytest
+
 from symla.rules.loading import load
 from symla.store import RunFolder
 from tests.cli.in_process import typed
@@ -22,6 +24,7 @@ TINY = (
 )
 
 
+@pytest.mark.slow
 def test_two_sizes_are_padded_and_the_rule_is_tested_where_there_is_less(tmp_path):
     words = "--algorithm", "meta-rnn", "--outer", "lifetime-ppo", "--ratio", 0.3
     done = typed("train", *WORLDS, *words, *TINY, cwd=tmp_path)

@@ -47,6 +47,7 @@ def folder(tmp_path, monkeypatch, own_program):
         sys.modules.pop(path.stem, None)
 
 
+@pytest.mark.slow
 def test_every_block_runs(folder, monkeypatch):
     text = PAGE.read_text()
     blocks = re.findall(r"```python\n(.*?)```|^    symla ([^\n]*)$", text, flags=re.S | re.M)

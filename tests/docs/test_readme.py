@@ -49,6 +49,7 @@ def test_lines_that_test_and_show_run(here, line):
     assert run(line) == 0
 
 
+@pytest.mark.slow
 def test_the_corridor_is_trained_and_tested_elsewhere(here):
     train, test = (line for line in LINES if "worlds:" in line)
     assert run(train) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symla.core.errors import SettingError, UnknownNameError
-from symla.environments import DependentBandit, IndependentBandit, make
+from symla.environments import BiasedBandit, DependentBandit, IndependentBandit, make
 
 
 @pytest.mark.parametrize(("low", "name"), [(0.1, "easy"), (0.25, "medium"), (0.4, "hard")])
@@ -26,6 +26,23 @@ def test_independent_payouts_are_uncorrelated(key):
     tasks = jax.vmap(IndependentBandit(3).sample_task)(jax.random.split(key, 4000))
     correlation = np.corrcoef(np.asarray(tasks).T)
     np.testing.assert_allclose(correlation, np.eye(3), atol=0.06)
+
+
+@pytest.mark.parametrize("favoured", [0, 2])
+def test_one_arm_pays_most_in_most_lifetimes(favoured, key):
+    bandit = BiasedBandit(3, favoured, 0.8)
+    tasks = jax.vmap(bandit.sample_task)(jax.random.split(key, 4000))
+    best = np.bincount(np.argmax(tasks, axis=1), minlength=3) / 4000
+    expected = np.full(3, 0.1)
+    expected[favoured] = 0.8
+    np.testing.assert_allclose(best, expected, atol=0.03)
+    assert float(jnp.mean(jnp.max(tasks, axis=1))) == pytest.approx(0.75, abs=0.02)
+
+
+@pytest.mark.parametrize("settings", [{"favoured": 2}, {"favoured": -1}, {"bias": 1.1}])
+def test_an_arm_that_is_not_there_is_not_favoured(settings):
+    with pytest.raises(SettingError, match=next(iter(settings))):
+        BiasedBandit(2, **settings)
 
 
 def test_arms_pay_with_their_probability(key):

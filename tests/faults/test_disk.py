@@ -93,6 +93,7 @@ def test_a_read_only_folder_is_named(mount):
         RunFolder(folder).append_metrics([{"generation": 3}])
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_run(tmp_path):
     """The second is told whose it is; a lock whose process was killed is taken over."""
     folder = create(tmp_path / "run")

@@ -21,6 +21,7 @@ def test_evolution_strategies_on_the_host(tmp_path):
     compare(tmp_path, "evolution-strategies", (12, None, 25, "stop"))
 
 
+@pytest.mark.slow
 def test_lives_that_go_on_in_simulators(tmp_path):
     """FrozenLake, MuJoCo and Box2D in turn."""
     compare(tmp_path, LIVES, (30, None, 45, None, 21, "stop"))

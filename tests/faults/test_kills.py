@@ -49,7 +49,13 @@ def compare_with_an_uninterrupted_run(tmp_path, points, advance=advance):
     assert not leftovers
 
 
-@pytest.mark.parametrize("points", [(3, 7, 11, 14, 18), (5, 9, 20, None, None)])
+@pytest.mark.parametrize(
+    "points",
+    [
+        (3, 7, 11, 14, 18),
+        pytest.param((5, 9, 20, None, None), marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path, points):
     compare_with_an_uninterrupted_run(tmp_path, points)
 

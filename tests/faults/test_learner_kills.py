@@ -67,7 +67,8 @@ def test_killed_in_jax(tmp_path):
     compare(tmp_path, "in-jax", (3, 9, 14))
 
 
-@pytest.mark.parametrize("name", ["mujoco", pytest.param("box2d", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mujoco", "box2d"])
 def test_killed_in_a_simulator(tmp_path, name):
     compare(tmp_path, name, (11, 20))
 
@@ -100,6 +101,7 @@ for count in (1, 4):
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
     """Five lifetimes: on one device, and on two of four, padded to six."""
     ran = subprocess.run(

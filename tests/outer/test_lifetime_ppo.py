@@ -204,6 +204,7 @@ def test_a_training_that_goes_on_has_the_bits_of_a_whole_one(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, *states)
 
 
+@pytest.mark.slow
 def test_it_learns_on_the_host_what_it_learns_in_jax():
     """Of the same environment, the same meta-parameters but for rounding."""
     here, there = (

@@ -28,7 +28,15 @@ def training(world, **outer):
     return Training(LEARNER, (world,), loop, lifetimes=3, length=6, seed=0)
 
 
-@pytest.mark.parametrize("outer", [{}, {"lifetime": 18}, {"lifetime": 18, "horizon": 4}], ids=str)
+@pytest.mark.parametrize(
+    "outer",
+    [
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"lifetime": 18}, marks=pytest.mark.slow),
+        {"lifetime": 18, "horizon": 4},
+    ],
+    ids=str,
+)
 def test_the_gradient_is_that_of_the_same_environment_in_jax(outer):
     """Over several generations, so that lives go on, end and begin anew."""
     here, there = training(Corridor(), **outer), training(ON_HOST, **outer)

@@ -30,7 +30,7 @@ class Case:
 
 @dataclass(frozen=True)
 class PopulationCase:
-    """So many agents of MetaGenRL, with its defaults, whose objective is being trained."""
+    """So many agents of MetaGenRL, or of LPG, while what they learn by is being trained."""
 
     agents: int
     environment: str = "double-integrator"
@@ -92,6 +92,7 @@ CASES: dict[str, Case | PopulationCase] = {
     "ppo-cartpole-jax": Case(_CARTPOLE, "cartpole", 102_400, _CARTPOLE_PEER),
     "metagenrl-8-agents": PopulationCase(8),
     "metagenrl-32-agents": PopulationCase(32),
+    "lpg-8-agents": PopulationCase(8, "random-grids,size=4", "lpg"),
 }  # fmt: skip
 
 
@@ -99,7 +100,8 @@ CASES: dict[str, Case | PopulationCase] = {
 class LearnerBenchOptions:
     """Measure steps per second of what learns from rollouts, its updates included, beside
     Stable-Baselines3 and SBX where they are installed (pip install 'symla[benchmarks]'); of
-    populations of MetaGenRL beside one agent and one step a call."""
+    populations of MetaGenRL beside one agent and one step a call, and of LPG beside one function
+    that is differentiated as a whole."""
 
     cases: tuple[str, ...] = tuple(CASES)
     """Which: NAME ... ; -jax: environment and updates are one program."""

@@ -1,24 +1,35 @@
-"""MetaGenRL's population as meta-training runs it, and as its equations stand: one agent after the
-other, one step and one update a call."""
+"""Populations as meta-training runs them, and as their equations stand.
+
+MetaGenRL's plain formulation is one agent after the other, one step and one update a call. LPG's is
+that of its public forms in JAX: agents side by side, and one function, differentiated as a whole,
+in which they act, learn and are judged.
+"""
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from symla.algorithms.base import Guidance
+from symla.algorithms.lpg import LPG
 from symla.algorithms.metagenrl import MetaGenRL
+from symla.algorithms.parts.linear_value import init_value, refitted
 from symla.bench.learner_cases import PopulationCase
+from symla.core.optimisers import Optimiser
 from symla.lifetimes import learning
 from symla.lifetimes.resolve import make
 from symla.outer.through_critic import ThroughCritic
+from symla.outer.through_updates import ThroughUpdates
 from symla.runtime.devices import replicate
 from symla.training.generation import Training, init
 from symla.training.loop import advance
 
-LENGTH = 50  # steps of a generation, and updates
+LENGTH = 50  # steps of a generation of MetaGenRL, and updates
+LPG_WORKERS = 32  # environments of an agent
+LPG_LIFETIME = 1_200  # steps of it in each
 WARM = 3  # generations before the one that is timed: the first two compile
 
 
@@ -38,7 +49,8 @@ def population_rate(case: PopulationCase) -> float:
 
 def plain_rate(case: PopulationCase) -> float:
     """The same of the plain formulation, in which Python loops over agents and over steps."""
-    generation = plain_generation(_training(case))
+    plain = plain_lpg_generation if case.algorithm == "lpg" else plain_generation
+    generation = plain(_training(case))
     generation()  # compiles
     begun = time.perf_counter()
     generation()
@@ -93,11 +105,69 @@ def plain_generation(training: Training) -> Callable[[], Any]:
     return generation
 
 
+def plain_lpg_generation(training: Training) -> Callable[[], Any]:
+    """Each call is one more generation of agents that are never born again; the rule then."""
+    algorithm: Any = training.algorithm
+    outer: Any = training.outer
+    environment = training.environments[0]
+    params = algorithm.init_params(jax.random.key(training.seed), environment.spec)
+    optimizer = outer.optimiser.init(params)
+    updates = training.length // algorithm.interval - 1
+    keys = jax.random.split(jax.random.key(training.seed), outer.population)
+    lives = jax.vmap(partial(learning.born, algorithm, environment, params))(keys)
+    values = jax.vmap(lambda _: init_value(environment.spec))(keys)
+
+    def lived(params: Any, life: Any, value: Any) -> Any:
+        """The objective of one agent; its life and the value of its states after it."""
+        rollouts, losses = [], []
+        for number in range(updates + 1):
+            life, rollout, _ = learning.collect(
+                algorithm, environment, params, life, algorithm.interval
+            )
+            rollouts.append(rollout)
+            if number < updates:
+                learner, lost = algorithm.learn_with_penalty(
+                    params, life.learner, rollout, life.age, jax.random.wrap_key_data(life.key)
+                )
+                life, losses = life._replace(learner=learner), [*losses, lost]
+        whole = jax.tree.map(lambda *x: jnp.concatenate(x), *rollouts)
+        whole, value = jax.lax.stop_gradient((whole, value))
+        advantage, value = refitted(value, whole, outer.discount, outer.trace)
+        log_probability, gained = algorithm.judge(
+            params, life.learner, jax.lax.stop_gradient(rollouts[-1])
+        )
+        judged = jnp.mean(log_probability * advantage[-algorithm.interval :]) + gained
+        return judged - jnp.mean(jnp.stack(losses)), (life, value)
+
+    @jax.jit
+    def step(params: Any, optimizer: Any, lives: Any, values: Any) -> Any:
+        slope = jax.grad(lived, has_aux=True)
+        gradient, (lives, values) = jax.vmap(partial(slope, params))(lives, values)
+        mean = jax.tree.map(
+            lambda x: jnp.mean(x, axis=0), jax.vmap(outer.optimiser.clipped)(gradient)
+        )
+        params, optimizer = outer.optimiser.ascend(params, mean, optimizer)
+        return params, optimizer, *jax.lax.stop_gradient((lives, values))
+
+    def generation() -> Any:
+        nonlocal params, optimizer, lives, values
+        params, optimizer, lives, values = step(params, optimizer, lives, values)
+        return jax.block_until_ready(params)
+
+    return generation
+
+
 def _training(case: PopulationCase) -> Training:
-    environment, outer = make(case.environment), ThroughCritic(case.agents)
-    return Training(MetaGenRL(), (environment,), outer, 1, LENGTH, seed=0)
+    environment = make(case.environment)
+    if case.algorithm == "lpg":
+        algorithm = LPG(workers=LPG_WORKERS)
+        outer = ThroughUpdates(case.agents, Optimiser(1e-3, clip=1.0), lifetime=LPG_LIFETIME)
+        return Training(algorithm, (environment,), outer, 1, 6 * algorithm.interval, seed=0)
+    return Training(MetaGenRL(), (environment,), ThroughCritic(case.agents), 1, LENGTH, seed=0)
 
 
 def _steps(case: PopulationCase) -> int:
     """Of a generation."""
-    return case.agents * LENGTH * MetaGenRL().workers
+    training = _training(case)
+    algorithm: Any = training.algorithm
+    return case.agents * training.length * algorithm.workers

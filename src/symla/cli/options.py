@@ -156,10 +156,11 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class ReproduceOptions:
-    """Make a figure of the paper from our own rules, and say which of its claims hold."""
+    """Make a figure of a paper from our own rules, and say which of its claims hold."""
 
     figure: tyro.conf.Positional[str]
-    """figure3, figure4, figure5, figure6, figure7, or all."""
+    """Of SymLA: figure3 to figure7; of MetaGenRL: metagenrl-table2, metagenrl-figure4, -figure5 and
+    -figure6; or all that were trained."""
     scale: Literal["test", "full", "tiny"] = "test"
     """test: the rules that come with the repository. full: train them first, for hours. tiny: only
     to see that everything runs."""

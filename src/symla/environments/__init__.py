@@ -1,7 +1,7 @@
 """Environments in JAX. `ENVIRONMENTS` maps names, as typed on the command line, to objects."""
 
 from symla.environments.associations import Associations
-from symla.environments.bandits import DependentBandit, IndependentBandit
+from symla.environments.bandits import BiasedBandit, DependentBandit, IndependentBandit
 from symla.environments.base import (
     Environment,
     KnowsAdvice,
@@ -33,6 +33,7 @@ __all__ = [
     "Arm",
     "Associations",
     "Balance",
+    "BiasedBandit",
     "Control",
     "DelayedChain",
     "DependentBandit",

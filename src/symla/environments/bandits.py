@@ -91,6 +91,35 @@ class DependentBandit:
         return jnp.argmax(task).astype(jnp.int32)
 
 
+@dataclass(frozen=True)
+class BiasedBandit(IndependentBandit):
+    """As the independent one; but in most lifetimes the same arm pays most.
+
+    With probability `bias` the arm `favoured` has the largest of the payouts, else any other arm
+    has. Who learns that by heart fails where another arm is favoured (section 1 of Kirsch et al.
+    2022). Raises SettingError for fewer than 2 arms, and outside ranges.
+    """
+
+    favoured: int = 0
+    bias: float = 0.9
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(
+            0 <= self.favoured < self.arms,
+            f"favoured must be an arm, 0 to {self.arms - 1}, got {self.favoured}",
+        )
+        require(0.0 <= self.bias <= 1.0, f"bias is a probability, 0 to 1, got {self.bias}")
+
+    def sample_task(self, key: PRNGKey) -> Payouts:
+        payout_key, whether, which = jax.random.split(key, 3)
+        payouts = super().sample_task(payout_key)
+        other = (self.favoured + jax.random.randint(which, (), 1, self.arms)) % self.arms
+        best = jnp.where(jax.random.bernoulli(whether, self.bias), self.favoured, other)
+        now = jnp.argmax(payouts)
+        return payouts.at[now].set(payouts[best]).at[best].set(payouts[now])
+
+
 def _spec(arms: int) -> Spec:
     """The observation is the constant 1, and there are no episodes."""
     return Spec(1, Discrete(arms), one_hot=True)

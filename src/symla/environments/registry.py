@@ -11,7 +11,7 @@ from symla.core.naming import find_object, parse, spell
 from symla.core.precision import methods_in_float32
 from symla.core.settings import construct, with_settings
 from symla.environments.associations import Associations
-from symla.environments.bandits import DependentBandit, IndependentBandit
+from symla.environments.bandits import BiasedBandit, DependentBandit, IndependentBandit
 from symla.environments.base import Environment
 from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
@@ -31,6 +31,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     "bandit-easy": DependentBandit(0.1),
     "bandit-medium": DependentBandit(0.25),
     "bandit-hard": DependentBandit(0.4),
+    "bandit-biased": BiasedBandit(),
     "associations": Associations(),
     "cartpole": Control("CartPole-v1"),
     "acrobot": Control("Acrobot-v1"),
@@ -126,7 +127,7 @@ def _lacks(thing: Any) -> str:
 
 def name_of(environment: Environment) -> str | None:
     """The name from which `make` makes it; None if there is none."""
-    if isinstance(environment, IndependentBandit):
+    if type(environment) is IndependentBandit:
         return f"bandit-arms-{environment.arms}"
     if isinstance(environment, Gymnax):
         return spell(f"gymnax:{environment.name}", dict(environment.settings))
@@ -156,9 +157,9 @@ def name_of(environment: Environment) -> str | None:
 ENVIRONMENT_CLASSES: dict[str, type[Environment]] = {
     kind.__name__: kind
     for kind in (
-        Arm, Associations, Balance, Control, DelayedChain, DependentBandit, DoubleIntegrator,
-        Gymnax, Hearts, IndependentBandit, LinearSystem, MoreActions, ObjectGrids, Padded,
-        Permuted, PointNavigation, Projected, RandomTasks, Rewards, Target, Unicycle,
+        Arm, Associations, Balance, BiasedBandit, Control, DelayedChain, DependentBandit,
+        DoubleIntegrator, Gymnax, Hearts, IndependentBandit, LinearSystem, MoreActions, ObjectGrids,
+        Padded, Permuted, PointNavigation, Projected, RandomTasks, Rewards, Target, Unicycle,
     )
 }  # fmt: skip
 

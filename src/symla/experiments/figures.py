@@ -36,7 +36,10 @@ class Verdict(NamedTuple):
 
 @runtime_checkable
 class Figure(Protocol):
-    """A figure of the paper: what is trained, what is tested, what must come out."""
+    """A figure of the paper: what is trained, what is tested, what must come out.
+
+    Rules are kept in a folder of its own, or in the one that it calls `rules_in`.
+    """
 
     @property
     def title(self) -> str:

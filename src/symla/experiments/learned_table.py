@@ -23,6 +23,14 @@ import numpy as np
 from symla.core.errors import require
 from symla.evaluation.objective_explanation import reached
 from symla.evaluation.statistics import estimate
+from symla.experiments.metagenrl.lessons import (
+    AGENTS,
+    OBJECTIVES,
+    STEPS,
+    TEST_SEED,
+    TRAINED,
+    beside,
+)
 from symla.lifetimes.host import spec_of
 from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made, load
@@ -31,18 +39,14 @@ from symla.runtime.machine import prepare_jax
 from symla.store import read_json, write_json
 
 LEARNED = "learned"
-FIRST_SEED = 7_000  # of the tasks: that of the first run; no training has such a seed
 
 # What stands beside a rule in an environment, for the run of that number.
 Other = Callable[[Rule, Any, int], Rule]
 
 
-def beside(name: str, rule: Rule, world: Any, run: int) -> Rule:
-    """The hand-made objective of that name, in which {run} is the number, in the same agents."""
-    other = hand_made(name.format(run=run))
-    learner: Any = other.algorithm
-    algorithm: Any = rule.algorithm
-    return Rule(replace(algorithm, objective=learner.objective), other.params, other.card)
+def in_the_same_agents(name: str, rule: Rule, world: Any, run: int) -> Rule:
+    """That of `lessons.OBJECTIVES`."""
+    return beside(rule.algorithm, name, run)
 
 
 def by_itself(name: str, rule: Rule, world: Any, run: int) -> Rule:
@@ -52,7 +56,7 @@ def by_itself(name: str, rule: Rule, world: Any, run: int) -> Rule:
 
 def untrained(rule: Rule, world: Any, run: int) -> Rule:
     """The meta-parameters that a training begins with."""
-    params = rule.algorithm.init_params(jax.random.key(FIRST_SEED + run), spec_of(world))
+    params = rule.algorithm.init_params(jax.random.key(TEST_SEED + run), spec_of(world))
     return replace(rule, params=params)
 
 
@@ -80,18 +84,11 @@ class Comparison:
 
 
 METAGENRL = Comparison(
-    trained_on=("point-navigation,limit=1", "linear-system", "double-integrator"),
+    trained_on=tuple(TRAINED.values()),
     never_seen=("arm", "unicycle", "pendulum"),
-    others={
-        "random objective": partial(beside, "follow-random,objective.seed={run}"),
-        "advantage-weighted": partial(beside, "advantage-weighted"),
-        "REINFORCE, lambda 0": partial(beside, "reinforce-off-policy,objective.trace=0.0"),
-        "REINFORCE, lambda 0.9": partial(beside, "reinforce-off-policy,objective.trace=0.9"),
-        "REINFORCE, lambda 0.97": partial(beside, "reinforce-off-policy,objective.trace=0.97"),
-        "TD3's gradient": partial(beside, "follow-critic"),
-    },
-    agents=8,
-    steps=1_600,
+    others={name: partial(in_the_same_agents, name) for name in OBJECTIVES},
+    agents=AGENTS,
+    steps=STEPS,
 )
 # One step of Adam down PPO's loss for each rollout is the advantage actor-critic (A2C).
 A2C = (
@@ -146,7 +143,7 @@ def table(
         own: dict[str, list[dict[str, float]]] = {}
         before = known.get(family, {})
         for number, rule in enumerate(rules):
-            where = family, FIRST_SEED + number, comparison.agents, comparison.steps
+            where = family, TEST_SEED + number, comparison.agents, comparison.steps
             own.setdefault(LEARNED, []).append(measure(rule, *where))
             for name, other in comparison.others.items():
                 kept = before.get(name, [])[number : number + 1]
@@ -189,7 +186,7 @@ def main() -> None:
         "settings": {
             "agents": comparison.agents,
             "steps": comparison.steps,
-            "seed": FIRST_SEED,
+            "seed": TEST_SEED,
         },
         "algorithm": repr(rules[0].algorithm),
     }

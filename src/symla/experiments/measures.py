@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from symla.environments import Environment, make
 from symla.evaluation.lifetime_sums import live
@@ -82,21 +83,30 @@ def to_json(measured: Any) -> Any:
 
 
 class Curve:
-    """Reward per step over the lifetimes of a method's rules."""
+    """Reward per step over lifetimes, of each rule of a method: sums between `edges`."""
 
     def __init__(
-        self, rules: Sequence[Rule], environment: Environment | str, lifetimes: int, length: int
+        self, rewards: Sequence[Float[np.ndarray, "lifetimes bins"]], edges: Int[np.ndarray, " e"]
     ):
-        self.length = length
-        self.rewards = [
+        self.rewards = rewards
+        self.length = int(edges[-1])
+        self.steps = np.diff(edges)
+        fifth = max(1, self.steps.size // 5)
+        self.total = Measured([r.sum(axis=1) for r in self.rewards])
+        self.mean = self._of(slice(None))
+        self.first = self._of(slice(0, fifth))
+        self.last = self._of(slice(self.steps.size - fifth, None))
+
+    @classmethod
+    def of(
+        cls, rules: Sequence[Rule], environment: Environment | str, lifetimes: int, length: int
+    ) -> Curve:
+        """Of rules that live there, in the same tasks."""
+        rewards = [
             live(rule, environment, lifetimes, length, TEST_SEED).reward.astype(np.float64)
             for rule in rules
         ]
-        self.steps = np.diff(bin_edges(length, self.rewards[0].shape[1]))
-        fifth = max(1, self.steps.size // 5)
-        self.total = Measured([r.sum(axis=1) for r in self.rewards])
-        self.first = self._of(slice(0, fifth))
-        self.last = self._of(slice(self.steps.size - fifth, None))
+        return cls(rewards, bin_edges(length, rewards[0].shape[1]))
 
     def _of(self, part: slice) -> Measured:
         """Reward a step in that part of the lifetime."""

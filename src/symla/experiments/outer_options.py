@@ -101,7 +101,7 @@ class OuterSettings:
     led: float | None = None
     """through-critic: share of agents that follow their critics throughout. Default 0.5."""
     youth: int | None = None
-    """through-critic: steps of an agent before its gradient counts. Default 300, host 2000."""
+    """through-critic: steps of an agent before its gradient counts. Default 100, host 2000."""
     teacher: float | None = None
     """teacher: weight of the optimal actions. Default 1."""
     policy_gradient: float | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from symla.algorithms import ALGORITHM_CLASSES
+from symla.algorithms import ALGORITHM_CLASSES, MetaGenRL
 from symla.algorithms.base import AnyAlgorithm, LearnsFromRollouts
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core import streams
@@ -280,6 +280,10 @@ class Recipe:
         """The same, so small that it shows only that everything runs."""
         algorithm: Any = self.algorithm  # of a class that has these fields, as all recipes' are
         outer: Any = self.outer
+        if isinstance(algorithm, MetaGenRL):
+            algorithm = replace(algorithm, units=(4,), batch=8, chunks=2)
+            outer = replace(outer, population=3 * len(self.environments), lifetime=2 * self.length)
+            return replace(self, algorithm=algorithm, outer=outer, generations=2)
         length = min(self.length, 20)
         lives = {"lifetime": 2 * length} if getattr(outer, "lifetime", 0) else {}
         return replace(

@@ -1,7 +1,8 @@
 """`symla reproduce`: train what is missing, test, judge, store. The same for every figure.
 
 `results/FIGURE/` keeps the rules with their cards and `results.json`; training runs live in
-`runs/FIGURE/`, as any other run, and continue where they stopped.
+`runs/FIGURE/`, as any other run, and continue where they stopped. Figures that share their rules
+keep them in one folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from symla.core.errors import CheckpointError, LockedError
 from symla.experiments.base import View
 from symla.experiments.figures import Figure
 from symla.experiments.measures import to_json
+from symla.experiments.metagenrl import figure4, figure5, figure6, table2
 from symla.experiments.recipes import Recipe, begin
+from symla.experiments.symla.biased_arms import BiasedArms
 from symla.experiments.symla.figure3 import Figure3
 from symla.experiments.symla.figure4 import Figure4
 from symla.experiments.symla.figure5 import Figure5
@@ -29,12 +32,23 @@ from symla.store import RunFolder, load_manifest, write_json
 Scale = Literal["test", "full", "tiny"]
 WAIT_SECONDS = 2.0  # between two looks at a rule that another process trains
 TINY = 0.02  # of the length of test lifetimes, at `--scale tiny`
-KINDS = (Figure3, Figure4, Figure5, Figure6, Figure7)
+FIGURES: dict[str, type[Figure]] = {
+    "figure3": Figure3,
+    "figure4": Figure4,
+    "figure5": Figure5,
+    "figure6": Figure6,
+    "figure7": Figure7,
+    "biased-arms": BiasedArms,
+    "metagenrl-table2": table2.Table2,
+    "metagenrl-figure4": figure4.Figure4,
+    "metagenrl-figure5": figure5.Figure5,
+    "metagenrl-figure6": figure6.Figure6,
+}
 
 
 def figures() -> dict[str, Figure]:
     """By the names a person types."""
-    return {kind.__name__.lower(): kind() for kind in KINDS}
+    return {name: kind() for name, kind in FIGURES.items()}
 
 
 def reproduce(
@@ -47,16 +61,17 @@ def reproduce(
     ended the training.
     """
     figure, folder = figures()[name], results / name
+    shared = getattr(figure, "rules_in", name)
     recipes = figure.recipes()
     if scale == "tiny":  # one seed stands for all
         recipes = {who: r.tiny() for who, r in recipes.items() if r.seed == 0}
     if scale != "test":
         wanted = [who for who in recipes if only in who]
-        if not train_all(wanted, recipes, folder, runs / name, view):
+        if not train_all(wanted, recipes, results / shared, runs / shared, view):
             return None
     if only:
         return {}
-    rules = {who: stored_rule(who, folder) for who in recipes}
+    rules = {who: stored_rule(who, results / shared) for who in recipes}
     if scale == "tiny":
         rules = {who: rules[f"{who.rpartition('-')[0]}-0"] for who in figure.recipes()}
     view.say(f"{name}: testing {len(rules)} rules ...")
@@ -75,6 +90,13 @@ def reproduce(
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", report)
     return report
+
+
+def is_there(name: str, results: Path) -> bool:
+    """Whether all rules of that figure are."""
+    figure = figures()[name]
+    folder = results / getattr(figure, "rules_in", name)
+    return all(_found(who, folder).exists() for who in figure.recipes())
 
 
 def train_all(

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from symla.experiments.learned_table import FIRST_SEED, LEARNED, METAGENRL, table
+from symla.experiments.learned_table import LEARNED, METAGENRL, table
+from symla.experiments.metagenrl.lessons import TEST_SEED
 from symla.rules.loading import PRETRAINED, export, load
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import revision
@@ -38,7 +39,7 @@ def ship(runs: list[Path]) -> Path:
             "settings": {
                 "agents": METAGENRL.agents,
                 "steps": METAGENRL.steps,
-                "seed": FIRST_SEED,
+                "seed": TEST_SEED,
             },
         },
         "good": [text for text, holds in judged if holds],

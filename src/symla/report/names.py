@@ -20,6 +20,13 @@ COLOURS = {
     "ucb1": "#edae49",
     "thompson": "#2e86ab",
     "bayes-optimal": "#3a7d44",
+    "learned": "#d1495b",
+    "random objective": "#b4b8bd",
+    "advantage-weighted": "#edae49",
+    "REINFORCE": "#2e86ab",
+    "REINFORCE on policy": "#8d5a97",
+    "PPO": "#c77d2e",
+    "TD3's gradient": "#3a7d44",
 }
 
 

@@ -55,6 +55,7 @@ def logits_over(algorithm, params, percepts, A, B):
 sizes = st.integers(1, 6)
 
 
+@settings(max_examples=6)
 @given(A=sizes, B=sizes, widths=st.sampled_from(WIDTHS), seed=st.integers(0, 99), data=st.data())
 def test_permuting_observations_and_actions_permutes_logits(A, B, widths, seed, data):
     """... and changes nothing else: not one logit beyond float32 rounding."""

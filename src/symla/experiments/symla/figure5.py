@@ -74,22 +74,24 @@ class Figure5:
             lines = panels[task] = {}
             for learner in LEARNERS:
                 trained = [rules[f"{learner}-{task}-{seed}"] for seed in SEEDS]
-                lines[learner] = Curve(trained, environment, lifetimes, length)
-                lines[f"{learner}, permuted"] = Curve(
+                lines[learner] = Curve.of(trained, environment, lifetimes, length)
+                lines[f"{learner}, permuted"] = Curve.of(
                     trained, Permuted(environment), lifetimes, length
                 )
             trained = [rules[f"symla-{task}-{seed}"] for seed in SEEDS]
             exact = [_adding_in_order_of_size(rule) for rule in trained]
-            lines["symla, same randomness"] = Curve(exact, environment, lifetimes, length)
-            lines["symla, same randomness, permuted"] = Curve(
+            lines["symla, same randomness"] = Curve.of(exact, environment, lifetimes, length)
+            lines["symla, same randomness, permuted"] = Curve.of(
                 *reversed_with_same_randomness(exact, task), lifetimes, length
             )
             random = [hand_made("random", environment)]
-            lines["random"] = Curve(random, environment, lifetimes, length)
-            lines["symla, trained on all three"] = Curve(
+            lines["random"] = Curve.of(random, environment, lifetimes, length)
+            lines["symla, trained on all three"] = Curve.of(
                 [rules[f"symla-control-{seed}"] for seed in SEEDS], environment, lifetimes, length
             )
-            lines["symla, 10 times as long"] = Curve(trained, environment, lifetimes, LONG * length)
+            lines["symla, 10 times as long"] = Curve.of(
+                trained, environment, lifetimes, LONG * length
+            )
         return {"kind": "curves", "length": length, "panels": panels}
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:

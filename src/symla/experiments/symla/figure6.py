@@ -82,16 +82,16 @@ class Figure6:
         ours = [rules[f"symla-small-{seed}"] for seed in SEEDS]
         theirs = [rules[f"meta-rnn-hearts-{seed}"] for seed in SEEDS]
         lines = {
-            "symla": Curve(ours, GRID, lifetimes, length),
-            "symla, swapped": Curve(ours, SWAPPED, lifetimes, length),
-            "meta-rnn": Curve(theirs, GRID, lifetimes, length),
-            "meta-rnn, swapped": Curve(theirs, SWAPPED, lifetimes, length),
-            "random": Curve([hand_made("random", GRID)], GRID, lifetimes, length),
-            "symla, 10 times as long": Curve(ours, GRID, lifetimes, LONG * length),
+            "symla": Curve.of(ours, GRID, lifetimes, length),
+            "symla, swapped": Curve.of(ours, SWAPPED, lifetimes, length),
+            "meta-rnn": Curve.of(theirs, GRID, lifetimes, length),
+            "meta-rnn, swapped": Curve.of(theirs, SWAPPED, lifetimes, length),
+            "random": Curve.of([hand_made("random", GRID)], GRID, lifetimes, length),
+            "symla, 10 times as long": Curve.of(ours, GRID, lifetimes, LONG * length),
         }
         larger = {
-            "symla": Curve(ours, LARGER, lifetimes, length),
-            "random": Curve([hand_made("random", LARGER)], LARGER, lifetimes, length),
+            "symla": Curve.of(ours, LARGER, lifetimes, length),
+            "random": Curve.of([hand_made("random", LARGER)], LARGER, lifetimes, length),
         }
         panels = {"hearts": lines, "3 x 3, never seen": larger}
         recordings = [recorded_lifetime(rule, length) for rule in ours]

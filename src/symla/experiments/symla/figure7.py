@@ -70,16 +70,16 @@ class Figure7:
         for task, environment in {**TESTED, **UNNAMED}.items():
             lines = panels[task] = {}
             random = [hand_made("random", environment)]
-            lines["random"] = Curve(random, environment, lifetimes, length)
+            lines["random"] = Curve.of(random, environment, lifetimes, length)
             learners = LEARNERS if task in TESTED else ("symla",)
             for learner in learners:
                 for trained in TRAINED:
                     who = f"{learner}, {trained}"
                     found = [rules[f"{learner}-{trained}-{seed}"] for seed in SEEDS]
-                    lines[who] = Curve(found, environment, lifetimes, length)
+                    lines[who] = Curve.of(found, environment, lifetimes, length)
         long = [rules[f"symla-varied-{seed}"] for seed in SEEDS]
         for task, environment in TESTED.items():
-            panels[task]["symla, varied, 10 times as long"] = Curve(
+            panels[task]["symla, varied, 10 times as long"] = Curve.of(
                 long, environment, lifetimes, LONG * length
             )
         return {"kind": "curves", "length": length, "panels": panels}

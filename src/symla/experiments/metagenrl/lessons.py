@@ -1,0 +1,123 @@
+"""What the figures of the MetaGenRL paper share, at sizes of minutes: worlds in JAX, recipes,
+and what fresh agents learn by an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from symla.algorithms import MetaGenRL
+from symla.algorithms.metagenrl.learned import LearnedObjective
+from symla.core.optimisers import Optimiser
+from symla.core.streams import Stream
+from symla.environments import make
+from symla.evaluation.learning_lives import learned
+from symla.evaluation.learning_test import learning_test
+from symla.evaluation.statistics import Estimate
+from symla.experiments.measures import Curve
+from symla.experiments.recipes import Recipe
+from symla.lifetimes.resolve import make as resolve
+from symla.outer import ThroughCritic
+from symla.rules.loading import hand_made
+from symla.rules.rule import Rule
+
+FOLDER = "metagenrl"  # of the rules, which the figures share
+SEEDS = (0, 1, 2, 3, 4)
+TRAINED = {
+    "navigation": "point-navigation,limit=1",
+    "linear": "linear-system",
+    "integrator": "double-integrator",
+}
+UNSEEN = {
+    "arm": "arm",
+    "unicycle": "unicycle",
+    "Reacher": "gymnax:Reacher-misc",
+    "Pendulum": "pendulum",
+    "MountainCar": "mountain-car-continuous",
+}
+WORLDS = TRAINED | UNSEEN
+# Where checkpoints are scored: other sizes of what is trained on.
+CHOOSING = "double-integrator,size=2", "linear-system,states=3,actions=2"
+GENERATIONS = 360  # of 50 steps of 18 agents in 4 environments each: seven minutes of a core
+AGENTS = 8  # fresh ones, of each seed in each world
+STEPS = 1_600  # of an agent, in each of its environments
+TEST_SEED = 7_000  # of the tasks of meta-training seed 0; no training has such a seed
+
+# In the agents that the learned objective teaches; what a person types as a rule.
+OBJECTIVES = {
+    "random objective": "follow-random,objective.seed={seed}",
+    "advantage-weighted": "advantage-weighted",
+    "REINFORCE, lambda 0": "reinforce-off-policy,objective.trace=0.0",
+    "REINFORCE, lambda 0.9": "reinforce-off-policy,objective.trace=0.9",
+    "REINFORCE, lambda 0.97": "reinforce-off-policy,objective.trace=0.97",
+    "TD3's gradient": "follow-critic",
+}
+
+
+def recipe(
+    worlds: Sequence[str],
+    seed: int,
+    generations: int = GENERATIONS,
+    inner_steps: int = 1,
+    **inputs: Any,
+) -> Recipe:
+    """A population in these of `TRAINED`; `inputs` are settings of the objective."""
+    outer = ThroughCritic(optimiser=Optimiser(2e-3, clip=1.0), generations=generations)
+    return Recipe(
+        MetaGenRL(objective=LearnedObjective(units=16, **inputs), inner_steps=inner_steps),
+        tuple(make(TRAINED[world]) for world in worlds),
+        outer,
+        lifetimes=1,
+        length=50,
+        generations=generations,
+        seed=seed,
+        probes=tuple(map(make, CHOOSING)),
+    )
+
+
+def beside(algorithm: Any, name: str, seed: int) -> Rule:
+    """The agents of that algorithm, with one of `OBJECTIVES`."""
+    rule = hand_made(OBJECTIVES[name].format(seed=seed))
+    other: Any = rule.algorithm
+    return Rule(replace(algorithm, objective=other.objective), rule.params, rule.card)
+
+
+def taught(rules: Sequence[Rule], world: str, scale: float = 1.0) -> Curve:
+    """Reward a step of fresh agents over their lives, each rule's on the tasks of its seed."""
+    rewards, edges = [], None
+    for seed, rule in enumerate(rules):
+        algorithm: Any = rule.algorithm
+        length = max(1, int(scale * STEPS / 50)) * 50 * algorithm.workers
+        test = learning_test(algorithm, resolve(WORLDS[world]), AGENTS, length, 0)
+        found = learned(test, rule.params, TEST_SEED + seed, Stream.TESTING)
+        rewards.append(found.reward.astype(np.float64))
+        edges = test.edges
+    assert edges is not None
+    return Curve(rewards, edges)
+
+
+def panels(
+    methods: Mapping[str, Sequence[Rule]], worlds: Iterable[str], scale: float
+) -> dict[str, Any]:
+    """What a figure of curves measures: by world, then by method."""
+    found, length = {}, 0
+    for world in worlds:
+        found[world] = {who: taught(rules, world, scale) for who, rules in methods.items()}
+        length = max(length, *(line.length for line in found[world].values()))
+        jax.clear_caches()  # hundreds of compiled programs are more than a process can map
+    return {"kind": "curves", "length": length, "panels": found}
+
+
+def others(algorithm: Any, seeds: Sequence[int] = SEEDS) -> dict[str, list[Rule]]:
+    """All of `OBJECTIVES` in those agents, once for each seed of the tasks."""
+    return {name: list(map(partial(beside, algorithm, name), seeds)) for name in OBJECTIVES}
+
+
+def gain(lines: Mapping[str, Curve], who: str, other: str) -> Estimate:
+    """How much more reward a step over the whole life (the area under the curve), paired."""
+    return lines[who].mean.minus(lines[other].mean)

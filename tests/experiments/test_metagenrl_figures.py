@@ -1,0 +1,81 @@
+"""Figures of the MetaGenRL paper: what is trained for them, and how their claims are judged."""
+
+import jax
+import numpy as np
+import pytest
+
+from symla.algorithms import EPG, MetaGenRL
+from symla.experiments.learned_table import nothing, untrained
+from symla.experiments.measures import Curve
+from symla.experiments.metagenrl import figure4, figure5, figure6, lessons, table2
+from symla.experiments.reproduce import figures
+from symla.lifetimes.resolve import make
+from symla.rules.rule import Rule
+
+EDGES = np.arange(0, 60, 10)
+
+
+def curve(mean):
+    """Five seeds of four agents whose reward a step is about `mean`, always."""
+    own = np.linspace(-0.01, 0.01, 20).reshape(5, 4)
+    return Curve([np.repeat(10 * (mean + row)[:, None], 5, axis=1) for row in own], EDGES)
+
+
+def test_the_figures_share_their_rules():
+    names = [name for name in figures() if name.startswith("metagenrl-")]
+    recipes = [figures()[name].recipes() for name in names]
+    assert len(names) == 4
+    for own in recipes[1:]:
+        for seed in lessons.SEEDS:
+            assert own[f"all-{seed}"] == recipes[0][f"all-{seed}"]
+
+
+def test_each_rule_is_trained_as_its_figure_says():
+    without = figure5.Figure5().recipes()["without-v-3"]
+    assert not without.algorithm.objective.value
+    assert not without.algorithm.objective.next_value
+    assert figure6.Figure6().recipes()["inner-3-0"].algorithm.inner_steps == 3
+    assert figure4.Figure4().recipes()["all-40-2"].outer.generations == 40
+    alone = table2.Table2().recipes()["linear-4"]
+    assert len(alone.environments) == 1
+    assert alone.seed == 4
+
+
+@pytest.mark.parametrize("world", lessons.WORLDS)
+def test_worlds_have_continuous_actions(world):
+    assert make(lessons.WORLDS[world]).spec.action.size >= 1
+
+
+def test_a_claim_holds_where_all_of_its_interval_does():
+    worlds = lessons.WORLDS
+    methods = [f"learned, {name}" for name in table2.SETS] + [*lessons.OBJECTIVES]
+    lines = {who: curve(0.5 if who == "learned, all" else 0.0) for who in methods}
+    lines["advantage-weighted"] = curve(0.6)
+    verdicts = table2.Table2().verdicts({"panels": dict.fromkeys(worlds, lines)})
+    failed = [verdict for verdict in verdicts if not verdict.holds]
+    assert {"than advantage-weighted" in verdict.claim for verdict in failed} == {True}
+    assert len(failed) == len(worlds)
+    assert failed[0].measured.startswith("-0.10 ± 0.00")
+
+
+def test_a_loss_of_inputs_is_judged_by_its_interval():
+    names = [figure5.EVERYTHING, *(f"learned, {name}" for name in figure5.WITHOUT)]
+    lines = dict(zip(names, map(curve, (0.5, 0.5, 0.4, 0.1))))
+    found = figure5.Figure5().verdicts({"panels": {"arm": lines}})
+    assert [verdict.holds for verdict in found] == [True, False, True]
+
+
+def test_agents_are_the_same_and_their_objective_is_another():
+    algorithm = MetaGenRL(units=(5,))
+    rule = lessons.beside(algorithm, "random objective", 3)
+    assert rule.algorithm.units == (5,)
+    assert rule.algorithm.objective != algorithm.objective
+
+
+def test_what_has_not_learned_stands_beside():
+    world = make("point-navigation")
+    algorithm = EPG(interval=8, history=32, units=(4,))
+    rule = Rule(algorithm, untrained(Rule(algorithm, (), {}), world, 0).params, {})
+    other = untrained(rule, world, 1).params
+    assert not np.array_equal(other.context.weight, rule.params.context.weight)
+    assert not any(np.any(x) for x in jax.tree.leaves(nothing(rule, world, 0).params))
