@@ -119,7 +119,8 @@ def plain_lpg_generation(training: Training) -> Callable[[], Any]:
 
     def lived(params: Any, life: Any, value: Any) -> Any:
         """The objective of one agent; its life and the value of its states after it."""
-        rollouts, losses = [], []
+        rollouts: list[Any] = []
+        losses: list[Any] = []
         for number in range(updates + 1):
             life, rollout, _ = learning.collect(
                 algorithm, environment, params, life, algorithm.interval
