@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from symla.core.linear_algebra import orthogonal
 from symla.core.types import PRECISION, PRNGKey
 
 
@@ -64,7 +65,9 @@ def init_uniform_linear(key: PRNGKey, inputs: int, outputs: int) -> Linear:
 
 def init_orthogonal_linear(key: PRNGKey, inputs: int, outputs: int, gain: float = 1.0) -> Linear:
     """Weights whose rows or columns are orthonormal, times `gain`, and biases of zero."""
-    weight = jax.nn.initializers.orthogonal(gain)(key, (inputs, outputs), jnp.float32)
+    shape = max(inputs, outputs), min(inputs, outputs)
+    tall = gain * orthogonal(jax.random.normal(key, shape))
+    weight = tall if inputs >= outputs else tall.T
     return Linear(weight, jnp.zeros(outputs))
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from symla.core.errors import require
+from symla.core.linear_algebra import orthogonal
 from symla.core.networks import dot
 from symla.core.types import Action, Continuous, Observation, PRNGKey, Spec, Timestep
 from symla.environments.regulator import cost_to_go, regulate
@@ -119,7 +120,7 @@ class LinearSystem:
 
     def sample_task(self, key: PRNGKey) -> Dynamics:
         transition_key, control_key = jax.random.split(key)
-        turn = jax.random.orthogonal(transition_key, self.states)
+        turn = orthogonal(jax.random.normal(transition_key, (self.states, self.states)))
         scale = 0.5 / jnp.sqrt(float(self.actions))
         control = scale * jax.random.normal(control_key, (self.actions, self.states))
         weight = jnp.full(self.states, 1.0 / self.states)

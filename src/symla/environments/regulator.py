@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from symla.core.linear_algebra import solve
 from symla.core.types import PRECISION
 
 DOUBLINGS = 10  # of the Riccati equation: 1,024 steps of its plain iteration
@@ -30,7 +31,7 @@ def cost_to_go(
 
     def double(_: Array, now: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         A, G, H = now
-        solved = jnp.linalg.solve(jnp.eye(D) + product(G, H), jnp.concatenate([A, G], axis=1))
+        solved = solve(jnp.eye(D) + product(G, H), jnp.concatenate([A, G], axis=1))
         WA, WG = solved[:, :D], solved[:, D:]
         return product(A, WA), G + product(A, WG, A.T), H + product(A.T, H, WA)
 
@@ -49,4 +50,4 @@ def regulate(
     """The best control at x, u = -(R + C' P C)^-1 C' P A x, of any size; `cost` is P."""
     pushed = jnp.linalg.multi_dot([control, cost, control.T], precision=PRECISION)
     drift = jnp.linalg.multi_dot([x, transition, cost, control.T], precision=PRECISION)
-    return -jnp.linalg.solve(effort * jnp.eye(len(control)) + pushed, drift)
+    return -solve(effort * jnp.eye(len(control)) + pushed, drift)

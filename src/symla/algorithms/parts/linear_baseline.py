@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from symla.core.linear_algebra import solve
 from symla.core.networks import dot
 from symla.core.types import PRECISION, Rollout
 
@@ -61,5 +62,5 @@ def fitted(
     count = float(x.shape[0])
     gram = jnp.matmul(x.T, x, precision=PRECISION) / count + RIDGE * jnp.eye(x.shape[1])
     moment = dot(x.T, target.reshape(-1, 1)) / count
-    weights = jnp.linalg.solve(gram, moment)
+    weights = solve(gram, moment)
     return dot(x, weights).reshape(target.shape)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from symla.algorithms.parts.advantages import advantages
 from symla.algorithms.parts.linear_baseline import LIMIT
+from symla.core.linear_algebra import solve
 from symla.core.networks import dot
 from symla.core.types import PRECISION, Rollout, Spec
 
@@ -54,7 +55,7 @@ def refitted(
         weights = moment / (gram + RIDGE)
     else:
         gram = KEEP * value.gram + jnp.matmul(x.T, x, precision=PRECISION)
-        weights = jnp.linalg.solve(gram + RIDGE * jnp.eye(size), moment)
+        weights = solve(gram + RIDGE * jnp.eye(size), moment)
     return found.advantage, LinearValue(weights, gram, moment)
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from symla.core.linear_algebra import orthogonal
 from symla.core.types import PRNGKey, Scalar
 from symla.environments.random_tasks.draws import (
     Bounds,
@@ -61,8 +62,7 @@ def _turning(key: PRNGKey, real: Float[Array, " D"], growth: Scalar) -> Float[Ar
     """A random rotation within the dimensions that there are, times the growth."""
     D = real.size
     random = jax.random.normal(key, (D, D)) * real[:, None] * real[None]
-    turn, triangle = jnp.linalg.qr(random + jnp.diag(1.0 - real))
-    turn = turn * jnp.where(jnp.diag(triangle) < 0, -1.0, 1.0)[None]
+    turn = orthogonal(random + jnp.diag(1.0 - real))
     return growth * turn * real[:, None] * real[None]
 
 

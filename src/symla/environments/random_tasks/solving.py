@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from symla.core.linear_algebra import solve
 from symla.core.types import PRECISION, Scalar
 from symla.environments.random_tasks.draws import System, Table
 
@@ -30,7 +31,7 @@ def optimal_values(table: Table, discount: float) -> Float[Array, "S B"]:
         policy, _, _, rounds = now
         own = jnp.take_along_axis(onward, policy[:, None, None], axis=1)[:, 0]
         pays = jnp.take_along_axis(reward, policy[:, None], axis=1)[:, 0]
-        value = jnp.linalg.solve(jnp.eye(policy.size) - own, pays)
+        value = solve(jnp.eye(policy.size) - own, pays)
         action = reward + jnp.einsum("sbt,t->sb", onward, value, precision=PRECISION)
         best = jnp.argmax(action, axis=1).astype(jnp.int32)
         gain = jnp.max(action, axis=1) - value
@@ -48,7 +49,7 @@ def optimal_values(table: Table, discount: float) -> Float[Array, "S B"]:
 def random_value(table: Table, discount: float) -> Float[Array, " S"]:
     """V(s) of choosing every action with the same probability."""
     own, pays = jnp.mean(_onward(table, discount), axis=1), jnp.mean(mean_reward(table), axis=1)
-    return jnp.linalg.solve(jnp.eye(pays.size) - own, pays)
+    return solve(jnp.eye(pays.size) - own, pays)
 
 
 def _onward(table: Table, discount: float) -> Float[Array, "S B S"]:
