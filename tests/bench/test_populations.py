@@ -13,7 +13,7 @@ from tests.outer.test_through_critic import TRAINING
 
 LEARNED = LPG(hidden_size=4, predictions=3, interval=4, workers=2)
 GRIDS = (make("random-grids,size=3"),)
-LIVING = Training(LEARNED, GRIDS, ThroughUpdates(2, lifetime=40), 1, 12, seed=0)
+LIVING = Training(LEARNED, GRIDS, ThroughUpdates(2, lifetime=36), 1, 12, seed=0)
 
 
 @pytest.mark.slow

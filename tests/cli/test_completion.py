@@ -16,7 +16,7 @@ CASES = {
     "symla test con": {"control"},
     "symla test thompson --environment hearts": {"hearts", "hearts-2x2"},
     "symla compare random --environments ba": {
-        "balance", "bandit-uniform-independent", "bandit-uniform-dependent", "bandit-easy",
+        "balance", "bandit-uniform-independent", "bandit-uniform-dependent", "bandit-easy", "bandit-biased",
         "bandit-medium", "bandit-hard",
     },
     "symla reproduce figure": {f"figure{number}" for number in range(3, 8)},

@@ -7,7 +7,7 @@ import pytest
 from symla.algorithms import EPG, MetaGenRL
 from symla.experiments.learned_table import nothing, untrained
 from symla.experiments.measures import Curve
-from symla.experiments.metagenrl import figure4, figure5, figure6, lessons, table2
+from symla.experiments.metagenrl import inner_steps, inputs, lessons, more_training, table2
 from symla.experiments.reproduce import figures
 from symla.lifetimes.resolve import make
 from symla.rules.rule import Rule
@@ -31,11 +31,11 @@ def test_the_figures_share_their_rules():
 
 
 def test_each_rule_is_trained_as_its_figure_says():
-    without = figure5.Figure5().recipes()["without-v-3"]
+    without = inputs.WithoutInputs().recipes()["without-v-3"]
     assert not without.algorithm.objective.value
     assert not without.algorithm.objective.next_value
-    assert figure6.Figure6().recipes()["inner-3-0"].algorithm.inner_steps == 3
-    assert figure4.Figure4().recipes()["all-40-2"].outer.generations == 40
+    assert inner_steps.InnerSteps().recipes()["inner-3-0"].algorithm.inner_steps == 3
+    assert more_training.MoreTraining().recipes()["all-40-2"].outer.generations == 40
     alone = table2.Table2().recipes()["linear-4"]
     assert len(alone.environments) == 1
     assert alone.seed == 4
@@ -59,9 +59,9 @@ def test_a_claim_holds_where_all_of_its_interval_does():
 
 
 def test_a_loss_of_inputs_is_judged_by_its_interval():
-    names = [figure5.EVERYTHING, *(f"learned, {name}" for name in figure5.WITHOUT)]
+    names = [inputs.EVERYTHING, *(f"learned, {name}" for name in inputs.WITHOUT)]
     lines = dict(zip(names, map(curve, (0.5, 0.5, 0.4, 0.1))))
-    found = figure5.Figure5().verdicts({"panels": {"arm": lines}})
+    found = inputs.WithoutInputs().verdicts({"panels": {"arm": lines}})
     assert [verdict.holds for verdict in found] == [True, False, True]
 
 

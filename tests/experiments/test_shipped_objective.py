@@ -3,7 +3,7 @@
 import gymnasium
 import pytest
 
-from symla.experiments.learned_table import LEARNED, METAGENRL, measure
+from symla.experiments.learned_table import METAGENRL, measure
 from symla.experiments.metagenrl.lessons import TEST_SEED, beside
 from symla.rules.loading import load
 
@@ -40,6 +40,6 @@ def test_its_card_says_what_it_reached():
 @pytest.mark.parametrize("family", METAGENRL.families)
 def test_its_card_is_true_everywhere(family):
     rule = load("objective")
-    (stored,) = rule.card["tested"][family][LEARNED]
+    (stored,) = rule.card["tested"][family][METAGENRL.learned]
     found = measure(rule, family, TEST_SEED, METAGENRL.agents, METAGENRL.steps)
     assert found["end"] == pytest.approx(stored["end"], abs=0.1 * max(1.0, abs(stored["end"])))

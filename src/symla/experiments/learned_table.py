@@ -38,8 +38,6 @@ from symla.rules.rule import Rule
 from symla.runtime.machine import prepare_jax
 from symla.store import read_json, write_json
 
-LEARNED = "learned"
-
 # What stands beside a rule in an environment, for the run of that number.
 Other = Callable[[Rule, Any, int], Rule]
 
@@ -66,12 +64,13 @@ def nothing(rule: Rule, world: Any, run: int) -> Rule:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class LearnedComparison:
     """Of one learning algorithm: where, with what, and for how long.
 
     `others` are those whose names say what they are.
     """
 
+    learned: str  # what to call what was meta-trained
     trained_on: tuple[str, ...]
     never_seen: tuple[str, ...]
     others: Mapping[str, Other]
@@ -83,7 +82,8 @@ class Comparison:
         return *self.trained_on, *self.never_seen
 
 
-METAGENRL = Comparison(
+METAGENRL = LearnedComparison(
+    learned="learned objective",
     trained_on=tuple(TRAINED.values()),
     never_seen=("arm", "unicycle", "pendulum"),
     others={name: partial(in_the_same_agents, name) for name in OBJECTIVES},
@@ -95,7 +95,8 @@ A2C = (
     "ppo,units=(64,),interval=20,workers=32,batch=640,epochs=1,entropy_weight=0.01,"
     "optimizer.learning_rate={rate}"
 )
-LPG = Comparison(
+LPG = LearnedComparison(
+    learned="learned rule",
     trained_on=("random-grids,size=4",),
     never_seen=(
         "random-grids,size=6",
@@ -112,7 +113,8 @@ LPG = Comparison(
     agents=16,
     steps=1_200,
 )
-EPG = Comparison(
+EPG = LearnedComparison(
+    learned="evolved loss",
     trained_on=("point-navigation,episode_length=20,limit=2",),
     never_seen=(),
     others={"random loss": untrained, "no learning": nothing},
@@ -132,7 +134,7 @@ def measure(rule: Rule, family: str, seed: int, agents: int, steps: int) -> dict
 
 def table(
     rules: Sequence[Rule],
-    comparison: Comparison,
+    comparison: LearnedComparison,
     known: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[dict[str, Any]]:
     """By family, then by teacher: what was measured for each of the rules, in their order; after
@@ -144,7 +146,7 @@ def table(
         before = known.get(family, {})
         for number, rule in enumerate(rules):
             where = family, TEST_SEED + number, comparison.agents, comparison.steps
-            own.setdefault(LEARNED, []).append(measure(rule, *where))
+            own.setdefault(comparison.learned, []).append(measure(rule, *where))
             for name, other in comparison.others.items():
                 kept = before.get(name, [])[number : number + 1]
                 measured = kept or [measure(other(rule, world, number), *where)]
@@ -156,15 +158,16 @@ def table(
 
 
 def lines(family: str, own: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
-    """Of one family: means over runs, and how much more what was learned reaches."""
-    said = [family]
+    """Of one family: means over runs, and how much more what was learned, which comes first,
+    reaches."""
+    said, first = [family], next(iter(own))
     for name, each in own.items():
         text = f"  {name:24}"
         for part in ("end", "whole"):
             values = np.array([x[part] for x in each])
             text += f"  {part} {values.mean():7.3f}"
-            if name != LEARNED and len(values) > 1:
-                more = estimate(np.array([x[part] for x in own[LEARNED]]) - values)
+            if name != first and len(values) > 1:
+                more = estimate(np.array([x[part] for x in own[first]]) - values)
                 text += f" (learned {more.mean:+.3f} ± {more.ci95:.3f})"
         said.append(text)
     return said

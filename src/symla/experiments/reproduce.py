@@ -16,7 +16,10 @@ from symla.core.errors import CheckpointError, LockedError
 from symla.experiments.base import View
 from symla.experiments.figures import Figure
 from symla.experiments.measures import to_json
-from symla.experiments.metagenrl import figure4, figure5, figure6, table2
+from symla.experiments.metagenrl.inner_steps import InnerSteps
+from symla.experiments.metagenrl.inputs import WithoutInputs
+from symla.experiments.metagenrl.more_training import MoreTraining
+from symla.experiments.metagenrl.table2 import Table2
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.symla.biased_arms import BiasedArms
 from symla.experiments.symla.figure3 import Figure3
@@ -39,10 +42,10 @@ FIGURES: dict[str, type[Figure]] = {
     "figure6": Figure6,
     "figure7": Figure7,
     "biased-arms": BiasedArms,
-    "metagenrl-table2": table2.Table2,
-    "metagenrl-figure4": figure4.Figure4,
-    "metagenrl-figure5": figure5.Figure5,
-    "metagenrl-figure6": figure6.Figure6,
+    "metagenrl-table2": Table2,
+    "metagenrl-figure4": MoreTraining,
+    "metagenrl-figure5": WithoutInputs,
+    "metagenrl-figure6": InnerSteps,
 }
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from symla.experiments.learned_table import LEARNED, METAGENRL, table
+from symla.experiments.learned_table import METAGENRL, table
 from symla.experiments.metagenrl.lessons import TEST_SEED
 from symla.rules.loading import PRETRAINED, export, load
 from symla.runtime.machine import prepare_jax
@@ -59,10 +59,10 @@ def _words(family: str, own: dict[str, Any]) -> tuple[str, bool]:
     end = {name: each[0]["end"] for name, each in own.items()}
     best = max((name for name in end if name.startswith("REINFORCE")), key=end.__getitem__)
     text = (
-        f"{family}: reward a step {end[LEARNED]:.2f} ({best} {end[best]:.2f}, "
+        f"{family}: reward a step {end[METAGENRL.learned]:.2f} ({best} {end[best]:.2f}, "
         f"{NONE} {end[NONE]:.2f})"
     )
-    return text, end[LEARNED] >= end[best]
+    return text, end[METAGENRL.learned] >= end[best]
 
 
 if __name__ == "__main__":

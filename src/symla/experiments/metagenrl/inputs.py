@@ -22,7 +22,7 @@ EVERYTHING = "learned, all inputs"
 
 
 @dataclass(frozen=True)
-class Figure5:
+class WithoutInputs:
     """Each is trained without the input, and tested without it."""
 
     title = "what the objective sees: reward a step of fresh agents over their lives"

@@ -16,7 +16,7 @@ WORLDS = *TRAINED, "arm", "unicycle"
 
 
 @dataclass(frozen=True)
-class Figure6:
+class InnerSteps:
     """The same number of generations, whose cost rises with the steps."""
 
     title = "inner steps of meta-training: reward a step of fresh agents over their lives"

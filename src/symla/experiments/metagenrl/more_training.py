@@ -19,7 +19,7 @@ WORLDS = *TRAINED, "arm", "unicycle"
 
 
 @dataclass(frozen=True)
-class Figure4:
+class MoreTraining:
     """Trainings of different lengths."""
 
     title = "more meta-training: reward a step of fresh agents over their lives"
