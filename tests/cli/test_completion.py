@@ -16,8 +16,8 @@ CASES = {
     "symla test con": {"control"},
     "symla test thompson --environment hearts": {"hearts", "hearts-2x2"},
     "symla compare random --environments ba": {
-        "balance", "bandit-uniform-independent", "bandit-uniform-dependent", "bandit-easy", "bandit-biased",
-        "bandit-medium", "bandit-hard",
+        "balance", "bandit-uniform-independent", "bandit-uniform-dependent", "bandit-easy",
+        "bandit-biased", "bandit-medium", "bandit-hard",
     },
     "symla reproduce figure": {f"figure{number}" for number in range(3, 8)},
     "symla list pre": {"pretrained"},
