@@ -13,6 +13,7 @@ STEPS: dict[str, int | None] = {
     "bandit-easy": 100,
     "bandit-medium": 100,
     "bandit-hard": 100,
+    "bandit-biased": 100,
     "associations": 100,
     "cartpole": None,
     "acrobot": None,
