@@ -1,6 +1,8 @@
 """Tests of what learns from rollouts: what is counted where, and how they stand beside others."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -99,3 +101,29 @@ def test_options_of_learners_are_for_learners():
     ran = typed(*words)
     assert ran.returncode == 2
     assert "--evaluate-every is for what learns by gradient" in ran.stderr
+
+
+TRAINED_ON_TWO_DEVICES = """
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+from symla.algorithms import LPG
+from symla.core.streams import Stream
+from symla.environments import make
+from symla.evaluation.learning_lives import learned
+from symla.evaluation.learning_test import learning_test
+from symla.runtime.devices import replicate
+algorithm = LPG(hidden_size=2, predictions=2, interval=4, workers=1)
+world = make("delayed-chain,length=2")
+params = algorithm.init_params(jax.random.key(0), world.spec)
+test = learning_test(algorithm, world, 2, 8, 0)
+found = [learned(test, each, 0, Stream.CHOOSING).reward for each in (params, replicate(params))]
+print((found[0] == found[1]).all())
+"""
+
+
+def test_meta_parameters_may_be_on_several_devices():
+    """As those of a training are, which is tested while it goes on."""
+    done = subprocess.run(
+        [sys.executable, "-c", TRAINED_ON_TWO_DEVICES], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True\n", done.stderr

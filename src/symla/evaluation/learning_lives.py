@@ -40,7 +40,11 @@ what is true ends the test early."""
 
 @in_float32
 def begin(test: LearningTest, params: Params, seed: int, stream: Stream) -> LearningState:
-    """Before the first step. Raises SettingError if the states do not fit in memory."""
+    """Before the first step. Raises SettingError if the states do not fit in memory.
+
+    `params` may be on any devices, also on several.
+    """
+    params = jax.device_get(params)  # each group of lifetimes takes them to its own device
     keys = _keys(stream_key(seed, stream), test.lifetimes)
     _check_memory(test, params, keys)
     if is_on_host(test.environment):
@@ -88,7 +92,7 @@ class _Stretches:
     """Lifetimes where environments are in JAX: some stretches in one compiled call."""
 
     def __init__(self, test: LearningTest, params: Params):
-        self.test, self.params = test, params
+        self.test, self.params = test, jax.device_get(params)
         self.count = 1  # stretches in a call
 
     def live(
