@@ -48,7 +48,7 @@ def population_rate(case: PopulationCase) -> float:
 
 
 def plain_rate(case: PopulationCase) -> float:
-    """The same of the plain formulation, in which Python loops over agents and over steps."""
+    """The same of the plain formulation."""
     plain = plain_lpg_generation if case.algorithm == "lpg" else plain_generation
     generation = plain(_training(case))
     generation()  # compiles

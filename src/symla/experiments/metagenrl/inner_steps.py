@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from symla.experiments.figures import Verdict, claim_above
-from symla.experiments.metagenrl.lessons import FOLDER, SEEDS, TRAINED, gain, panels, recipe
+from symla.experiments.metagenrl.lessons import (
+    FOLDER,
+    IN_WHICH_AGENTS_LEARN,
+    SEEDS,
+    TRAINED,
+    gain,
+    panels,
+    recipe,
+)
 from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
 
 STEPS = (1, 3, 5)
-WORLDS = *TRAINED, "arm", "unicycle"
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class InnerSteps:
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         methods = {_line(steps): [rules[_name(steps, seed)] for seed in SEEDS] for steps in STEPS}
-        return panels(methods, WORLDS, scale)
+        return panels(methods, IN_WHICH_AGENTS_LEARN, scale)
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds."""

@@ -8,7 +8,15 @@ from typing import Any
 
 from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.measures import show
-from symla.experiments.metagenrl.lessons import FOLDER, SEEDS, TRAINED, gain, panels, recipe
+from symla.experiments.metagenrl.lessons import (
+    FOLDER,
+    IN_WHICH_AGENTS_LEARN,
+    SEEDS,
+    TRAINED,
+    gain,
+    panels,
+    recipe,
+)
 from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
 
@@ -17,7 +25,6 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "without V of the next step": {"next_value": False},
     "without V": {"value": False, "next_value": False},
 }
-WORLDS = *TRAINED, "arm", "unicycle"
 EVERYTHING = "learned, all inputs"
 
 
@@ -39,7 +46,7 @@ class WithoutInputs:
         methods = {EVERYTHING: [rules[f"all-{seed}"] for seed in SEEDS]}
         for name in WITHOUT:
             methods[f"learned, {name}"] = [rules[_name(name, seed)] for seed in SEEDS]
-        return panels(methods, WORLDS, scale)
+        return panels(methods, IN_WHICH_AGENTS_LEARN, scale)
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds."""

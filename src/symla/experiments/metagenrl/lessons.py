@@ -15,13 +15,12 @@ from symla.algorithms import MetaGenRL
 from symla.algorithms.metagenrl.learned import LearnedObjective
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream
-from symla.environments import make
 from symla.evaluation.learning_lives import learned
 from symla.evaluation.learning_test import learning_test
 from symla.evaluation.statistics import Estimate
 from symla.experiments.measures import Curve
 from symla.experiments.recipes import Recipe
-from symla.lifetimes.resolve import make as resolve
+from symla.lifetimes.resolve import make
 from symla.outer import ThroughCritic
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
@@ -41,6 +40,7 @@ UNSEEN = {
     "MountainCar": "mountain-car-continuous",
 }
 WORLDS = TRAINED | UNSEEN
+IN_WHICH_AGENTS_LEARN = *TRAINED, "arm", "unicycle"  # within `STEPS` (docs/metagenrl.md)
 # Where checkpoints are scored: other sizes of what is trained on.
 CHOOSING = "double-integrator,size=2", "linear-system,states=3,actions=2"
 GENERATIONS = 360  # of 50 steps of 18 agents in 4 environments each: seven minutes of a core
@@ -93,7 +93,7 @@ def taught(rules: Sequence[Rule], world: str, scale: float = 1.0) -> Curve:
     for seed, rule in enumerate(rules):
         algorithm: Any = rule.algorithm
         length = max(1, int(scale * STEPS / 50)) * 50 * algorithm.workers
-        test = learning_test(algorithm, resolve(WORLDS[world]), AGENTS, length, 0)
+        test = learning_test(algorithm, make(WORLDS[world]), AGENTS, length, 0)
         found = learned(test, rule.params, TEST_SEED + seed, Stream.TESTING)
         rewards.append(found.reward.astype(np.float64))
         edges = test.edges
@@ -104,7 +104,7 @@ def taught(rules: Sequence[Rule], world: str, scale: float = 1.0) -> Curve:
 def panels(
     methods: Mapping[str, Sequence[Rule]], worlds: Iterable[str], scale: float
 ) -> dict[str, Any]:
-    """What a figure of curves measures: by world, then by method."""
+    """What a figure of curves measures, by world, then by method: of AGENTS agents of each seed."""
     found, length = {}, 0
     for world in worlds:
         found[world] = {who: taught(rules, world, scale) for who, rules in methods.items()}

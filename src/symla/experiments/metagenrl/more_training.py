@@ -1,4 +1,4 @@
-"""Figures 4 and 10: how an objective becomes better with meta-training, on many worlds and one."""
+"""Figure 4: how an objective becomes better with more meta-training."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from itertools import pairwise
 from typing import Any
 
 from symla.experiments.figures import Verdict, claim_above
-from symla.experiments.metagenrl.lessons import FOLDER, SEEDS, TRAINED, gain, others, panels, recipe
+from symla.experiments.metagenrl.lessons import (
+    FOLDER,
+    IN_WHICH_AGENTS_LEARN,
+    SEEDS,
+    TRAINED,
+    gain,
+    others,
+    panels,
+    recipe,
+)
 from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
 
 # Each has a schedule of its own: at a full rate, an objective in the middle of a training is worse
 # than that of a shorter one whose rate has fallen.
 LENGTHS = (40, 120, 360, 1080)
-WORLDS = *TRAINED, "arm", "unicycle"
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class MoreTraining:
         }
         hand_made = others(rules[_name(LENGTHS[0], 0)].algorithm)
         random = "random objective"
-        return panels(methods | {random: hand_made[random]}, WORLDS, scale)
+        return panels(methods | {random: hand_made[random]}, IN_WHICH_AGENTS_LEARN, scale)
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds."""
