@@ -284,11 +284,15 @@ class Recipe:
             algorithm = replace(algorithm, units=(4,), batch=8, chunks=2)
             outer = replace(outer, population=3 * len(self.environments), lifetime=2 * self.length)
             return replace(self, algorithm=algorithm, outer=outer, generations=2)
-        length = min(self.length, 20)
+        length, smaller = min(self.length, 20), {"hidden_size": 4}
+        if isinstance(algorithm, LearnsFromRollouts):  # for at most three calls of `learn`
+            smaller = {"units": (4,), "interval": 4, "workers": 2}
+            smaller |= {"history": 24} if hasattr(algorithm, "history") else {}
+            length = 4 * min(3, self.length // algorithm.interval)
         lives = {"lifetime": 2 * length} if getattr(outer, "lifetime", 0) else {}
         return replace(
             self,
-            algorithm=replace(algorithm, hidden_size=4),
+            algorithm=replace(algorithm, **smaller),
             outer=replace(outer, population=4, **lives),
             lifetimes=1,
             length=length,

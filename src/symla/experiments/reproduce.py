@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from symla.core.errors import CheckpointError, LockedError
+from symla.experiments.all_learners import AllLearners
 from symla.experiments.base import View
 from symla.experiments.figures import Figure
 from symla.experiments.measures import to_json
 from symla.experiments.metagenrl.inner_steps import InnerSteps
 from symla.experiments.metagenrl.inputs import WithoutInputs
-from symla.experiments.metagenrl.more_training import MoreTraining
+from symla.experiments.metagenrl.more_training import LongOnOne, MoreTraining
 from symla.experiments.metagenrl.table2 import Table2
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.symla.biased_arms import BiasedArms
@@ -46,6 +47,8 @@ FIGURES: dict[str, type[Figure]] = {
     "metagenrl-figure4": MoreTraining,
     "metagenrl-figure5": WithoutInputs,
     "metagenrl-figure6": InnerSteps,
+    "metagenrl-figure10": LongOnOne,
+    "all-learners": AllLearners,
 }
 
 

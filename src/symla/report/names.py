@@ -27,6 +27,15 @@ COLOURS = {
     "REINFORCE on policy": "#8d5a97",
     "PPO": "#c77d2e",
     "TD3's gradient": "#3a7d44",
+    "SymLA": "#d1495b",
+    "MetaRNN": "#8d5a97",
+    "MAML": "#edae49",
+    "LPG": "#3a7d44",
+    "EPG": "#00798c",
+    "RL2": "#17324d",
+    "MetaGenRL": "#e4572e",
+    "TD3": "#17324d",
+    "Q-learning": "#5c6770",
 }
 
 

@@ -28,7 +28,7 @@ def draw_figure(folder: Path) -> Path:
     results = read_json(folder / "results.json")
     path = folder / f"{folder.name}.png"
     with our_style():
-        figure = _matrices(results) if results["kind"] == "matrix" else _curves(results)
+        figure = DRAWN[results["kind"]](results)
         figure.suptitle(results["title"], x=0.01, ha="left", fontsize=11)
         figure.savefig(path)
         return path
@@ -162,3 +162,28 @@ def _curves(results: dict[str, Any]) -> Figure:
     handles = {label: handle for labels in shown for label, handle in labels.items()}
     figure.legend(handles.values(), handles, loc="outside lower center", ncol=3, fontsize=8)
     return figure
+
+
+def _growing(results: dict[str, Any]) -> Figure:
+    """Reward a step in stretches that grow, one panel for each environment, four in a row."""
+    panels = results["panels"]
+    rows = -(-len(panels) // 4)
+    figure = Figure(figsize=(15, 1 + 3.0 * rows))
+    axes = figure.subplots(rows, 4, squeeze=False)
+    for axis, (world, lines) in zip(axes.flat, panels.items()):
+        for who, line in lines.items():
+            edges, mean, ci95 = (np.array(line[key]) for key in ("edges", "mean", "ci95"))
+            steps = np.sqrt(np.maximum(edges[:, 0], 50) * edges[:, 1])
+            colour = COLOURS.get(who, FALLBACK)
+            axis.plot(steps, mean, color=colour, lw=1.8, label=who)
+            axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.15, lw=0)
+        axis.set(title=world, xscale="log", xlabel="environment steps")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("reward a step")
+    shown = [dict(zip(*reversed(axis.get_legend_handles_labels()))) for axis in axes.flat]
+    handles = {label: handle for labels in shown for label, handle in labels.items()}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncol=6, fontsize=8)
+    return figure
+
+
+DRAWN = {"matrix": _matrices, "curves": _curves, "growing": _growing}  # by the kind of results

@@ -11,12 +11,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from symla.algorithms import MetaGenRL
+from symla.algorithms import LearnsFromRollouts, MetaGenRL
 from symla.algorithms.metagenrl.learned import LearnedObjective
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream
+from symla.environments.padding import padded
 from symla.evaluation.learning_lives import learned
 from symla.evaluation.learning_test import learning_test
+from symla.evaluation.lifetime_sums import lived
 from symla.evaluation.statistics import Estimate
 from symla.experiments.measures import Curve
 from symla.experiments.recipes import Recipe
@@ -92,11 +94,18 @@ def taught(rules: Sequence[Rule], world: str, scale: float = 1.0) -> Curve:
     rewards, edges = [], None
     for seed, rule in enumerate(rules):
         algorithm: Any = rule.algorithm
-        length = max(1, int(scale * STEPS / 50)) * 50 * algorithm.workers
-        test = learning_test(algorithm, make(WORLDS[world]), AGENTS, length, 0)
-        found = learned(test, rule.params, TEST_SEED + seed, Stream.TESTING)
-        rewards.append(found.reward.astype(np.float64))
-        edges = test.edges
+        environment = make(WORLDS[world])
+        if "padded" in rule.card:
+            environment = padded(environment, *rule.card["padded"])
+        steps, seed = max(1, int(scale * STEPS / 50)) * 50, TEST_SEED + seed
+        if isinstance(algorithm, LearnsFromRollouts):
+            test = learning_test(algorithm, environment, AGENTS, steps * algorithm.workers, 0)
+            reward, edges = learned(test, rule.params, seed, Stream.TESTING).reward, test.edges
+        else:  # a black box, which lives in one environment, as many steps as others in four
+            length = steps * MetaGenRL.workers
+            sums, edges = lived(rule, environment, AGENTS, length, seed)
+            reward = sums.reward
+        rewards.append(reward.astype(np.float64))
     assert edges is not None
     return Curve(rewards, edges)
 

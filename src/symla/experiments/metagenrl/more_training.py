@@ -1,11 +1,11 @@
-"""Figure 4: how an objective becomes better with more meta-training."""
+"""Figures 4 and 10: how an objective becomes better with more meta-training, or worse."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.metagenrl.lessons import (
@@ -28,24 +28,28 @@ LENGTHS = (40, 120, 360, 1080)
 
 @dataclass(frozen=True)
 class MoreTraining:
-    """Trainings of different lengths."""
+    """Figure 4: trainings of different lengths, in all three families."""
 
-    title = "more meta-training: reward a step of fresh agents over their lives"
     rules_in = FOLDER
+    set_name: ClassVar[str] = "all"
+    worlds: ClassVar[tuple[str, ...]] = tuple(TRAINED)
+
+    @property
+    def title(self) -> str:
+        return f"more meta-training ({self.set_name}): reward a step over lives of fresh agents"
 
     def recipes(self) -> dict[str, Recipe]:
         return {
-            _name(length, seed): recipe(tuple(TRAINED), seed, length)
+            self._name(length, seed): recipe(self.worlds, seed, length)
             for length in LENGTHS
             for seed in SEEDS
         }
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         methods = {
-            f"learned, {length} generations": [rules[_name(length, seed)] for seed in SEEDS]
-            for length in LENGTHS
+            _line(length): [rules[self._name(length, seed)] for seed in SEEDS] for length in LENGTHS
         }
-        hand_made = others(rules[_name(LENGTHS[0], 0)].algorithm)
+        hand_made = others(rules[self._name(LENGTHS[0], 0)].algorithm)
         random = "random objective"
         return panels(methods | {random: hand_made[random]}, IN_WHICH_AGENTS_LEARN, scale)
 
@@ -54,12 +58,31 @@ class MoreTraining:
         found = []
         for world, lines in measured["panels"].items():
             for few, many in pairwise(LENGTHS):
-                names = [f"learned, {length} generations" for length in (many, few)]
                 claim = f"{world}: {many} generations teach more than {few}"
-                found.append(claim_above(claim, gain(lines, *names)))
+                found.append(claim_above(claim, gain(lines, _line(many), _line(few))))
+        return found
+
+    def _name(self, length: int, seed: int) -> str:
+        """That of table 2, where the length is the same."""
+        return f"{self.set_name}-{seed}" if length == 360 else f"{self.set_name}-{length}-{seed}"
+
+
+@dataclass(frozen=True)
+class LongOnOne(MoreTraining):
+    """Figure 10: long on one family, until every agent has converged in it."""
+
+    set_name = "navigation"
+    worlds = ("navigation",)
+
+    def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
+        """The paper's: past some length an objective becomes worse for fresh agents."""
+        found = []
+        for world, lines in measured["panels"].items():
+            most, before = LENGTHS[-1], LENGTHS[-2]
+            claim = f"{world}: {before} generations on navigation alone teach more than {most}"
+            found.append(claim_above(claim, gain(lines, _line(before), _line(most))))
         return found
 
 
-def _name(length: int, seed: int) -> str:
-    """That of table 2, where the length is the same."""
-    return f"all-{seed}" if length == 360 else f"all-{length}-{seed}"
+def _line(length: int) -> str:
+    return f"learned, {length} generations"

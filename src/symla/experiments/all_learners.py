@@ -1,0 +1,281 @@
+"""Every learning algorithm of the package in the same environments, from the first hundred steps,
+where black boxes live, to a hundred thousand, where what learns by gradient does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from symla.algorithms import EPG, LPG, MAML, LearnsFromRollouts, MetaRNN, SymLA
+from symla.core.errors import SizeError
+from symla.core.optimisers import Optimiser
+from symla.core.streams import Stream
+from symla.environments import RandomTasks
+from symla.environments.padding import padded
+from symla.evaluation.learning_lives import learned
+from symla.evaluation.learning_test import learning_test
+from symla.evaluation.lifetime_sums import lived
+from symla.evaluation.statistics import Estimate, estimate, unpaired
+from symla.experiments.figures import Verdict, claim_above
+from symla.experiments.recipes import Recipe
+from symla.lifetimes.resolve import make
+from symla.outer import (
+    EvolutionStrategies,
+    LifetimePPO,
+    OuterLoop,
+    PolicyGradient,
+    Teacher,
+    ThroughUpdates,
+)
+from symla.rules.loading import hand_made, load
+from symla.rules.rule import Rule
+
+TABULAR = RandomTasks(
+    ("mdp",), states=8, observations=("one-hot",), irrelevant=0.0, aliased=0.0, altered=0.0,
+    dense=0.0, noisy=0.0, slippery=0.0, ends=0.0,
+)  # fmt: skip
+# By kind of actions: what is trained on, then what is not, and the sizes to which both are padded
+# for weights of one size.
+WORLDS: dict[str, dict[str, Any]] = {
+    "discrete": {
+        "tabular MDP": TABULAR,
+        "four arms": "bandit-arms-4",
+        "CartPole": "cartpole",
+        "delayed chain": "delayed-chain",
+    },
+    "continuous": {
+        "navigation": "point-navigation,limit=1",
+        "linear system": "linear-system",
+        "arm": "arm",
+        "Pendulum": "pendulum",
+    },
+}
+SIZES = {"discrete": (8, 4), "continuous": (6, 2)}
+BLACK_BOXES = "SymLA", "MetaRNN"
+BY_GRADIENT = "MAML", "LPG", "EPG", "MetaGenRL", "REINFORCE", "PPO", "TD3"
+HAND_MADE = {
+    "discrete": {
+        "REINFORCE": "reinforce,preset=small",
+        "PPO": "ppo",
+        "Q-learning": "q-learning",
+        "random": "random",
+    },
+    "continuous": {
+        "REINFORCE": "reinforce,preset=small",
+        "PPO": "ppo",
+        "TD3": "td3,preset=small",
+        "random": "random",
+    },
+}
+SHIPPED = {"discrete": {"SymLA": "general"}, "continuous": {"MetaGenRL": "objective"}}
+LIFETIMES = {True: 8, False: 64}  # of what learns from rollouts, and of all others
+TEST_SEED = 31_000
+EARLY, WHOLE = 1_600, 100_000  # steps of the two tests of each, whose lives begin alike
+EDGES = {
+    EARLY: (0, 100, 200, 400, 800, 1_600),
+    WHOLE: (2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 100_000),
+}
+
+
+class OverSteps:
+    """Reward a step of lifetimes [lifetimes, stretches], in stretches that grow."""
+
+    def __init__(
+        self, rewards: Float[np.ndarray, "lifetimes stretches"], edges: Sequence[tuple[int, int]]
+    ):
+        self.rewards, self.edges = rewards, tuple(edges)
+
+    def gain(self, other: OverSteps, stretch: int) -> Estimate:
+        """How much more than another one, in that stretch; over lifetimes, Welch's."""
+        return unpaired(list(self.rewards[:, [stretch]]), list(other.rewards[:, [stretch]]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Where stretches begin and end, and what is earned in them."""
+        found = [estimate(column) for column in self.rewards.T]
+        return {
+            "edges": [list(pair) for pair in self.edges],
+            "mean": [x.mean for x in found],
+            "ci95": [x.ci95 for x in found],
+            "lifetimes": len(self.rewards),
+        }
+
+
+@dataclass(frozen=True)
+class AllLearners:
+    """One meta-training of each; what ships stands for itself. Intervals are over lifetimes."""
+
+    title = "every learning algorithm, from the first hundred steps to a hundred thousand"
+
+    def recipes(self) -> dict[str, Recipe]:
+        def of(
+            name: str,
+            algorithm: Any,
+            worlds: Sequence[Any],
+            outer: OuterLoop,
+            generations: int,
+            length: int,
+            lifetimes: int = 1,
+        ) -> tuple[str, Recipe]:
+            where = tuple(map(make, worlds))
+            return f"{name}-0", Recipe(algorithm, where, outer, lifetimes, length, generations, 0)
+
+        def annealed(rate: float, generations: int) -> Optimiser:
+            return Optimiser(rate, clip=1.0, decay_steps=generations)
+
+        seen = {kind: _seen(kind) for kind in WORLDS}
+        plain = [make(x) for x in list(WORLDS["continuous"].values())[:2]]
+        maml = MAML(log_deviation=-1.2, later=0.25)
+        falling = Optimiser(0.01, clip=1.0, decay_steps=1_500, decay_to=0.03)
+        teacher = Teacher(4, falling, lifetime=512)
+        through = {"every_update": True}
+        return dict(
+            [
+                of(
+                    "MetaRNN-discrete",
+                    MetaRNN(64),
+                    seen["discrete"],
+                    PolicyGradient(8, annealed(0.004, 2_000), 0.9, 0.02, 64),
+                    2_000, 200, 16,
+                ),
+                of(
+                    "MAML-discrete",
+                    MAML((64, 64)),
+                    seen["discrete"],
+                    ThroughUpdates(20, annealed(0.003, 400), **through),
+                    400, 300,
+                ),
+                of(
+                    "LPG-discrete",
+                    LPG(workers=32),
+                    [make("random-grids,size=4")],
+                    ThroughUpdates(8, annealed(0.001, 300), lifetime=1_200),
+                    300, 120,
+                ),
+                of("SymLA-continuous", SymLA(), plain, teacher, 1_500, 32, 16),
+                of(
+                    "MetaRNN-continuous",
+                    MetaRNN(64),
+                    seen["continuous"],
+                    LifetimePPO(8, annealed(0.001, 600 * 16)),
+                    600, 200, 16,
+                ),
+                of(
+                    "MAML-continuous",
+                    maml,
+                    seen["continuous"],
+                    ThroughUpdates(20, annealed(0.003, 400), **through),
+                    400, 300,
+                ),
+                of(
+                    "EPG-continuous",
+                    EPG((32,), interval=20, workers=8, history=40,
+                        optimizer=Optimiser(0.01)),
+                    [make("point-navigation,episode_length=20,limit=2")],
+                    EvolutionStrategies(
+                        32, 0.2, Optimiser(0.02, decay_steps=300), sigma_decay_steps=300,
+                        counted=0.2,
+                    ),
+                    300, 600, 8,
+                ),
+            ]
+        )  # fmt: skip
+
+    def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
+        panels: dict[str, Any] = {}
+        absent: dict[str, dict[str, str]] = {}
+        costs: dict[str, Any] = {}
+        for kind, worlds in WORLDS.items():
+            methods = _methods(kind, rules)
+            costs |= {f"{who}, {kind}": _cost(rule) for who, rule in methods.items() if rule.card}
+            for world, environment in worlds.items():
+                panels[world], absent[world] = {}, {}
+                for who, rule in methods.items():
+                    try:
+                        panels[world][who] = reached(rule, make(environment), scale)
+                    except SizeError as error:
+                        absent[world][who] = str(error)
+                    jax.clear_caches()  # thousands of programs are more than a process can map
+        return {"kind": "growing", "panels": panels, "absent": absent, "costs": costs}
+
+    def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
+        """Of the best of either kind: which is it early, and which late?"""
+        found = []
+        for world, lines in measured["panels"].items():
+            last = len(lines["random"].edges) - 1
+            early = min(len(EDGES[EARLY]) - 2, last)
+            for kind, best, others, at in (
+                ("a black box", BLACK_BOXES, BY_GRADIENT, early),
+                ("what learns by gradient", BY_GRADIENT, BLACK_BOXES, last),
+            ):
+                first, second = (_best(lines, names, at) for names in (best, others))
+                start, end = lines[first].edges[at]
+                found.append(
+                    claim_above(
+                        f"{world}, steps {start:,} to {end:,}: {kind} ({first}) earns more than "
+                        f"the best of the others ({second})",
+                        lines[first].gain(lines[second], at),
+                        digits=3,
+                    )
+                )
+        return found
+
+
+def _best(lines: Mapping[str, OverSteps], names: Sequence[str], at: int) -> str:
+    """Who of these earns most in that stretch."""
+    there = [who for who in names if who in lines]
+    return max(there, key=lambda who: lines[who].rewards[:, at].mean())
+
+
+def reached(rule: Rule, environment: Any, scale: float) -> OverSteps:
+    """What it earns there. Raises SizeError where its weights are of other sizes."""
+    if "padded" in rule.card:
+        environment = padded(environment, *rule.card["padded"])
+    from_rollouts = isinstance(rule.algorithm, LearnsFromRollouts)
+    lifetimes = LIFETIMES[from_rollouts]
+    columns, stretches = [], []
+    for length, edges in EDGES.items():
+        if scale < 1.0 and length == WHOLE:
+            continue
+        if from_rollouts:
+            test = learning_test(rule.algorithm, environment, lifetimes, length, 0)
+            rewards = learned(test, rule.params, TEST_SEED, Stream.TESTING).reward
+            known = test.edges
+        else:
+            sums, known = lived(rule, environment, lifetimes, length, TEST_SEED)
+            rewards = sums.reward
+        earned = np.cumsum(rewards, axis=1, dtype=np.float64)
+        earned = np.concatenate([np.zeros((lifetimes, 1)), earned], axis=1)
+        at = np.stack([np.interp(edges, known, one) for one in earned])
+        columns.append(np.diff(at, axis=1) / np.diff(edges))
+        stretches += pairwise(edges)
+    return OverSteps(np.concatenate(columns, axis=1), stretches)
+
+
+def _seen(kind: str) -> list[Any]:
+    """What weights of one size are trained on."""
+    return [padded(make(world), *SIZES[kind]) for world in list(WORLDS[kind].values())[:2]]
+
+
+def _methods(kind: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:
+    """All that can have such actions: black boxes first, then what learns by gradient."""
+    own = {name.split("-")[0]: rule for name, rule in rules.items() if f"-{kind}-" in name}
+    shipped = {who: load(name) for who, name in SHIPPED[kind].items()}
+    by_hand = {who: hand_made(name) for who, name in HAND_MADE[kind].items()}
+    found = own | shipped | by_hand
+    order = [*BLACK_BOXES, *BY_GRADIENT, *found]
+    return {who: found[who] for who in dict.fromkeys(order) if who in found}
+
+
+def _cost(rule: Rule) -> dict[str, Any]:
+    """Of its meta-training, as its card has it; nothing for what has none."""
+    training = rule.card.get("training", {})
+    return {
+        "environment_steps": training.get("environment_steps", 0),
+        "seconds": rule.card.get("seconds_of_training", 0.0),
+    }
