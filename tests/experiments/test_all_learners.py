@@ -1,6 +1,7 @@
 """Every learning algorithm in the same environments: what is measured, and who cannot be where."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from symla.report.paper_figures import draw_figure
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
-STRETCHES = [pair for edges in EDGES.values() for pair in zip(edges, edges[1:])]
+STRETCHES = [pair for edges in EDGES.values() for pair in pairwise(edges)]
 
 
 def line(mean):

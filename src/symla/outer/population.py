@@ -3,7 +3,7 @@
 The agents of one environment are a group, on a leading axis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from symla.lifetimes import host_learning, learning
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.host_learning import HostLearning
 from symla.lifetimes.learning import LearningLife
+from symla.outer.lifetime_gradients import one_by_one
 from symla.runtime.devices import spread
 from symla.runtime.machine import MEMORY, available_memory
 
@@ -73,7 +74,16 @@ def born(
         own = jax.random.fold_in(key, number)
         return learning.born(algorithm, environment, params, own)
 
-    return spread(jax.vmap(one, (0, None, None)))(places.number, params, key)
+    return spread(each_agent(one))(places.number, params, key)
+
+
+def each_agent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(agent, *shared)` of all agents, on a leading axis. On a CPU of one after the other,
+    which is as fast, and how many there are on a device does not show in the last bits."""
+    if jax.default_backend() == "cpu":
+        barrier = jax.lax.optimization_barrier
+        return one_by_one(lambda own, *shared: barrier(function(barrier(own), *shared)))
+    return lambda agents, *shared: jax.vmap(lambda own: function(own, *shared))(agents)
 
 
 def live_in_jax(
@@ -89,14 +99,14 @@ def live_in_jax(
     `renewed` says who is born again first, and from which keys.
     """
     which, keys = renewed
-    fresh = jax.vmap(partial(learning.born, algorithm, environment, params))(keys)
+    born_anew = partial(learning.born, algorithm, environment, params)
 
     def live(life: LearningLife) -> tuple[LearningLife, Array]:
         after, rollout, happened = learning.collect(algorithm, environment, params, life, steps)
         learner = algorithm.remember(after.learner, rollout)
         return after._replace(learner=learner), jnp.sum(happened.reward) / algorithm.workers
 
-    return jax.vmap(live)(chosen(which, fresh, life))
+    return each_agent(live)(chosen(which, each_agent(born_anew)(keys), life))
 
 
 def live_on_host(

@@ -1,5 +1,6 @@
 """Through the critic: agents that live on train the objective that they learn by (MetaGenRL)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from symla.algorithms.base import Guidance, HasCritic
+from symla.algorithms.parts.replay import is_replay
 from symla.core.errors import SettingError, require
 from symla.core.optimisers import Optimiser
 from symla.core.random_numbers import fast_key
@@ -23,6 +25,7 @@ from symla.outer.population import (
     ages_of,
     are_whole,
     born,
+    each_agent,
     live_in_jax,
     live_on_host,
     numbers_of,
@@ -234,17 +237,19 @@ class ThroughCritic:
             learners, params, optimizer = carry
             number = state.generation * updates + i
             keys = [keys_of(place, number) for place in places]
-            update = jax.vmap(algorithm.update_guided, (None, 0, 0, None, 0))
+            update = updated(algorithm, params, number)
             learners = [
-                update(params, learner, guide, number, own)
+                update(learner, guide, own)
                 for learner, guide, (own, _) in zip(learners, guidance, keys)
             ]
 
             def improve(params: Params, optimizer: State) -> tuple[Params, State]:
-                of_agents = jax.vmap(partial(self._gradient, algorithm), (None, 0, 0, 0))
+                def of_agent(agent: Any) -> Any:
+                    return self._gradient(algorithm, params, *agent)
+
                 found = joined(
                     [
-                        of_agents(params, learner, count, own)
+                        each_agent(of_agent)((learner, count, own))
                         for learner, count, (_, own) in zip(learners, counts, keys)
                     ]
                 )
@@ -335,6 +340,24 @@ class ThroughCritic:
             f"length must be a multiple of policy_delay, {algorithm.policy_delay}, got "
             f"{setting.length}",
         )
+
+
+def updated(algorithm: HasCritic, params: Params, number: Array) -> Callable[..., State]:
+    """Of the learners of a group, their guidance and keys: the learners after that update. Replay
+    buffers, which no update changes, stay where they are."""
+
+    def run(learners: State, guidance: Guidance, keys: Key[Array, " n"]) -> State:
+        def one(agent: Any) -> list[Any]:
+            learner, guide, key = agent
+            after = algorithm.update_guided(params, learner, guide, number, key)
+            return [x for x in jax.tree.leaves(after, is_leaf=is_replay) if not is_replay(x)]
+
+        changed = iter(each_agent(one)((learners, guidance, keys)))
+        leaves, structure = jax.tree.flatten(learners, is_leaf=is_replay)
+        kept = [x if is_replay(x) else next(changed) for x in leaves]
+        return jax.tree.unflatten(structure, kept)
+
+    return run
 
 
 def with_critic(setting: Setting) -> HasCritic:
