@@ -30,7 +30,7 @@ REFERENCE = {
     "bandit-arms-50": (48.1, 41.2, 33.5, None),
 }
 NAMES = ("random", "ucb1", "thompson", "bayes-optimal")
-FAST = "bandit-uniform-independent", "bandit-arms-5"  # Thompson draws for each arm in each step
+FAST = ("bandit-uniform-independent",)  # Thompson draws for each arm in each step
 CASES = [
     pytest.param(
         environment,

@@ -64,6 +64,7 @@ def test_convolutions_are_those_of_windows():
         np.testing.assert_allclose(found[i, 1], np.where(out > 0, out, 0.01 * out), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_guided_alone_it_is_ppo_and_the_loss_says_nothing():
     _, _, rollout, after = lived(replace(SMALL, guidance=1.0), WORLD)
     params, before, _, _ = lived(SMALL, WORLD)

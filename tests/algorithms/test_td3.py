@@ -40,7 +40,10 @@ def lived(algorithm, world, stretches, keys):
     return jax.lax.fori_loop(0, stretches, body, lives)
 
 
-@pytest.mark.parametrize("algorithm", [SMALL, DDPG(**vars(replace(SMALL, critics=1)))])
+DETERMINISTIC = pytest.param(DDPG(**vars(replace(SMALL, critics=1))), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("algorithm", [SMALL, DETERMINISTIC])
 def test_truncation_bootstraps_and_termination_does_not(key, algorithm):
     """One state, whose best action earns 1.5: worth that where episodes terminate, 3 where not."""
     lives = lived(algorithm, WORLD, 30, jax.random.split(key, 4))

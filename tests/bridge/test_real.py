@@ -34,7 +34,11 @@ def fresh_symla():
     return Rule(algorithm, algorithm.init_params(jax.random.key(1), spec))
 
 
-@pytest.mark.parametrize("name", REAL)
+SLOW = "Acrobot-v1", "MountainCar-v0", TAXI
+CASES = [pytest.param(x, marks=pytest.mark.slow if x in SLOW else ()) for x in REAL]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_meta_test_runs_in_them(name):
     result = symla.meta_test(fresh_symla(), f"gymnasium:{name}", lifetimes=3, length=250, seed=2)
     assert (result.lifetimes, result.steps[-1]) == (3, 250)
@@ -73,6 +77,7 @@ def test_other_learning_algorithms_run_in_them(algorithm):
     assert symla.meta_test(rule, "gymnasium:CartPole-v1", 2, 5).return_.mean == 5
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result_and_another_does_not():
     def test(seed):
         return symla.meta_test(hand_made("random"), "gymnasium:CartPole-v1", 20, 60, seed)

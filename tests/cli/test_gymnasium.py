@@ -71,6 +71,7 @@ TYPED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TYPED)
 def test_a_failing_step_is_blamed_and_what_was_measured_is_kept(name, tmp_path):
     out = tmp_path / "out.json"

@@ -279,7 +279,10 @@ def test_a_run_folder_named_like_a_rule_is_not_mistaken(finished, tmp_path):
     assert tested.returncode == 0, tested.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+TERMINATED = pytest.param(signal.SIGTERM, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, TERMINATED])
 def test_a_signal_keeps_what_was_reached_and_resume_finishes(tmp_path, number):
     folder = tmp_path / "run"
     long = [*SMALL, "--generations", "100000", "--run-dir", str(folder)]

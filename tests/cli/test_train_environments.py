@@ -50,6 +50,7 @@ def test_one_environment_ends_in_a_table_and_a_rule(here, capsys):
     assert "hearts-2x2" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_its_file_makes_the_same_run_again(here):
     words = "hearts,size=2", "--permute", "--seed", 3
     assert run("train", *words, *TINY, "--run-dir", "a") == 0
@@ -101,6 +102,7 @@ def test_environments_may_stand_in_the_stages_alone(here):
     assert len(stages) == 2
 
 
+@pytest.mark.slow
 def test_a_warm_start_from_a_shipped_rule(here):
     words = [*TINY[:8], "--test-lifetimes", "4", "--start", "bandits"]
     assert run("train", "hearts-2x2", *words, "--run-dir", "r") == 0

@@ -38,6 +38,7 @@ def test_a_user_without_a_home(monkeypatch, caplog):
     caches._temporary.cache_clear()
 
 
+@pytest.mark.slow
 def test_gymnax_which_imports_it_is_found_in_a_notebook():
     code = "from symla.environments import make; print(make('gymnax:CartPole-v1').spec.action.size)"
     done = subprocess.run(

@@ -51,6 +51,7 @@ def test_a_test_gives_the_same(x64, rule, environment, lifetimes):
     assert jnp.ones(1).dtype == jnp.float64
 
 
+@pytest.mark.slow
 def test_a_training_gives_the_same_and_calls_back_as_the_program_is(x64, tmp_path):
     seen, rules = [], []
 

@@ -59,6 +59,7 @@ def test_episodes_are_as_long_as_their_kind_has_them():
     assert [bool(x.truncated) for x in lengths] == [False, True]
 
 
+@pytest.mark.slow
 def test_tasks_are_of_all_kinds_with_objects_in_different_cells():
     grids = ObjectGrids(4, ("sparse", "long"))
     tasks = jax.vmap(grids.sample_task)(jax.random.split(jax.random.key(0), 300))

@@ -187,6 +187,7 @@ def test_plot_draws_it_beside_others(tmp_path):
         ours.plot("it.pdf")
 
 
+@pytest.mark.slow
 def test_transforms_are_keywords():
     """The same as wrapping it by hand, outermost the permutation."""
     rule, numbers = hand_made("random"), {"lifetimes": 3, "length": 10}

@@ -121,6 +121,7 @@ def test_what_cannot_be_explained_is_refused():
     assert refused.returncode == 2 and "say where to explain it" in refused.stderr
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_two_sentences(tmp_path):
     small = ("--lifetimes", 4, "--length", 6, "--json", "it.json", "--plot", "it.png")
     done = typed("explain", "bandits", *small, cwd=tmp_path)

@@ -75,6 +75,7 @@ def test_ranges(wrong, said):
         symla.meta_test(symla.load(TINY), WORLD, **({"lifetimes": 2, "length": 20} | wrong))
 
 
+@pytest.mark.slow
 def test_compared_with_others_in_the_same_lifetimes():
     worlds = {"points": WORLD, "pole": make("cartpole")}
     found = symla.compare([TINY, "random"], worlds, lifetimes=1, length=42, seeds=(0, 1))

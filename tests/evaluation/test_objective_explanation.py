@@ -28,11 +28,13 @@ def looked():
     return look(replace(AGENT, objective=FollowCritic()), (), WORLD, 2, LENGTH, 0, others)
 
 
+@pytest.mark.slow
 def test_an_objective_is_like_itself(looked):
     for agent in looked:
         np.testing.assert_array_equal(agent.updates["learned"], agent.updates[CRITIC])
 
 
+@pytest.mark.slow
 def test_reinforce_moves_towards_what_was_better_than_expected(looked):
     """-d/dpi (a - pi)^2 A = 2 (a - pi) A."""
     for agent in looked:
@@ -41,6 +43,7 @@ def test_reinforce_moves_towards_what_was_better_than_expected(looked):
         assert ((np.sign(update) == np.sign(product)) | near).all()
 
 
+@pytest.mark.slow
 def test_the_formula_without_rewards_moves_towards_every_action(looked):
     for agent in looked:
         assert (np.sign(agent.updates["towards all that was done"]) == np.sign(agent.offset)).all()

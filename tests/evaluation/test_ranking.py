@@ -1,5 +1,7 @@
 """Standings over environments, and the suite."""
 
+import pytest
+
 import symla
 from symla.evaluation.comparison import Help, compare
 from symla.evaluation.ranking import standings
@@ -8,6 +10,7 @@ from symla.rules.loading import is_hand_made
 from tests.probes.environments import Corridor
 
 
+@pytest.mark.slow
 def test_ranks_and_counts():
     """Q-learning learns the corridor; Thompson sampling cannot be there, and ranks elsewhere."""
     worlds = {"corridor": Corridor(4), "bandit": "bandit-arms-2"}

@@ -49,6 +49,7 @@ def test_rule_in_another_environment(run):
     assert re.search(r"its next action would be [0-3]$", out)
 
 
+@pytest.mark.slow
 def test_cross_entropy(run):
     assert "regret in 100 pulls: " in run("cross_entropy.py", "1")
 

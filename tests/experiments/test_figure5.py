@@ -31,6 +31,7 @@ def rewards(rule, environment):
     return live(rule, environment, LIFETIMES, LENGTH, seed=0).reward
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["cartpole", "acrobot"])
 def test_symla_earns_exactly_the_same_in_reverse(task):
     rule = _adding_in_order_of_size(rule_of(SymLA(hidden_size=4), task))

@@ -18,7 +18,7 @@ from symla.outer import EvolutionStrategies
 from symla.store import RunFolder
 from tests.cli.in_process import typed
 
-NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7")
+NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7", "biased-arms", "all-learners")
 # Most of these minutes is compilation, and what is compiled runs for milliseconds.
 HASTY = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
@@ -30,7 +30,8 @@ def reproduce(*arguments):
     )
 
 
-SLOW = [name if name == "figure4" else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+FAST = "biased-arms"
+SLOW = [name if name == FAST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
 
 @pytest.mark.parametrize("name", SLOW)
@@ -45,8 +46,8 @@ def test_a_tiny_figure_ends_in_a_picture_and_a_verdict(name, tmp_path):
     assert (folder / f"{name}.png").stat().st_size > 10_000
     assert len(list(folder.glob("*.gif"))) == len(report.get("recordings", []))
     assert all(verdict["claim"][:20] in done.stdout for verdict in report["verdicts"])
-    if name == "figure4":  # one is enough: what it trained is a run as any other
-        run = tmp_path / "runs" / name / "symla-2-to-12-0"
+    if name == FAST:  # one is enough: what it trained is a run as any other
+        run = tmp_path / "runs" / name / "symla-0"
         for command in (("resume", run, "--devices", 1), ("report", run)):
             again = typed(*command)
             assert again.returncode == 0, again.stderr

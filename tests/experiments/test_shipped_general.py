@@ -10,6 +10,7 @@ from symla.rules.loading import load
 CONTEXTS = "25 contexts, 6 actions"
 
 
+@pytest.mark.slow
 def test_it_learns_in_tables_larger_than_those_it_was_trained_on():
     found, random = (
         meta_test(load(name), UNSEEN.environments[CONTEXTS], 64, 1000, seed=1)

@@ -18,6 +18,7 @@ def test_fresh_agents_learn_more_by_it_than_by_a_random_one():
     assert learned > random + 0.2
 
 
+@pytest.mark.slow
 def test_it_teaches_in_gymnasium_with_other_sizes():
     with gymnasium.make("Pendulum-v1") as env:
         agent = load("objective,preset=simulators,random_steps=10,batch=8").agent(env)

@@ -99,6 +99,7 @@ def test_an_old_run_still_tests_and_reports(old):
     assert {path.name for path in (old / "figures").iterdir()} == {"regret.png", "training.png"}
 
 
+@pytest.mark.slow
 def test_other_settings_are_shown_and_refused_until_allowed(golden):
     changed = ("--sigma", "0.1", "--population", "8")
     words = ("search.sigma: 0.4 -> 0.1", "search.population: 4 -> 8", "--allow-changes")
@@ -126,6 +127,7 @@ def test_a_newer_schema_of_the_configuration(golden):
     refused(golden, "resume", golden, words=("newer symla", "--upgrade"))
 
 
+@pytest.mark.slow
 def test_other_random_numbers(golden):
     done = typed("resume", golden, "--generations", 5)  # from here on it remembers them
     assert done.returncode == 0, done.stderr
@@ -157,6 +159,7 @@ def test_no_gpu(tmp_path):
     refused(tmp_path, *arguments, words=words, JAX_PLATFORMS="cuda")
 
 
+@pytest.mark.slow
 def test_out_of_memory(tmp_path):
     """A real one: a population larger than the memory that the process may have."""
     limited = ["bash", "-c", f'ulimit -v {6 << 20}; exec "$@"', "limited"]  # in KiB

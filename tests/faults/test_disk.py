@@ -41,6 +41,7 @@ def mount(tmp_path):
     subprocess.run(["umount", str(folder)], capture_output=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_nothing_that_was_there(tmp_path, mount):
     disk = mount(400)
     folder = create(disk / "run")
@@ -63,6 +64,7 @@ def test_a_full_disk_costs_nothing_that_was_there(tmp_path, mount):
     assert finish(folder, 6) == finish(whole, 6)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_during_training_keeps_its_checkpoints(mount):
     disk = mount(120)
     folder = create(disk / "run")

@@ -40,7 +40,10 @@ def training(**changes):
     return Training(MetaRNN(4), lifetimes=4, length=4, seed=0, **settings)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+INFINITE = (pytest.param(x, marks=pytest.mark.slow) for x in (float("inf"), float("-inf")))
+
+
+@pytest.mark.parametrize("value", [float("nan"), *INFINITE])
 def test_not_finite_returns_are_left_out_and_counted(tmp_path, value):
     """At over 20 places of each run."""
     run, seen = new_run(tmp_path / "run"), []
@@ -53,6 +56,7 @@ def test_not_finite_returns_are_left_out_and_counted(tmp_path, value):
         assert np.isfinite(array).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shaping", ["ranks", "raw"])
 def test_a_pair_left_out_counts_as_if_it_had_not_been(key, shaping):
     """The gradient of 4 pairs, one of them without a finite return, is that of the other 3."""
@@ -67,6 +71,7 @@ def test_a_pair_left_out_counts_as_if_it_had_not_been(key, shaping):
     np.testing.assert_allclose(found["x"], expected["x"], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["return", "gradient", "baseline"])
 def test_a_gradient_left_out_counts_as_if_it_had_not_been(where):
     """The mean over 4 candidates, of which one is not finite, is that over the other 3."""
@@ -92,6 +97,7 @@ def test_a_gradient_left_out_counts_as_if_it_had_not_been(where):
     assert jnp.abs(found.params["x"]).max() > 0
 
 
+@pytest.mark.slow
 def test_no_finite_return_at_all_stops_the_run_and_is_named(tmp_path):
     run = new_run(tmp_path / "run")
     with pytest.raises(DivergenceError, match="none of the 8 returns of generation 1"):
@@ -100,6 +106,7 @@ def test_no_finite_return_at_all_stops_the_run_and_is_named(tmp_path):
     assert run.metrics() == []
 
 
+@pytest.mark.slow
 def test_the_last_finite_state_is_kept_whichever_generation_it_was(tmp_path):
     """Adam's steps of 1e19 overflow the norm sooner or later, in the middle of a chunk."""
     settings = {"environments": (IndependentBandit(2),), "lifetimes": 4, "length": 4, "seed": 0}
@@ -128,6 +135,7 @@ def test_the_person_sees_it(capsys):
     assert "all returns equal in 2 generations (nothing to learn from)" in shown
 
 
+@pytest.mark.slow
 def test_equal_returns_are_counted(tmp_path):
     """Nobody pays anything: no reward depends on what is done."""
     settings = {"outer": EvolutionStrategies(population=4), "lifetimes": 1, "length": 2, "seed": 0}

@@ -17,6 +17,7 @@ def compare(tmp_path, name, points):
     compare_with_an_uninterrupted_run(tmp_path, points, advance)
 
 
+@pytest.mark.slow
 def test_evolution_strategies_on_the_host(tmp_path):
     compare(tmp_path, "evolution-strategies", (12, None, 25, "stop"))
 

@@ -63,6 +63,7 @@ def compare(tmp_path, name, points):
     assert [row["generation"] for row in rows] == [20, 40, 60]
 
 
+@pytest.mark.slow
 def test_killed_in_jax(tmp_path):
     compare(tmp_path, "in-jax", (3, 9, 14))
 
@@ -111,6 +112,7 @@ def test_the_number_of_devices_changes_no_bit():
     assert one == several
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["pendulum", "gymnasium:Pendulum-v1"])
 def test_a_learner_that_diverges_is_named(world):
     wild = TINY.__class__(**{**vars(TINY), "critic_optimizer": Optimiser(1e30)})

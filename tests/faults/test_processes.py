@@ -43,6 +43,7 @@ def end_with(words, *processes, code=2):
         assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 def test_one_that_is_missing_is_named(tmp_path):
     first = start(0, 3, port := free_port(), *train(tmp_path / "run"))
     second = start(1, 3, port, *train(tmp_path / "run"))
@@ -62,6 +63,7 @@ def test_two_that_disagree_on_their_number(tmp_path, told):
     end_with("start all of them with the same number", *processes)
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken(tmp_path):
     with socket.create_server(("localhost", 0)) as other:
         port = other.getsockname()[1]
@@ -110,6 +112,7 @@ def test_one_that_is_killed_or_stuck_is_named_within_15_seconds(tmp_path, which,
     assert signal_one(tmp_path / "run", which, number) < 15
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_all_with_everything_saved(tmp_path):
     folder = tmp_path / "run"
     started, port = begun(folder), free_port()

@@ -41,6 +41,7 @@ def replays(monkeypatch):
     return counts
 
 
+@pytest.mark.slow
 def test_stretches_in_a_new_pool_each_are_the_lifetime():
     """Every pool but the first lives the episodes under way again."""
     whole = list(host_lifetimes(LEARNER, LAKE, PARAMS, KEYS, 3 * STEPS, candidates=2))

@@ -64,6 +64,7 @@ def wide(tree):
     return jax.tree.map(lambda x: x.astype(np.float64) if x.dtype == np.float32 else x, tree)
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_clipped_objective_by_finite_differences(seen, monkeypatch):
     """In float64, through whole lifetimes, on fixed ones."""
     for method in ("init_state", "update"):  # which would be in float32
@@ -116,6 +117,7 @@ def test_learning_again_is_acting_again(seen):
         np.testing.assert_allclose(action, before.seen.action[0, t], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trace", [0.8, 1.0])
 def test_advantages_are_of_whole_lifetimes_and_normalised(seen, trace):
     """Past the ends of episodes, which come every 4 steps, and with nothing after the lifetime."""
@@ -136,6 +138,7 @@ def test_advantages_are_of_whole_lifetimes_and_normalised(seen, trace):
     np.testing.assert_allclose(found, expected, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_lifetime_that_is_not_finite_says_nothing_of_the_others(seen):
     perceived = jax.tree.map(lambda x: x[None], seen[1].seen)
     doubled = jax.tree.map(lambda x: jnp.concatenate([x, x], axis=1), perceived)
@@ -192,6 +195,7 @@ def test_the_number_of_devices_changes_no_bit(devices):
     jax.tree.map(np.testing.assert_array_equal, run(1), run(devices))
 
 
+@pytest.mark.slow
 def test_a_training_that_goes_on_has_the_bits_of_a_whole_one(tmp_path):
     states = []
     for counts in ((4,), (1, 4)):

@@ -65,6 +65,7 @@ def test_the_gradient_is_that_of_the_same_environment_in_jax(outer):
     assert not outer or ended > 2  # two of them began in the first generation
 
 
+@pytest.mark.slow
 def test_it_learns_on_the_host():
     """Always right pays at every second step; by chance it is one in six."""
     loop = PolicyGradient(2, Optimiser(0.3), discount=0.7, entropy=0.0)

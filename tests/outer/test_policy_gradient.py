@@ -165,6 +165,7 @@ def test_an_algorithm_without_a_derivative_is_refused():
         evidence(PolicyGradient(1), Random(), Associations(2, 2), (), 2, 3)
 
 
+@pytest.mark.slow
 def test_symla_learns_to_tie_what_it_sees_to_what_it_does(tmp_path):
     """Evolution strategies of this budget earn nothing here: no action is better unseen."""
     outer = PolicyGradient(8, Optimiser(3e-3, clip=1.0), discount=0.0, entropy=0.0)

@@ -195,6 +195,7 @@ def test_continuous_actions_are_advised():
     assert jnp.isfinite(steps.advised).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "world",
     [

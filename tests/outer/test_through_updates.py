@@ -118,6 +118,7 @@ def test_the_number_of_devices_changes_no_bit(devices):
     jax.tree.map(np.testing.assert_array_equal, run(1), run(devices))
 
 
+@pytest.mark.slow
 def test_lives_go_on_and_are_renewed_at_staggered_times():
     training = replace(TRAINING, outer=replace(OUTER, population=3, lifetime=45))
     step = jax.jit(partial(generation, training), compiler_options=QUICKLY)

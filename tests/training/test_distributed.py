@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from tests.cli.in_process import typed
 from tests.cli.test_main import SMALL, command, symla
 
@@ -32,6 +34,7 @@ def checkpoint_of(folder):
     return next((folder / "checkpoints").glob("generation-*.safetensors")).read_bytes()
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     alone = typed("train", "bandits", *SMALL, "--run-dir", tmp_path / "one", "--devices", 1)
     assert alone.returncode == 0, alone.stderr

@@ -21,6 +21,7 @@ LOOPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outer", LOOPS)
 def test_a_fault_keeps_what_was_reached_and_resume_goes_on(outer, tmp_path, monkeypatch):
     """An environment that raises once its licence is gone, for as long as it is."""

@@ -42,6 +42,7 @@ def test_a_life_in_stretches_is_the_lifetime():
     assert life.age == 12
 
 
+@pytest.mark.slow
 def test_lives_begin_at_staggered_ages_and_end_after_their_lifetime():
     state = init(TRAINING)
     ages = np.concatenate([np.ravel(lives.age) for lives in state.lives])
@@ -69,6 +70,7 @@ def test_a_life_that_begins_anew_has_another_key():
     assert before.lives[0].age[tuple(oldest)] in (5, 20)
 
 
+@pytest.mark.slow
 def test_it_learns_from_stretches():
     """Each move right pays 1 in a corridor of two cells."""
     outer = PolicyGradient(4, Optimiser(0.1), lifetime=10)

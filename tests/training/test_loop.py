@@ -87,6 +87,7 @@ def test_a_run_folder_is_a_rule(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, loaded.params, rule.params)
 
 
+@pytest.mark.slow
 def test_chunks_of_any_length_and_any_seed_share_one_compilation(tmp_path):
     before = train.advance._cache_size()
     for seed in (1, 2):
@@ -140,6 +141,7 @@ def test_any_assignment_to_groups(groups):
         np.testing.assert_array_equal(live(alone, key), returns[p : p + 1])
 
 
+@pytest.mark.slow
 def test_metrics_are_of_the_generation_they_name():
     training, key = tiny(), replicate(jax.random.key(0))
     state = generation.init(training)
@@ -160,6 +162,7 @@ def test_settings_outside_their_range_are_refused(tmp_path):
         train_rule(tiny(), 0, new_run(tmp_path / "run"), MANIFEST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", [SymLA(), MetaRNN(hidden_size=16)])
 def test_a_short_training_lowers_regret_below_ucb1(algorithm, tmp_path):
     training = Training(
@@ -190,6 +193,7 @@ print(hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_devices_does_not_change_a_bit():
     hashes = [
         subprocess.run(

@@ -41,7 +41,10 @@ def test_it_does_not_matter_in_which_order_actions_are(key, params):
     assert np.abs(SMALL.losses(params, seen, action[..., order]) - losses).max() > 1e-3
 
 
-@pytest.mark.parametrize("actions", [1, 2, 17])
+SIZES = [2, *(pytest.param(size, marks=pytest.mark.slow) for size in (1, 17))]
+
+
+@pytest.mark.parametrize("actions", SIZES)
 def test_one_set_of_parameters_fits_any_number_of_actions(key, params, actions):
     SMALL.check(params, Spec(40, Continuous(actions)))
     seen = seen_of(key, [20, 3], actions=actions)
@@ -123,6 +126,7 @@ def test_observations_may_be_inputs(key):
         objective.check(params, Spec(4, Continuous(2)))
 
 
+@pytest.mark.slow
 def test_where_nothing_varies_or_nothing_is_known_all_is_finite(key, params):
     for lengths in ([20, 20], [0, 0], [1, 0]):
         seen = _with(seen_of(key, lengths), value=0.3, next_value=0.3)

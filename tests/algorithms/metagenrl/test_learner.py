@@ -130,6 +130,7 @@ def test_a_led_agent_follows_its_critic(params, state):
     )
 
 
+@pytest.mark.slow
 def test_without_guidance_it_is_the_plain_update(params, state):
     key, number = jax.random.key(7), jnp.asarray(1)
     plain = AGENT.update(params, state, number, key)
