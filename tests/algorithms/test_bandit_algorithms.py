@@ -30,13 +30,12 @@ REFERENCE = {
     "bandit-arms-50": (48.1, 41.2, 33.5, None),
 }
 NAMES = ("random", "ucb1", "thompson", "bayes-optimal")
-FAST = ("bandit-uniform-independent",)  # Thompson draws for each arm in each step
 CASES = [
     pytest.param(
         environment,
         name,
         reference,
-        marks=pytest.mark.slow if name == "thompson" and environment not in FAST else (),
+        marks=pytest.mark.slow if name == "thompson" else (),
     )
     for environment, row in REFERENCE.items()
     for name, reference in zip(NAMES, row)

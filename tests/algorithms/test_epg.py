@@ -33,7 +33,10 @@ def lived(algorithm, world):
     return live.lower(KEY).compile(QUICKLY)(KEY)
 
 
-@pytest.mark.parametrize("world", [WORLD, IndependentBandit(3)], ids=["continuous", "discrete"])
+DISCRETE = pytest.param(IndependentBandit(3), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("world", [WORLD, DISCRETE], ids=["continuous", "discrete"])
 def test_an_update_goes_down_the_loss_in_policy_and_memory(world):
     params, before, rollout, after = lived(SMALL, world)
     moved = jax.tree.map(lambda x, y: bool(jnp.any(x != y)), before.weights, after.weights)

@@ -30,7 +30,10 @@ def lived(algorithm, world, key):
     return live(key)
 
 
-@pytest.mark.parametrize("world", [WORLD, IndependentBandit(3)], ids=["continuous", "discrete"])
+DISCRETE = pytest.param(IndependentBandit(3), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("world", [WORLD, DISCRETE], ids=["continuous", "discrete"])
 def test_the_inner_step_is_the_vanilla_policy_gradient(world, key):
     """theta + rate grad mean of log pi(a | s) A; the later ones are shorter."""
     params, rollout = lived(SMALL, world, key)

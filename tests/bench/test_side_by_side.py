@@ -66,6 +66,7 @@ def test_help(command):
     assert f"symla {command}" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--shapes", "4x"], "'4x'"), (["--repeats", "0"], "repeats must be"),

@@ -70,6 +70,7 @@ def test_an_agent_runs_in_a_loop(name):
     assert agent.steps == 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", [UCB1(), Thompson(), MetaRNN(hidden_size=4)], ids=repr)
 def test_other_learning_algorithms_run_in_them(algorithm):
     params = algorithm.init_params(jax.random.key(0), Spec(4, Discrete(2)))

@@ -117,6 +117,7 @@ def test_more_generations_of_a_finished_run(here, capsys):
     assert RunFolder(here / "r").newest_checkpoint().manifest["generation"] == 3
 
 
+@pytest.mark.slow
 def test_own_classes_are_trained_and_named(here, monkeypatch, capsys):
     (here / "own_worlds.py").write_text(
         "from tests.probes.environments import Corridor as Base\n"

@@ -79,6 +79,7 @@ def test_keeps_its_contract(name):
     check_algorithm(*small(name))
 
 
+@pytest.mark.slow
 def test_vmap_equals_one_by_one(name, key):
     algorithm = ALGORITHMS[name]()
     if isinstance(algorithm, LearnsFromRollouts):

@@ -56,6 +56,7 @@ def test_keeps_its_contract(environment):
     check_environment(environment)
 
 
+@pytest.mark.slow
 def test_another_key_gives_another_lifetime(environment, key):
     """One of a few at least: there are worlds with two ways only."""
     _, one = play(environment, key)

@@ -16,6 +16,7 @@ def within(counts, probability):
     return np.all(np.abs(counts - TASKS * probability) <= 5 * deviation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("contexts", "actions"), [(1, 3), (2, 4), (4, 4), (5, 3), (5, 2), (6, 3), (7, 4)]
 )

@@ -210,6 +210,7 @@ def columns(numbers):
     return np.concatenate([np.reshape(x, (len(x), -1)) for x in leaves], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", NESTED.values(), ids=NESTED)
 def test_nested_transforms_draw_independently(environment, key):
     """No number that one draws is correlated with one of another, or of the environment inside."""

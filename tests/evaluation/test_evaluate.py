@@ -215,6 +215,7 @@ def test_a_rule_that_is_not_finite_is_no_result(value):
         meta_test(rule, "bandit-easy", 5, 10)
 
 
+@pytest.mark.slow
 def test_only_lifetimes_that_are_not_finite_are_counted():
     algorithm, environment = Diverges(limit=1.5), Contextual(episode_length=3)
     keys = [jax.random.fold_in(stream_key(0, Stream.TESTING), i) for i in range(20)]

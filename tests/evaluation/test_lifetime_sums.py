@@ -23,6 +23,7 @@ def test_streams_of_a_seed_have_tasks_of_their_own():
     assert not np.array_equal(chosen.reward, reported.reward)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [7, 250], ids=["a bin a step", "bins of 2 and 3 steps"])
 def test_sums_are_those_of_lifetimes_lived_alone(length):
     """Lifetime i follows from (seed, stream, i)."""

@@ -30,6 +30,7 @@ def run(tmp_path, monkeypatch, capsys, own_program):
     return run
 
 
+@pytest.mark.slow
 def test_corridor(run, tmp_path):
     out = run("corridor.py", "--cells 5 7 --generations 1 --hidden-size 2")
     assert "Corridor: 5 observations, 2 actions, episodes of at most 10 steps; random play" in out

@@ -27,6 +27,7 @@ SYSTEMS = {system.name: system for system in table1.SYSTEMS}
 PAPER = Path(__file__).parents[2] / "docs/paper.md"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [

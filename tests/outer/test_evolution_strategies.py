@@ -137,6 +137,7 @@ def shaped_gradient(key, returns, **settings):
     return flat(search.gradient(candidates, returns)), jax.vmap(flat)(candidates.extra.noise)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs_per_group", [1, 2, 6])
 def test_group_ranks_do_not_depend_on_how_easy_the_tasks_of_a_group_are(key, pairs_per_group):
     """A constant for each group changes nothing; the ranks in a whole population it changes."""

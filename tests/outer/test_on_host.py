@@ -28,6 +28,7 @@ def training(world, **outer):
     return Training(LEARNER, (world,), loop, lifetimes=3, length=6, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "outer",
     [

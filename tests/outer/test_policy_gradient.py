@@ -147,6 +147,7 @@ def test_gradients_of_which_none_is_finite_are_divergence():
     assert not jnp.isfinite(after.params["x"]).any()
 
 
+@pytest.mark.slow
 def test_the_horizon_cuts_the_gradient_and_nothing_else():
     algorithm, environment = SymLA(hidden_size=4), Associations(2, 2)
     params = algorithm.init_params(jax.random.key(0), environment.spec)

@@ -53,7 +53,10 @@ def wide(tree):
     return jax.tree.map(lambda x: x.astype(np.float64) if x.dtype == np.float32 else x, tree)
 
 
-@pytest.mark.parametrize("every", [False, True], ids=["last", "every"])
+EVERY = pytest.param(True, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("every", [False, EVERY], ids=["last", "every"])
 def test_the_meta_gradient_is_that_of_the_surrogate_by_finite_differences(seen, every, monkeypatch):
     """In float64, through two updates, on fixed rollouts."""
     for method in ("init_state", "learn"):  # which would be in float32

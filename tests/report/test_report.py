@@ -119,6 +119,7 @@ def drawn(folder, target):
     return [path.read_bytes() for path in paths]
 
 
+@pytest.mark.slow
 def test_figures_are_the_same_whatever_the_surroundings_of_matplotlib(figure9, tmp_path):
     """A notebook's backend, a backend that is none, a matplotlibrc of one's own; and all of these
     stay as they are, the figures of the program around too."""

@@ -96,6 +96,7 @@ def test_jax_finds_no_key_of_a_lifetime_used_twice(name, plain):
         jax.jit(lambda key: lifetime(algorithm, environment, params, key, 3)[0])(jax.random.key(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "outer",
     [EvolutionStrategies(8, pairs_per_group=2), PolicyGradient(2)],

@@ -116,6 +116,7 @@ def living(training):
     return jax.jit(partial(population_returns, training, *training.environments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs_per_group", [1, 2, 4])
 def test_candidates_of_a_group_live_the_same_lifetimes(pairs_per_group):
     """With no perturbation to tell them apart they earn the same, and other groups do not."""
@@ -128,6 +129,7 @@ def test_candidates_of_a_group_live_the_same_lifetimes(pairs_per_group):
     assert np.unique(by_group).size > 1 or outer.groups == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [[0, 1, 2], [0, 1, 2] * 2, [5, 0, 0, 7, 2, 0], [4]], ids=str)
 def test_any_assignment_to_groups(groups):
     """Candidate p lives the lifetimes of group[p % G], however many share them."""
@@ -215,6 +217,7 @@ def test_divergence_stops_at_the_last_finite_state(tmp_path):
     assert all(np.isfinite(row["params_norm"]) for row in run.metrics())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outer", [EvolutionStrategies(8), PolicyGradient(8)], ids=["es", "pg"])
 def test_candidates_that_are_not_finite_are_counted_and_left_out(outer, tmp_path):
     """Observations are normal; a policy that diverges beyond 1.5 loses some lifetimes of three

@@ -1,5 +1,7 @@
 """Random batches of chunks, as an objective sees them."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -10,6 +12,11 @@ from symla.core.networks import init_perceptron
 
 def seen_of(key, lengths, steps=20, observations=3, actions=2, discount=0.9):
     """A chunk of each of the `lengths`; where there is no step, there is noise."""
+    return _seen_of(key, tuple(lengths), steps, observations, actions)._replace(discount=discount)
+
+
+@partial(jax.jit, static_argnames=("lengths", "steps", "observations", "actions"))
+def _seen_of(key, lengths, steps, observations, actions):
     keys, shape = jax.random.split(key, 8), (len(lengths), steps)
     normal = jax.random.normal
     experience = Experience(
@@ -22,9 +29,10 @@ def seen_of(key, lengths, steps=20, observations=3, actions=2, discount=0.9):
     )
     critic = init_perceptron(keys[4], (observations + actions, 8, 1))
     values = normal(keys[5], shape), normal(keys[6], shape)
-    return Seen(experience, jnp.zeros(shape), *values, critic, discount)
+    return Seen(experience, jnp.zeros(shape), *values, critic, 1.0)
 
 
+@jax.jit
 def actions_of(key, seen):
     """What a policy might choose there."""
     return jnp.tanh(jax.random.normal(key, seen.steps.action.shape))

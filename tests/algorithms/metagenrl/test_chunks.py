@@ -13,6 +13,7 @@ from symla.core.types import Rollout
 
 LENGTHS = 3, 11, 5, 4, 9  # of the episodes of each worker, in turn, each beginning with another
 T = 5
+MORE = (60, 1, 100), (30, 3, 100), (90, 3, 100)
 
 
 def rollouts(steps, workers):
@@ -39,15 +40,21 @@ def sampled(buffer, key, n, workers):
     return sample_chunks(buffer, key, n, T, workers)
 
 
+@jax.jit
+def with_steps(buffer, rollout):
+    return replay.add(buffer, remembered(rollout))
+
+
 @pytest.mark.parametrize(
-    ("steps", "workers", "capacity"), [(60, 1, 100), (30, 3, 100), (90, 3, 100), (61, 2, 37)]
+    ("steps", "workers", "capacity"),
+    [(61, 2, 37), *(pytest.param(*x, marks=pytest.mark.slow) for x in MORE)],
 )
 def test_each_is_of_one_episode_and_as_long_as_it_can_be(key, steps, workers, capacity):
     """In a buffer that is not full and in one that is, whose capacity no number divides."""
     buffer, whole = replay.init(key, nothing_remembered(1, 1), capacity), rollouts(steps, workers)
     for first in range(0, steps, 10):
-        part = jax.tree.map(lambda x: x[first : first + 10], whole)  # noqa: B023
-        buffer = replay.add(buffer, remembered(part))
+        part = jax.tree.map(lambda x: np.asarray(x)[first : first + 10], whole)  # noqa: B023
+        buffer = with_steps(buffer, part)
     chunks = sampled(buffer, key, 400, workers)
     there = np.asarray(whole.reward).reshape(-1)[-capacity:]
     assert set(np.unique(chunks.step.reward[chunks.step.known])) == set(there)  # each is drawn
@@ -72,7 +79,7 @@ def test_a_step_that_led_nobody_knows_where_is_not_known(key):
         next_observation=jnp.where(whole.done[..., None], jnp.nan, whole.next_observation),
     )  # fmt: skip
     empty = replay.init(key, nothing_remembered(1, 1), 100)
-    chunks = sampled(replay.add(empty, remembered(hidden)), key, 400, 1)
+    chunks = sampled(with_steps(empty, hidden), key, 400, 1)
     last = np.asarray(whole.reward)[np.asarray(whole.done)]
     assert not np.isin(chunks.step.reward[chunks.step.known], last).any()
     assert np.isfinite(chunks.step.next_observation).all()
