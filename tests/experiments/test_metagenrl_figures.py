@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from symla.algorithms import EPG, MetaGenRL
+from symla.core.errors import SettingError
 from symla.experiments.learned_table import nothing, untrained
 from symla.experiments.measures import Curve
 from symla.experiments.metagenrl import inner_steps, inputs, lessons, more_training, table2
-from symla.experiments.reproduce import figures
+from symla.experiments.metagenrl.simulators import PublishedTable2, SimulatorsTable2
+from symla.experiments.reproduce import at_scale, figures
 from symla.lifetimes.resolve import make
 from symla.rules.rule import Rule
 
@@ -80,3 +82,41 @@ def test_what_has_not_learned_stands_beside():
     other = untrained(rule, world, 1).params
     assert not np.array_equal(other.context.weight, rule.params.context.weight)
     assert not any(np.any(x) for x in jax.tree.leaves(nothing(rule, world, 0).params))
+
+
+def test_a_scale_of_its_own_is_another_figure():
+    assert at_scale("metagenrl-table2", "simulators") == ("metagenrl-table2-simulators", "full")
+    assert at_scale("metagenrl-table2", "jax") == ("metagenrl-table2", "test")
+    assert at_scale("figure3", "tiny") == ("figure3", "tiny")
+    with pytest.raises(SettingError, match="is for metagenrl-table2, not for figure3"):
+        at_scale("figure3", "paper")
+    assert not any("simulators" in name for name in figures())
+
+
+def test_simulators_are_trained_in_at_a_stated_reduction():
+    recipes = SimulatorsTable2().recipes()
+    assert sum(name.startswith("cheetah-lunar-") for name in recipes) == 5
+    one = recipes["hopper-0"]
+    assert one.generations * one.length == 100_000
+    assert one.algorithm.units == (64, 64)
+    assert one.outer.generations == one.generations
+
+
+def test_published_sizes_are_the_papers():
+    one = PublishedTable2().recipes()["lunar-0"]
+    assert one.generations * one.length == 1_000_000
+    assert (one.outer.population, one.algorithm.units, one.algorithm.chunks) == (
+        20,
+        (350, 350),
+        100,
+    )
+    assert one.outer.annealing == "mix"
+    assert one.outer.generations == 0  # a constant rate
+
+
+def test_claims_in_simulators_are_of_the_set_with_five_seeds():
+    methods = [*lessons.OBJECTIVES, "REINFORCE on policy", "PPO"]
+    lines = {who: curve(0.0) for who in methods} | {"learned, Cheetah & Lunar": curve(0.5)}
+    verdicts = SimulatorsTable2().verdicts({"panels": {"Hopper": lines}})
+    assert all(verdict.holds for verdict in verdicts)
+    assert all(verdict.claim.startswith("Hopper (never seen)") for verdict in verdicts)

@@ -40,7 +40,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     """Make a figure of a paper: symla reproduce figure3 | ... | metagenrl-figure6 | all"""
     options = parse(ReproduceOptions, arguments, "reproduce")
     prepare_jax(MachineOptions(options.devices))
-    from symla.experiments.reproduce import figures, is_there, reproduce
+    from symla.experiments.reproduce import at_scale, figures, is_there, reproduce
     from symla.report.paper_figures import draw_figure, draw_recordings, verdict_table
     from symla.runtime.provenance import command
 
@@ -49,15 +49,15 @@ def reproduce(arguments: Sequence[str]) -> int:
     results = options.results
     if options.scale == "tiny":  # never in place of what was trained in earnest
         results = results / "tiny"
-    names = figures() if options.figure == "all" else (options.figure,)
-    for name in names:
+    figure, scale = at_scale(options.figure, options.scale)
+    for name in figures() if figure == "all" else (figure,):
         view = TrainingView(console)
-        if options.figure == "all" and options.scale == "test" and not is_there(name, results):
+        if figure == "all" and scale == "test" and not is_there(name, results):
             view.say(f"{name}: left out, for it was not trained: --scale full does that\n")
             continue
         try:
             found = reproduce(
-                name, options.scale, options.lifetimes, results, options.runs, view, options.only
+                name, scale, options.lifetimes, results, options.runs, view, options.only
             )
         finally:
             view.close()

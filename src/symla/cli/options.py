@@ -159,11 +159,12 @@ class ReproduceOptions:
     """Make a figure of a paper from our own rules, and say which of its claims hold."""
 
     figure: tyro.conf.Positional[str]
-    """Of SymLA: figure3 to figure7; of MetaGenRL: metagenrl-table2, metagenrl-figure4, -figure5 and
-    -figure6; or all that were trained."""
-    scale: Literal["test", "full", "tiny"] = "test"
+    """Of SymLA: figure3 to figure7, biased-arms; of MetaGenRL: metagenrl-table2, metagenrl-figure4,
+    -figure5, -figure6, -figure10; all-learners; or all that were trained."""
+    scale: Literal["test", "full", "tiny", "jax", "simulators", "paper"] = "test"
     """test: the rules that come with the repository. full: train them first, for hours. tiny: only
-    to see that everything runs."""
+    to see that everything runs. metagenrl-table2 has scales of its own, which train first:
+    simulators, half an hour to two and a half for each rule; paper, as published. jax is test."""
     lifetimes: int = 512
     """Lifetimes of each rule in each test. At least 2."""
     results: Path = Path("results")
@@ -171,7 +172,7 @@ class ReproduceOptions:
     runs: Path = Path("runs")
     """full: where training runs are kept, and continued from."""
     only: str = ""
-    """full: train only the rules whose name contains this, and test nothing."""
+    """full, simulators, paper: train only the rules whose name contains this, and test nothing."""
     devices: int | None = None
     """Cores of a CPU to use. Default: all. The result is the same."""
 

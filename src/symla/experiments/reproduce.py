@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from symla.core.errors import CheckpointError, LockedError
+from symla.core.errors import CheckpointError, LockedError, require
 from symla.experiments.all_learners import AllLearners
 from symla.experiments.base import View
 from symla.experiments.figures import Figure
@@ -20,6 +20,7 @@ from symla.experiments.measures import to_json
 from symla.experiments.metagenrl.inner_steps import InnerSteps
 from symla.experiments.metagenrl.inputs import WithoutInputs
 from symla.experiments.metagenrl.more_training import LongOnOne, MoreTraining
+from symla.experiments.metagenrl.simulators import PublishedTable2, SimulatorsTable2
 from symla.experiments.metagenrl.table2 import Table2
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.symla.biased_arms import BiasedArms
@@ -33,7 +34,7 @@ from symla.rules.rule import Rule
 from symla.runtime.provenance import command, provenance
 from symla.store import RunFolder, load_manifest, write_json
 
-Scale = Literal["test", "full", "tiny"]
+Scale = Literal["test", "full", "tiny", "jax", "simulators", "paper"]
 WAIT_SECONDS = 2.0  # between two looks at a rule that another process trains
 TINY = 0.02  # of the length of test lifetimes, at `--scale tiny`
 FIGURES: dict[str, type[Figure]] = {
@@ -50,11 +51,29 @@ FIGURES: dict[str, type[Figure]] = {
     "metagenrl-figure10": LongOnOne,
     "all-learners": AllLearners,
 }
+# At a scale of their own, `--scale simulators` or `--scale paper`; "all" leaves them out.
+LARGER: dict[str, type[Figure]] = {
+    "metagenrl-table2-simulators": SimulatorsTable2,
+    "metagenrl-table2-paper": PublishedTable2,
+}
 
 
 def figures() -> dict[str, Figure]:
     """By the names a person types."""
     return {name: kind() for name, kind in FIGURES.items()}
+
+
+def at_scale(name: str, scale: Scale) -> tuple[str, Scale]:
+    """The figure of that name at a scale of its own, if it is one, and what is to be done there:
+    all of it. Raises SettingError for a figure that has no such scale."""
+    if scale == "jax":
+        return name, "test"
+    if scale not in ("simulators", "paper"):
+        return name, scale
+    larger = f"{name}-{scale}"
+    known = " and ".join(x.removesuffix(f"-{scale}") for x in LARGER if x.endswith(scale))
+    require(larger in LARGER, f"--scale {scale} is for {known}, not for {name}")
+    return larger, "full"
 
 
 def reproduce(
@@ -66,7 +85,7 @@ def reproduce(
     to recipes whose name contains it, and measures nothing: the results are empty. None if a signal
     ended the training.
     """
-    figure, folder = figures()[name], results / name
+    figure, folder = (FIGURES | LARGER)[name](), results / name
     shared = getattr(figure, "rules_in", name)
     recipes = figure.recipes()
     if scale == "tiny":  # one seed stands for all

@@ -9,11 +9,11 @@ from typing import Any
 from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.metagenrl.lessons import (
     FOLDER,
+    IN_JAX,
     IN_WHICH_AGENTS_LEARN,
     SEEDS,
     TRAINED,
     gain,
-    panels,
     recipe,
 )
 from symla.experiments.recipes import Recipe
@@ -38,7 +38,7 @@ class InnerSteps:
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         methods = {_line(steps): [rules[_name(steps, seed)] for seed in SEEDS] for steps in STEPS}
-        return panels(methods, IN_WHICH_AGENTS_LEARN, scale)
+        return IN_JAX.panels(methods, IN_WHICH_AGENTS_LEARN, scale)
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds."""

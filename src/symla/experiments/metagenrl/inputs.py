@@ -10,11 +10,11 @@ from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.measures import show
 from symla.experiments.metagenrl.lessons import (
     FOLDER,
+    IN_JAX,
     IN_WHICH_AGENTS_LEARN,
     SEEDS,
     TRAINED,
     gain,
-    panels,
     recipe,
 )
 from symla.experiments.recipes import Recipe
@@ -46,7 +46,7 @@ class WithoutInputs:
         methods = {EVERYTHING: [rules[f"all-{seed}"] for seed in SEEDS]}
         for name in WITHOUT:
             methods[f"learned, {name}"] = [rules[_name(name, seed)] for seed in SEEDS]
-        return panels(methods, IN_WHICH_AGENTS_LEARN, scale)
+        return IN_JAX.panels(methods, IN_WHICH_AGENTS_LEARN, scale)
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds."""

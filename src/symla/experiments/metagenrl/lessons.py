@@ -4,7 +4,7 @@ and what fresh agents learn by an objective."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -89,37 +89,48 @@ def beside(algorithm: Any, name: str, seed: int) -> Rule:
     return Rule(replace(algorithm, objective=other.objective), rule.params, rule.card)
 
 
-def taught(rules: Sequence[Rule], world: str, scale: float = 1.0) -> Curve:
-    """Reward a step of fresh agents over their lives, each rule's on the tasks of its seed."""
-    rewards, edges = [], None
-    for seed, rule in enumerate(rules):
-        algorithm: Any = rule.algorithm
-        environment = make(WORLDS[world])
-        if "padded" in rule.card:
-            environment = padded(environment, *rule.card["padded"])
-        steps, seed = max(1, int(scale * STEPS / 50)) * 50, TEST_SEED + seed
-        if isinstance(algorithm, LearnsFromRollouts):
-            test = learning_test(algorithm, environment, AGENTS, steps * algorithm.workers, 0)
-            reward, edges = learned(test, rule.params, seed, Stream.TESTING).reward, test.edges
-        else:  # a black box, which lives in one environment, as many steps as others in four
-            length = steps * MetaGenRL.workers
-            sums, edges = lived(rule, environment, AGENTS, length, seed)
-            reward = sums.reward
-        rewards.append(reward.astype(np.float64))
-    assert edges is not None
-    return Curve(rewards, edges)
+@dataclass(frozen=True)
+class Lessons:
+    """Where fresh agents are taught, how many for each seed, and for how long."""
+
+    worlds: Mapping[str, str]
+    agents: int
+    steps: int  # of an agent, in each of its environments
+
+    def taught(self, rules: Sequence[Rule], world: str, scale: float = 1.0) -> Curve:
+        """Reward a step over their lives, each rule's on the tasks of its seed."""
+        rewards, edges = [], None
+        for seed, rule in enumerate(rules):
+            algorithm: Any = rule.algorithm
+            environment = make(self.worlds[world])
+            if "padded" in rule.card:
+                environment = padded(environment, *rule.card["padded"])
+            steps, seed = max(1, int(scale * self.steps / 50)) * 50, TEST_SEED + seed
+            if isinstance(algorithm, LearnsFromRollouts):
+                length = steps * algorithm.workers
+                test = learning_test(algorithm, environment, self.agents, length, 0)
+                reward, edges = learned(test, rule.params, seed, Stream.TESTING).reward, test.edges
+            else:  # a black box, which lives in one environment, as many steps as others in four
+                length = steps * MetaGenRL.workers
+                sums, edges = lived(rule, environment, self.agents, length, seed)
+                reward = sums.reward
+            rewards.append(reward.astype(np.float64))
+        assert edges is not None
+        return Curve(rewards, edges)
+
+    def panels(
+        self, methods: Mapping[str, Sequence[Rule]], worlds: Iterable[str], scale: float
+    ) -> dict[str, Any]:
+        """What a figure of curves measures, by world, then by method."""
+        found, length = {}, 0
+        for world in worlds:
+            found[world] = {who: self.taught(each, world, scale) for who, each in methods.items()}
+            length = max(length, *(line.length for line in found[world].values()))
+            jax.clear_caches()  # hundreds of compiled programs are more than a process can map
+        return {"kind": "curves", "length": length, "panels": found}
 
 
-def panels(
-    methods: Mapping[str, Sequence[Rule]], worlds: Iterable[str], scale: float
-) -> dict[str, Any]:
-    """What a figure of curves measures, by world, then by method: of AGENTS agents of each seed."""
-    found, length = {}, 0
-    for world in worlds:
-        found[world] = {who: taught(rules, world, scale) for who, rules in methods.items()}
-        length = max(length, *(line.length for line in found[world].values()))
-        jax.clear_caches()  # hundreds of compiled programs are more than a process can map
-    return {"kind": "curves", "length": length, "panels": found}
+IN_JAX = Lessons(WORLDS, AGENTS, STEPS)
 
 
 def others(algorithm: Any, seeds: Sequence[int] = SEEDS) -> dict[str, list[Rule]]:

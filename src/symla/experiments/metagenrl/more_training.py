@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.metagenrl.lessons import (
     FOLDER,
+    IN_JAX,
     IN_WHICH_AGENTS_LEARN,
     SEEDS,
     TRAINED,
     gain,
     others,
-    panels,
     recipe,
 )
 from symla.experiments.recipes import Recipe
@@ -51,7 +51,7 @@ class MoreTraining:
         }
         hand_made = others(rules[self._name(LENGTHS[0], 0)].algorithm)
         random = "random objective"
-        return panels(methods | {random: hand_made[random]}, IN_WHICH_AGENTS_LEARN, scale)
+        return IN_JAX.panels(methods | {random: hand_made[random]}, IN_WHICH_AGENTS_LEARN, scale)
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds."""

@@ -13,6 +13,7 @@ from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.measures import show
 from symla.experiments.metagenrl.lessons import (
     FOLDER,
+    IN_JAX,
     OBJECTIVES,
     SEEDS,
     TRAINED,
@@ -20,7 +21,6 @@ from symla.experiments.metagenrl.lessons import (
     WORLDS,
     gain,
     others,
-    panels,
     recipe,
 )
 from symla.experiments.recipes import Recipe
@@ -90,7 +90,7 @@ class Table2:
             learner = kind(**ON_POLICY[name] | units)
             methods[name] = [Rule(learner, (), {})] * len(SEEDS)
         methods |= {name: [rules[f"{name}-{seed}"] for seed in SEEDS] for name in OTHERS}
-        return panels(methods, WORLDS, scale)
+        return IN_JAX.panels(methods, WORLDS, scale)
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds; over the whole life of an agent."""
