@@ -1,30 +1,39 @@
 """The learned objective that ships with the package, `objective`.
 
-    python -m symla.experiments.shipped_objective RUN [RUN ...]
+    python -m symla.experiments.shipped_objective RULE [RULE ...]
 
-takes the run whose probes, on families that no run was trained on, were the best, and tests it
-beside hand-made objectives in the same agents. For those who maintain the package.
+takes the one that is best in other sizes of what they were trained on, which are kept for choosing,
+and tests it beside hand-made objectives in the same agents. A rule is a run folder or a file. For
+those who maintain the package.
 """
 
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from symla.experiments.learned_table import METAGENRL, table
-from symla.experiments.metagenrl.lessons import TEST_SEED
+from symla.experiments.metagenrl.lessons import CHOOSING, STEPS, TEST_SEED
+from symla.experiments.probe import Probe
+from symla.lifetimes.resolve import make
 from symla.rules.loading import PRETRAINED, export, load
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import revision
-from symla.store import RunFolder
 
+CHOOSING_SEED = 0  # of tasks of a stream that no test sees
 SUMMARY = "An objective that fresh agents with continuous actions learn by; trained in small worlds"
 NONE = "random objective"
 
 
-def ship(runs: list[Path]) -> Path:
+def ship(paths: list[Path]) -> Path:
     """Choose, test and write it with its card. Returns where it is."""
-    chosen = max(runs, key=_score)
-    rule = load(chosen)
+    rules = [load(path) for path in paths]
+    worlds = tuple(map(make, CHOOSING))
+    probe = Probe(worlds, STEPS * rules[0].algorithm.workers, CHOOSING_SEED)
+    scores = [probe(rule)["score"] for rule in rules]
+    print(*(f"{path}: {score:.2f}" for path, score in zip(paths, scores)), sep="\n", flush=True)
+    rule = rules[int(np.argmax(scores))]
     *_, found = table([rule], METAGENRL)
     judged = [_words(family, own) for family, own in found.items()]
     path = PRETRAINED / "objective.safetensors"
@@ -47,11 +56,6 @@ def ship(runs: list[Path]) -> Path:
     }
     export(rule, path, card)
     return path
-
-
-def _score(run: Path) -> float:
-    """Of the last probe: what is shipped is what the training ended with."""
-    return [row["score"] for row in RunFolder(run).metrics() if "score" in row][-1]
 
 
 def _words(family: str, own: dict[str, Any]) -> tuple[str, bool]:
