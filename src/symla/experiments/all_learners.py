@@ -238,7 +238,8 @@ def reached(rule: Rule, environment: Any, scale: float) -> OverSteps:
         environment = padded(environment, *rule.card["padded"])
     from_rollouts = isinstance(rule.algorithm, LearnsFromRollouts)
     lifetimes = LIFETIMES[from_rollouts]
-    columns, stretches = [], []
+    columns: list[Any] = []
+    stretches: list[tuple[int, int]] = []
     for length, edges in EDGES.items():
         if scale < 1.0 and length == WHOLE:
             continue

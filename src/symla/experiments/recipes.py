@@ -284,7 +284,8 @@ class Recipe:
             algorithm = replace(algorithm, units=(4,), batch=8, chunks=2)
             outer = replace(outer, population=3 * len(self.environments), lifetime=2 * self.length)
             return replace(self, algorithm=algorithm, outer=outer, generations=2)
-        length, smaller = min(self.length, 20), {"hidden_size": 4}
+        smaller: dict[str, Any] = {"hidden_size": 4}
+        length = min(self.length, 20)
         if isinstance(algorithm, LearnsFromRollouts):  # for at most three calls of `learn`
             smaller = {"units": (4,), "interval": 4, "workers": 2}
             smaller |= {"history": 24} if hasattr(algorithm, "history") else {}

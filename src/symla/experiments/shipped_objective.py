@@ -29,8 +29,8 @@ NONE = "random objective"
 def ship(paths: list[Path]) -> Path:
     """Choose, test and write it with its card. Returns where it is."""
     rules = [load(path) for path in paths]
-    worlds = tuple(map(make, CHOOSING))
-    probe = Probe(worlds, STEPS * rules[0].algorithm.workers, CHOOSING_SEED)
+    algorithm: Any = rules[0].algorithm
+    probe = Probe(tuple(map(make, CHOOSING)), STEPS * algorithm.workers, CHOOSING_SEED)
     scores = [probe(rule)["score"] for rule in rules]
     print(*(f"{path}: {score:.2f}" for path, score in zip(paths, scores)), sep="\n", flush=True)
     rule = rules[int(np.argmax(scores))]
