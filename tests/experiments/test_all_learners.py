@@ -40,6 +40,7 @@ def test_weights_of_one_size_are_padded_or_refused():
 
 def test_a_claim_is_about_the_best_of_either_kind():
     lines = {"SymLA": line(0.5), "MetaRNN": line(0.1), "PPO": line(0.4), "random": line(0.0)}
+    lines["Q-learning"] = line(0.3)
     early, late = AllLearners().verdicts({"panels": {"arms": lines}})
     assert "(SymLA) earns more than the best of the others (PPO)" in early.claim
     assert early.holds

@@ -18,7 +18,16 @@ from symla.outer import EvolutionStrategies
 from symla.store import RunFolder
 from tests.cli.in_process import typed
 
-NAMES = ("figure3", "figure4", "figure5", "figure6", "figure7", "biased-arms", "all-learners")
+NAMES = (
+    "figure3",
+    "figure4",
+    "figure5",
+    "figure6",
+    "figure7",
+    "biased-arms",
+    "all-learners",
+    "metagenrl-table2",
+)
 # Most of these minutes is compilation, and what is compiled runs for milliseconds.
 HASTY = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 

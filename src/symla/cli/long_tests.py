@@ -29,12 +29,14 @@ def learn(
 ) -> "Evaluation | None":
     """The result; None: a signal stopped it, and its run folder keeps what was reached."""
     from symla.core.streams import Stream
+    from symla.environments.padding import padded_as
     from symla.evaluation.evaluation import of_finite
     from symla.evaluation.learning_lives import learned
     from symla.evaluation.learning_test import latest, learning_test, result_of
     from symla.experiments.kept_test import run_kept_test
 
     algorithm: Any = rule.algorithm
+    environment = padded_as(rule.card, environment)
     test = learning_test(algorithm, environment, lifetimes, length, options.evaluate_every)
     messages = Console(stderr=True, highlight=False)  # stdout is for results
     run = kept

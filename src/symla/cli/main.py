@@ -37,7 +37,7 @@ EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped 
 
 
 def reproduce(arguments: Sequence[str]) -> int:
-    """Make a figure of a paper: symla reproduce figure3 | ... | metagenrl-figure6 | all"""
+    """Make a figure of a paper: symla reproduce figure3 | ... | all-learners | all"""
     options = parse(ReproduceOptions, arguments, "reproduce")
     prepare_jax(MachineOptions(options.devices))
     from symla.experiments.reproduce import at_scale, figures, is_there, reproduce

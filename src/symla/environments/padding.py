@@ -1,6 +1,6 @@
 """Environments of different sizes as environments of one size, for weights that fit only one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,6 +104,12 @@ def padded(environment: Any, observations: int, actions: int) -> Any:
             "environments are padded: train on it, too, or take symla, whose rule runs on any size"
         )
     return Padded(environment, observations, actions)
+
+
+def padded_as(card: Mapping[str, Any], environment: Any) -> Any:
+    """The environment for a rule with that card: padded, if it was trained on padded ones, to the
+    same sizes. Raises what `padded` does."""
+    return padded(environment, *card["padded"]) if "padded" in card else environment
 
 
 def padded_to_largest(specs: Sequence[Spec]) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from symla.core.precision import in_float32
 from symla.core.streams import Stream
 from symla.core.text import html_table
 from symla.environments import Environment, name_of
+from symla.environments.padding import padded_as
 from symla.evaluation.aggregates import (
     Aggregate,
     Scores,
@@ -294,6 +295,7 @@ def _test(
     rule = help(rule)
     seed = seeds if len(seeds) > 1 else seeds[0]
     if isinstance(rule.algorithm, LearnsFromRollouts):
+        environment = padded_as(rule.card, environment)
         test = learning_test(rule.algorithm, environment, lifetimes, length, evaluate_every)
         reached = [learned(test, rule.params, each, Stream.TESTING) for each in seeds]
         return result_of(test, reached, seed)

@@ -8,6 +8,7 @@ from symla.core.errors import FaultyEnvironmentError, SettingError
 from symla.core.precision import in_float32
 from symla.core.streams import Stream
 from symla.environments import Environment, Permuted, Projected, Rewards
+from symla.environments.padding import padded_as
 from symla.evaluation.evaluation import Evaluation, Lived, evaluation
 from symla.evaluation.learning_lives import Watch, learned
 from symla.evaluation.learning_test import learning_test, result_of
@@ -51,6 +52,7 @@ def meta_test(
     environment = transformed(make(environment), permute, project, swap_rewards)
     lifetimes, length = sizes(rule, lifetimes, length)
     if isinstance(rule.algorithm, LearnsFromRollouts):
+        environment = padded_as(rule.card, environment)
         test = learning_test(rule.algorithm, environment, lifetimes, length, evaluate_every)
         reached = learned(test, rule.params, seed, stream, watch)
         return result_of(test, [reached], seed)

@@ -25,7 +25,7 @@ from symla.core.precision import in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.types import Params, PRNGKey, State, Task, Transition
 from symla.environments import Environment, knows_regret, make
-from symla.environments.padding import padded
+from symla.environments.padding import padded_as
 from symla.evaluation.evaluation import BINS, Lived, Sums, joined
 from symla.lifetimes.host import HostTransition, host_lifetimes
 from symla.lifetimes.lifetime import bin_edges, lifetime
@@ -52,8 +52,7 @@ def lived(
 
     Of a rule that was trained on padded environments, this one is padded to the same sizes.
     """
-    if "padded" in rule.card:
-        environment = padded(environment, *rule.card["padded"])
+    environment = padded_as(rule.card, environment)
     if isinstance(environment, GymnasiumEnvironment):
         return _live_on_host(rule, environment, lifetimes, length, seed, stream)
     sums = live(rule, environment, lifetimes, length, seed, stream)

@@ -1,5 +1,5 @@
-"""Every learning algorithm of the package in the same environments, from the first hundred steps,
-where black boxes live, to a hundred thousand, where what learns by gradient does."""
+"""Learning algorithms of all kinds in the same environments, from the first hundred steps, where
+black boxes live, to a hundred thousand, where what learns by gradient does."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Float
 
 from symla.algorithms import EPG, LPG, MAML, LearnsFromRollouts, MetaRNN, SymLA
-from symla.core.errors import SizeError
+from symla.core.errors import DivergenceError, SizeError
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream
 from symla.environments import RandomTasks
-from symla.environments.padding import padded
+from symla.environments.padding import padded, padded_as
 from symla.evaluation.learning_lives import learned
 from symla.evaluation.learning_test import learning_test
 from symla.evaluation.lifetime_sums import lived
@@ -52,23 +52,24 @@ WORLDS: dict[str, dict[str, Any]] = {
     "continuous": {
         "navigation": "point-navigation,limit=1",
         "linear system": "linear-system",
+        "double integrator": "double-integrator",
         "arm": "arm",
-        "Pendulum": "pendulum",
     },
 }
-SIZES = {"discrete": (8, 4), "continuous": (6, 2)}
+SIZES = {"discrete": (8, 4), "continuous": (2, 2)}
 BLACK_BOXES = "SymLA", "MetaRNN"
-BY_GRADIENT = "MAML", "LPG", "EPG", "MetaGenRL", "REINFORCE", "PPO", "TD3"
+OTHERS = "MAML", "LPG", "EPG", "MetaGenRL", "REINFORCE", "PPO", "TD3", "Q-learning"
+PPO = "ppo,units=(32,32),interval=50,workers=4,batch=50"  # of the sizes of other agents here
 HAND_MADE = {
     "discrete": {
         "REINFORCE": "reinforce,preset=small",
-        "PPO": "ppo",
+        "PPO": PPO,
         "Q-learning": "q-learning",
         "random": "random",
     },
     "continuous": {
         "REINFORCE": "reinforce,preset=small",
-        "PPO": "ppo",
+        "PPO": PPO,
         "TD3": "td3,preset=small",
         "random": "random",
     },
@@ -77,6 +78,7 @@ SHIPPED = {"discrete": {"SymLA": "general"}, "continuous": {"MetaGenRL": "object
 LIFETIMES = {True: 8, False: 64}  # of what learns from rollouts, and of all others
 TEST_SEED = 31_000
 EARLY, WHOLE = 1_600, 100_000  # steps of the two tests of each, whose lives begin alike
+JUDGED = 1  # the early stretch that is judged, from step 100 to 200; the late one is the last
 EDGES = {
     EARLY: (0, 100, 200, 400, 800, 1_600),
     WHOLE: (2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 100_000),
@@ -92,8 +94,14 @@ class OverSteps:
         self.rewards, self.edges = rewards, tuple(edges)
 
     def gain(self, other: OverSteps, stretch: int) -> Estimate:
-        """How much more than another one, in that stretch; over lifetimes, Welch's."""
-        return unpaired(list(self.rewards[:, [stretch]]), list(other.rewards[:, [stretch]]))
+        """How much more than another one, in that stretch; over the second half of lifetimes,
+        Welch's, as there may be more of one than of the other."""
+        ours, theirs = (x.rewards[len(x.rewards) // 2 :, [stretch]] for x in (self, other))
+        return unpaired(list(ours), list(theirs))
+
+    def first_half(self, stretch: int) -> float:
+        """The mean by which the best is chosen, over lifetimes that `gain` does not see."""
+        return float(self.rewards[: len(self.rewards) // 2, stretch].mean())
 
     def to_json(self) -> dict[str, Any]:
         """Where stretches begin and end, and what is earned in them."""
@@ -108,9 +116,10 @@ class OverSteps:
 
 @dataclass(frozen=True)
 class AllLearners:
-    """One meta-training of each; what ships stands for itself. Intervals are over lifetimes."""
+    """One meta-training of each; what ships stands for itself. So intervals are over lifetimes, and
+    claims about these rules."""
 
-    title = "every learning algorithm, from the first hundred steps to a hundred thousand"
+    title = "learning algorithms of all kinds, from the first hundred steps to a hundred thousand"
 
     def recipes(self) -> dict[str, Recipe]:
         def of(
@@ -176,7 +185,7 @@ class AllLearners:
                     "EPG-continuous",
                     EPG((32,), interval=20, workers=8, history=40,
                         optimizer=Optimiser(0.01)),
-                    [make("point-navigation,episode_length=20,limit=2")],
+                    seen["continuous"],
                     EvolutionStrategies(
                         32, 0.2, Optimiser(0.02, decay_steps=300), sigma_decay_steps=300,
                         counted=0.2,
@@ -192,26 +201,31 @@ class AllLearners:
         costs: dict[str, Any] = {}
         for kind, worlds in WORLDS.items():
             methods = _methods(kind, rules)
-            costs |= {f"{who}, {kind}": _cost(rule) for who, rule in methods.items() if rule.card}
+            costs |= {f"{who}, {kind}": _cost(rule) for who, rule in methods.items()}
             for world, environment in worlds.items():
                 panels[world], absent[world] = {}, {}
                 for who, rule in methods.items():
                     try:
                         panels[world][who] = reached(rule, make(environment), scale)
-                    except SizeError as error:
+                    except (SizeError, DivergenceError) as error:
                         absent[world][who] = str(error)
                     jax.clear_caches()  # thousands of programs are more than a process can map
-        return {"kind": "growing", "panels": panels, "absent": absent, "costs": costs}
+        return {
+            "kind": "growing",
+            "lifetimes": {"learns from rollouts": LIFETIMES[True], "others": LIFETIMES[False]},
+            "panels": panels,
+            "absent": absent,
+            "costs": {who: cost for who, cost in costs.items() if cost},
+        }
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Of the best of either kind: which is it early, and which late?"""
         found = []
         for world, lines in measured["panels"].items():
             last = len(lines["random"].edges) - 1
-            early = min(len(EDGES[EARLY]) - 2, last)
             for kind, best, others, at in (
-                ("a black box", BLACK_BOXES, BY_GRADIENT, early),
-                ("what learns by gradient", BY_GRADIENT, BLACK_BOXES, last),
+                ("a black box", BLACK_BOXES, OTHERS, JUDGED),
+                ("what is not a black box", OTHERS, BLACK_BOXES, last),
             ):
                 first, second = (_best(lines, names, at) for names in (best, others))
                 start, end = lines[first].edges[at]
@@ -227,15 +241,13 @@ class AllLearners:
 
 
 def _best(lines: Mapping[str, OverSteps], names: Sequence[str], at: int) -> str:
-    """Who of these earns most in that stretch."""
+    """Who of these earns most in that stretch, in the first half of lifetimes."""
     there = [who for who in names if who in lines]
-    return max(there, key=lambda who: lines[who].rewards[:, at].mean())
+    return max(there, key=lambda who: lines[who].first_half(at))
 
 
 def reached(rule: Rule, environment: Any, scale: float) -> OverSteps:
     """What it earns there. Raises SizeError where its weights are of other sizes."""
-    if "padded" in rule.card:
-        environment = padded(environment, *rule.card["padded"])
     from_rollouts = isinstance(rule.algorithm, LearnsFromRollouts)
     lifetimes = LIFETIMES[from_rollouts]
     columns: list[Any] = []
@@ -244,7 +256,8 @@ def reached(rule: Rule, environment: Any, scale: float) -> OverSteps:
         if scale < 1.0 and length == WHOLE:
             continue
         if from_rollouts:
-            test = learning_test(rule.algorithm, environment, lifetimes, length, 0)
+            world = padded_as(rule.card, environment)
+            test = learning_test(rule.algorithm, world, lifetimes, length, 0)
             rewards = learned(test, rule.params, TEST_SEED, Stream.TESTING).reward
             known = test.edges
         else:
@@ -264,19 +277,18 @@ def _seen(kind: str) -> list[Any]:
 
 
 def _methods(kind: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:
-    """All that can have such actions: black boxes first, then what learns by gradient."""
+    """All that can have such actions, black boxes first."""
     own = {name.split("-")[0]: rule for name, rule in rules.items() if f"-{kind}-" in name}
     shipped = {who: load(name) for who, name in SHIPPED[kind].items()}
     by_hand = {who: hand_made(name) for who, name in HAND_MADE[kind].items()}
     found = own | shipped | by_hand
-    order = [*BLACK_BOXES, *BY_GRADIENT, *found]
+    order = [*BLACK_BOXES, *OTHERS, *found]
     return {who: found[who] for who in dict.fromkeys(order) if who in found}
 
 
 def _cost(rule: Rule) -> dict[str, Any]:
-    """Of its meta-training, as its card has it; nothing for what has none."""
+    """Of its meta-training, as its card has it; nothing for what has none. Of a rule that was begun
+    with another one it is the cost of the last stage."""
     training = rule.card.get("training", {})
-    return {
-        "environment_steps": training.get("environment_steps", 0),
-        "seconds": rule.card.get("seconds_of_training", 0.0),
-    }
+    names = {"environment_steps": training, "seconds_of_training": rule.card}
+    return {name: where[name] for name, where in names.items() if name in where}

@@ -67,6 +67,7 @@ def at_scale(name: str, scale: Scale) -> tuple[str, Scale]:
     """The figure of that name at a scale of its own, if it is one, and what is to be done there:
     all of it. Raises SettingError for a figure that has no such scale."""
     if scale == "jax":
+        require(name.startswith("metagenrl"), f"--scale jax is for metagenrl-..., not for {name}")
         return name, "test"
     if scale not in ("simulators", "paper"):
         return name, scale

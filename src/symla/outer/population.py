@@ -79,7 +79,7 @@ def born(
 
 def each_agent(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(agent, *shared)` of all agents, on a leading axis. On a CPU of one after the other,
-    which is as fast, and how many there are on a device does not show in the last bits."""
+    which is faster, and how many there are on a device does not show in the last bits."""
     if jax.default_backend() == "cpu":
         barrier = jax.lax.optimization_barrier
         return one_by_one(lambda own, *shared: barrier(function(barrier(own), *shared)))

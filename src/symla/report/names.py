@@ -35,6 +35,7 @@ COLOURS = {
     "RL2": "#17324d",
     "MetaGenRL": "#e4572e",
     "TD3": "#17324d",
+    "DDPG": "#9a8c98",
     "Q-learning": "#5c6770",
 }
 

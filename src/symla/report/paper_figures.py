@@ -178,6 +178,8 @@ def _growing(results: dict[str, Any]) -> Figure:
             axis.plot(steps, mean, color=colour, lw=1.8, label=who)
             axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.15, lw=0)
         axis.set(title=world, xscale="log", xlabel="environment steps")
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
     for axis in axes[:, 0]:
         axis.set_ylabel("reward a step")
     shown = [dict(zip(*reversed(axis.get_legend_handles_labels()))) for axis in axes.flat]

@@ -112,7 +112,8 @@ def spread_groups(function: Callable[..., Any]) -> Callable[..., Any]:
             return jax.tree.map(join, *results)
 
         # At least two on each: XLA takes a loop over one apart, and rounds in another way then.
-        wanted = [mesh.size * max(2, -(-size // mesh.size)) for size in sizes]
+        least = 2 if jax.default_backend() == "cpu" else 1
+        wanted = [mesh.size * max(least, -(-size // mesh.size)) for size in sizes]
         padded = tuple(_padded(own, n - size) for own, n, size in zip(groups, wanted, sizes))
         over_devices = _sharded(
             partial(function, joined), mesh, (split, *(whole for _ in shared)), (split, whole)

@@ -15,7 +15,7 @@ from symla.algorithms import LearnsFromRollouts, MetaGenRL
 from symla.algorithms.metagenrl.learned import LearnedObjective
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream
-from symla.environments.padding import padded
+from symla.environments.padding import padded_as
 from symla.evaluation.learning_lives import learned
 from symla.evaluation.learning_test import learning_test
 from symla.evaluation.lifetime_sums import lived
@@ -96,23 +96,22 @@ class Lessons:
     worlds: Mapping[str, str]
     agents: int
     steps: int  # of an agent, in each of its environments
+    workers: int  # of these: black boxes live in one environment, for as many steps
 
     def taught(self, rules: Sequence[Rule], world: str, scale: float = 1.0) -> Curve:
         """Reward a step over their lives, each rule's on the tasks of its seed."""
         rewards, edges = [], None
         for seed, rule in enumerate(rules):
             algorithm: Any = rule.algorithm
-            environment = make(self.worlds[world])
-            if "padded" in rule.card:
-                environment = padded(environment, *rule.card["padded"])
+            environment = padded_as(rule.card, make(self.worlds[world]))
             steps, seed = max(1, int(scale * self.steps / 50)) * 50, TEST_SEED + seed
             if isinstance(algorithm, LearnsFromRollouts):
                 length = steps * algorithm.workers
                 test = learning_test(algorithm, environment, self.agents, length, 0)
                 reward, edges = learned(test, rule.params, seed, Stream.TESTING).reward, test.edges
-            else:  # a black box, which lives in one environment, as many steps as others in four
-                length = steps * MetaGenRL.workers
-                sums, edges = lived(rule, environment, self.agents, length, seed)
+            else:
+                length = steps * self.workers
+                sums, edges = lived(rule, make(self.worlds[world]), self.agents, length, seed)
                 reward = sums.reward
             rewards.append(reward.astype(np.float64))
         assert edges is not None
@@ -127,10 +126,15 @@ class Lessons:
             found[world] = {who: self.taught(each, world, scale) for who, each in methods.items()}
             length = max(length, *(line.length for line in found[world].values()))
             jax.clear_caches()  # hundreds of compiled programs are more than a process can map
-        return {"kind": "curves", "length": length, "panels": found}
+        return {
+            "kind": "curves",
+            "lifetimes": self.agents,
+            "length": length,
+            "panels": found,
+        }
 
 
-IN_JAX = Lessons(WORLDS, AGENTS, STEPS)
+IN_JAX = Lessons(WORLDS, AGENTS, STEPS, MetaGenRL.workers)
 
 
 def others(algorithm: Any, seeds: Sequence[int] = SEEDS) -> dict[str, list[Rule]]:
