@@ -5,6 +5,10 @@ import os
 import warnings
 from pathlib import Path
 
+# Most of the time of the suite is compilation, of programs that run for milliseconds. With 0 it
+# tests them as they are compiled for use, and takes a fifth longer; child processes inherit it.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 import jaxtyping
 from jaxtyping import install_import_hook
 
