@@ -63,6 +63,12 @@ def test_an_unknown_figure_is_answered_with_the_nearest():
     assert "figure3" in done.stderr
 
 
+def test_what_was_not_trained_is_left_out_of_several(tmp_path):
+    done = typed("reproduce", "metagenrl", "--results", tmp_path)
+    assert done.returncode == 0
+    assert "metagenrl-figure5: left out, for it was not trained" in done.stderr + done.stdout
+
+
 class Interrupting:
     """Watches nothing, and stops the training after its first generation."""
 

@@ -44,15 +44,17 @@ def reproduce(arguments: Sequence[str]) -> int:
     from symla.report.paper_figures import draw_figure, draw_recordings, verdict_table
     from symla.runtime.provenance import command
 
-    if options.figure not in (*figures(), "all"):
-        raise UnknownNameError("figure", options.figure, [*figures(), "all"])
+    several = {"all": list(figures())}
+    several["metagenrl"] = [name for name in figures() if name.startswith("metagenrl-")]
+    if options.figure not in (*figures(), *several):
+        raise UnknownNameError("figure", options.figure, [*figures(), *several])
     results = options.results
     if options.scale == "tiny":  # never in place of what was trained in earnest
         results = results / "tiny"
     figure, scale = at_scale(options.figure, options.scale)
-    for name in figures() if figure == "all" else (figure,):
+    for name in several.get(figure, [figure]):
         view = TrainingView(console)
-        if figure == "all" and scale == "test" and not is_there(name, results):
+        if figure in several and scale == "test" and not is_there(name, results):
             view.say(f"{name}: left out, for it was not trained: --scale full does that\n")
             continue
         try:
