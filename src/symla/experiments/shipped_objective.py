@@ -1,13 +1,15 @@
 """The learned objective that ships with the package, `objective`.
 
-    python -m symla.experiments.shipped_objective RULE [RULE ...]
+    python -m symla.experiments.shipped_objective RULE [RULE ...] [--table FILE]
 
 takes the one that is best in other sizes of what they were trained on, which are kept for choosing,
-and tests it beside hand-made objectives in the same agents. A rule is a run folder or a file. For
-those who maintain the package.
+and tests it beside hand-made objectives in the same agents. A rule is a run folder or a file;
+FILE has what hand-made objectives reach, as `learned_table` writes it, lest they be measured again.
+For those who maintain the package.
 """
 
-import sys
+import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,14 @@ from symla.lifetimes.resolve import make
 from symla.rules.loading import PRETRAINED, export, load
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import revision
+from symla.store import read_json
 
 CHOOSING_SEED = 9_000  # of a stream that no test sees; no training chose its checkpoint by it
 SUMMARY = "An objective that fresh agents with continuous actions learn by; trained in small worlds"
 NONE = "random objective"
 
 
-def ship(paths: list[Path]) -> Path:
+def ship(paths: list[Path], known: Mapping[str, Any]) -> Path:
     """Choose, test and write it with its card. Returns where it is."""
     rules = [load(path) for path in paths]
     algorithm: Any = rules[0].algorithm
@@ -34,7 +37,7 @@ def ship(paths: list[Path]) -> Path:
     scores = [probe(rule)["score"] for rule in rules]
     print(*(f"{path}: {score:.2f}" for path, score in zip(paths, scores)), sep="\n", flush=True)
     rule = rules[int(np.argmax(scores))]
-    *_, found = table([rule], METAGENRL)
+    *_, found = table([rule], METAGENRL, known)
     judged = [_words(family, own) for family, own in found.items()]
     path = PRETRAINED / "objective.safetensors"
     card = {
@@ -70,5 +73,9 @@ def _words(family: str, own: dict[str, Any]) -> tuple[str, bool]:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rules", nargs="+", type=Path)
+    parser.add_argument("--table", type=Path)
+    options = parser.parse_args()
     prepare_jax()
-    print(ship([Path(run) for run in sys.argv[1:]]))
+    print(ship(options.rules, read_json(options.table)["found"] if options.table else {}))
