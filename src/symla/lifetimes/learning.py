@@ -48,7 +48,8 @@ def born(
 ) -> LearningLife:
     """A lifetime before its first step."""
     own = lifetime_keys(fast_key(key))
-    workers = worker_keys(key, algorithm.workers)
+    # The first environment has the key of the lifetime itself, on purpose.
+    workers = worker_keys(jax.random.clone(key), algorithm.workers)
     task = environment.sample_task(own.task)
     zero = jnp.zeros(algorithm.workers, jnp.int32)
     worlds, observation = jax.vmap(environment.reset, (0, None))(
@@ -64,7 +65,7 @@ def born(
 def keys_side_by_side(key: PRNGKey, workers: int) -> Key[Array, " W"]:
     """Of each environment of a lifetime; the first has the lifetime's own, as if it were alone."""
     others = [jax.random.fold_in(key, WORKERS + number) for number in range(1, workers)]
-    return jnp.stack([key, *others])
+    return jnp.stack([jax.random.clone(key), *others])
 
 
 def worker_keys(key: PRNGKey, workers: int) -> LifetimeKeys:
