@@ -24,6 +24,7 @@ from symla.experiments.metagenrl.lessons import (
     recipe,
 )
 from symla.experiments.recipes import Recipe
+from symla.lifetimes.host import spec_of
 from symla.lifetimes.resolve import make
 from symla.outer import EvolutionStrategies, LifetimePPO
 from symla.rules.rule import Rule
@@ -131,7 +132,7 @@ class Table2:
                 more = gain(lines[world], "learned, all", name)
                 above = gain(lines[world], name, random)
                 carries = f"above a {random}: {show(above)}"
-                if make(WORLDS[world]).spec.observation_size > KNOWN:
+                if spec_of(make(WORLDS[world])).observation_size > KNOWN:
                     carries += "; it sees inputs that were 0 while it was trained"
                 claim = f"{world}: the learned objective teaches more than {name} ({carries})"
                 found.append(claim_above(claim, more))
