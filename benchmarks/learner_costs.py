@@ -8,8 +8,6 @@ of one of the policy, on a buffer that is full. Writes FOLDER/data/learner_costs
 FOLDER/images/learner_costs.png.
 """
 
-import argparse
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,13 +18,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from over_sizes import run
 
 from symla.algorithms.td3 import TD3
 from symla.core.types import Continuous, Spec
 from symla.report.drawing import Figure, our_style
-from symla.runtime.machine import prepare_jax
-from symla.runtime.provenance import provenance
-from symla.store import write_json
 
 UPDATES = 200  # in a call
 
@@ -107,22 +103,5 @@ def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
         figure.savefig(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
-    options = parser.parse_args()
-    prepare_jax()
-    where = {**provenance(), "load": os.getloadavg()[0], "repeats": options.repeats}
-    axes = {}
-    for name, cases in AXES.items():
-        print(name, flush=True)
-        axes[name] = [row(value, sizes, options.repeats) for value, sizes in cases]
-    for folder in ("data", "images"):
-        (options.folder / folder).mkdir(parents=True, exist_ok=True)
-    write_json(options.folder / "data" / "learner_costs.json", {**where, "axes": axes})
-    draw(axes, options.folder / "images" / "learner_costs.png")
-
-
 if __name__ == "__main__":
-    main()
+    run("learner_costs", __doc__, AXES, row, draw)

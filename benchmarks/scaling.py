@@ -7,18 +7,15 @@ steps). The arithmetic of evolution strategies is left out: it takes seconds to 
 size, and little time to run. Writes FOLDER/data/scaling.json and FOLDER/images/scaling.png.
 """
 
-import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from over_sizes import run
+
 from symla.bench.measure import formulations, lifetimes_timer, measure
 from symla.bench.shapes import TABLE, Shape
 from symla.report.drawing import Figure, our_style
-from symla.runtime.machine import prepare_jax
-from symla.runtime.provenance import provenance
-from symla.store import write_json
 
 BASE = TABLE["4x2"]
 FORMULATIONS = ("ours", "literal")
@@ -87,22 +84,5 @@ def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
         figure.savefig(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
-    options = parser.parse_args()
-    prepare_jax()
-    where = {**provenance(), "load": os.getloadavg()[0], "repeats": options.repeats}
-    axes = {}
-    for name, shapes in AXES.items():
-        print(name, flush=True)
-        axes[name] = [row(value, shape, options.repeats) for value, shape in shapes]
-    for folder in ("data", "images"):
-        (options.folder / folder).mkdir(parents=True, exist_ok=True)
-    write_json(options.folder / "data" / "scaling.json", {**where, "axes": axes})
-    draw(axes, options.folder / "images" / "scaling.png")
-
-
 if __name__ == "__main__":
-    main()
+    run("scaling", __doc__, AXES, row, draw)

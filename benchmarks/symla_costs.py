@@ -9,20 +9,17 @@ gradient, through all of a lifetime. Writes FOLDER/data/symla_costs.json and
 FOLDER/images/symla_costs.png.
 """
 
-import argparse
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from over_sizes import run
 
 from symla.algorithms import SymLA
 from symla.bench.measure import Timer, lifetimes_timer, measure, updates_timer
 from symla.bench.workloads import SyntheticEnvironment
 from symla.outer import EvolutionStrategies, PolicyGradient
 from symla.report.drawing import Figure, our_style
-from symla.runtime.machine import MachineOptions, prepare_jax
-from symla.runtime.provenance import provenance
-from symla.store import write_json
 from symla.training.generation import Training
 
 LIFETIMES = 64
@@ -108,22 +105,5 @@ def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
         figure.savefig(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / "docs")
-    options = parser.parse_args()
-    prepare_jax(MachineOptions(devices=1))
-    where = {**provenance(), "load": os.getloadavg()[0], "repeats": options.repeats}
-    axes = {}
-    for name, cases in AXES.items():
-        print(name, flush=True)
-        axes[name] = [row(value, sizes, options.repeats) for value, sizes in cases]
-    for folder in ("data", "images"):
-        (options.folder / folder).mkdir(parents=True, exist_ok=True)
-    write_json(options.folder / "data" / "symla_costs.json", {**where, "axes": axes})
-    draw(axes, options.folder / "images" / "symla_costs.png")
-
-
 if __name__ == "__main__":
-    main()
+    run("symla_costs", __doc__, AXES, row, draw, devices=1)
