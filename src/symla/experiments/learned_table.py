@@ -1,6 +1,7 @@
 """How well what was meta-trained teaches fresh agents, beside what else could teach them.
 
     python -m symla.experiments.learned_table metagenrl|lpg|epg RUN [RUN ...] [--json FILE]
+        [--families ENVIRONMENT ...] [--agents N]
 
 Each run is a meta-training with a seed of its own; what it learned, and everything beside it,
 teaches fresh agents on the same tasks, which no training and no choice has seen. Differences are
@@ -136,11 +137,12 @@ def table(
     rules: Sequence[Rule],
     comparison: LearnedComparison,
     known: Mapping[str, Any] = MappingProxyType({}),
+    families: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """By family, then by teacher: what was measured for each of the rules, in their order; after
     each family. `known` is what was measured before of others, in the same form."""
     found: dict[str, Any] = {}
-    for family in comparison.families:
+    for family in families or comparison.families:
         world = make(family)
         own: dict[str, list[dict[str, float]]] = {}
         before = known.get(family, {})
@@ -179,9 +181,12 @@ def main() -> None:
     parser.add_argument("algorithm", choices=COMPARISONS)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--families", nargs="+", default=(), help="default: all")
+    parser.add_argument("--agents", type=int, help="fresh ones, of each, in each, for each run")
     options = parser.parse_args()
     prepare_jax()
     comparison = COMPARISONS[options.algorithm]
+    comparison = replace(comparison, agents=options.agents or comparison.agents)
     rules = [load(run) for run in options.runs]
     kinds = {rule.algorithm for rule in rules}
     require(len(kinds) == 1, "the runs must be of agents with the same settings")
@@ -196,7 +201,7 @@ def main() -> None:
     old = read_json(options.json) if options.json and options.json.exists() else {}
     known = old["found"] if old and all(old.get(key) == x for key, x in about.items()) else {}
     trainings = [rule.card.get("training") for rule in rules]
-    for found in table(rules, comparison, known):
+    for found in table(rules, comparison, known, options.families):
         if options.json:
             write_json(options.json, {**about, "trainings": trainings, "found": {**known, **found}})
 
