@@ -12,17 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from over_sizes import run
+from over_sizes import draw_seconds, run, seconds_row
 
 from symla.algorithms.td3 import TD3
 from symla.core.types import Continuous, Spec
-from symla.report.drawing import Figure, our_style
 
 UPDATES = 200  # in a call
 
@@ -83,25 +80,8 @@ def row(value: int, sizes: Sizes, repeats: int) -> dict[str, Any]:
         begun = time.perf_counter()
         timed()
         seconds.append((time.perf_counter() - begun) / UPDATES)
-    print(f"  {value:>6} {np.median(seconds) * 1e6:8.0f} us", flush=True)
-    return {"value": value, **vars(sizes), "seconds": float(np.median(seconds)), "all": seconds}
-
-
-def draw(axes: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """A panel for each size."""
-    with our_style():
-        figure = Figure(figsize=(11, 3.2))
-        for panel, (title, rows) in zip(figure.subplots(1, len(axes), sharey=True), axes.items()):
-            values = [r["value"] for r in rows]
-            low, high = zip(*((min(r["all"]) * 1e3, max(r["all"]) * 1e3) for r in rows))
-            panel.fill_between(values, low, high, color="#d1495b", alpha=0.2, lw=0)
-            panel.plot(values, [r["seconds"] * 1e3 for r in rows], "o-", ms=4, color="#d1495b")
-            panel.set(xscale="log", yscale="log", title=title)
-            panel.set_xticks(values, values)
-            panel.set_xticks([], minor=True)
-        figure.axes[0].set_ylabel("ms an update")
-        figure.savefig(path)
+    return seconds_row(value, sizes, seconds)
 
 
 if __name__ == "__main__":
-    run("learner_costs", __doc__, AXES, row, draw)
+    run("learner_costs", __doc__, AXES, row, partial(draw_seconds, "ms an update"))

@@ -36,15 +36,21 @@ WARM = 3  # generations before the one that is timed: the first two compile
 def population_rate(case: PopulationCase) -> float:
     """Steps per second of all agents in all of their environments, updates and those of the
     objective included, as meta-training runs them."""
-    training = _training(case)
+    return _steps(case) / generation_seconds(_training(case))[0]
+
+
+def generation_seconds(training: Training, repeats: int = 1) -> list[float]:
+    """How long each of so many generations takes, as meta-training runs them, after those that
+    compile."""
     key, state = replicate((jax.random.key(training.seed), init(training)))
-    seconds = 0.0
-    for number in range(WARM + 1):  # lives are where they were put, then where devices left them
+    seconds = []
+    # Lives are where they were put, then where devices left them.
+    for number in range(WARM + repeats):
         begun = time.perf_counter()
         done, one = replicate((jnp.int32(number), jnp.int32(1)))
         state, _ = jax.block_until_ready(advance(training, key, state, done, one))
-        seconds = time.perf_counter() - begun
-    return _steps(case) / seconds
+        seconds.append(time.perf_counter() - begun)
+    return seconds[WARM:]
 
 
 def plain_rate(case: PopulationCase) -> float:

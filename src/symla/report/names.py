@@ -8,6 +8,7 @@ NAMES = {
     "q-learning": "tabular Q-learning",
     "ucb1": "UCB1",
     "thompson": "Thompson sampling",
+    "reinforce": "REINFORCE",
     "bayes-optimal": "Bayes-optimal",
 }
 
