@@ -25,6 +25,7 @@ from symla.environments import (
     MoreActions,
     Padded,
     Permuted,
+    PointNavigation,
     Projected,
     Rewards,
     Target,
@@ -33,7 +34,7 @@ from symla.experiments.recipes import CLASSES, Recipe
 from symla.experiments.reproduce import figures
 from symla.experiments.shipped import SHIPPED
 from symla.outer import OUTER_LOOPS, EvolutionStrategies, PolicyGradient
-from symla.store import describe, from_settings, rebuild
+from symla.store import describe, from_settings, rebuild, rewritten
 
 WHERE = Path("there.json")
 OPTIMISER = Optimiser(3e-3, clip=0.5, decay_steps=7, decay_to=0.1, beta1=0.8)
@@ -174,3 +175,17 @@ def test_what_is_not_a_description_is_refused_in_our_words(description, words):
     with pytest.raises(CheckpointError, match=words) as refused:
         rebuild(description, CLASSES, WHERE)
     assert "there.json" in str(refused.value)
+
+
+def test_a_text_of_an_earlier_version_has_the_fields_that_came_since():
+    worlds = Padded(PointNavigation(limit=1.0), 3, 2), Hearts(size=3)
+    now = ", ".join(map(repr, worlds))
+    before = now.replace(", radius=0.0", "")
+    assert before != now
+    assert rewritten(before, CLASSES) == rewritten(now, CLASSES) == now
+    assert rewritten(repr(PointNavigation(radius=0.5)), CLASSES) != repr(PointNavigation())
+
+
+@pytest.mark.parametrize("text", ["Unknown(x=1)", "CartPole-v1", "Hearts(size=0)", "Hearts(", ""])
+def test_a_text_that_is_no_known_dataclass_stays_as_it_is(text):
+    assert rewritten(text, CLASSES) == text

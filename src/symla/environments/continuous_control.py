@@ -31,12 +31,15 @@ class PointNavigation:
     Each episode starts at the origin. An action moves the point by at most 0.1 in each direction;
     the reward is minus its distance to the goal, which is drawn once a lifetime, uniformly from
     [-0.5, 0.5]^size. The observation is the position. With a `limit`, it stays within +-limit in
-    each direction: so an agent that goes astray is never far. Raises SettingError outside ranges.
+    each direction: so an agent that goes astray is never far. With a `radius`, an episode ends
+    where the goal is no farther than that: 0.01 as Finn et al. have it. Raises SettingError outside
+    ranges.
     """
 
     size: int = 2
     episode_length: int = 100
     limit: float = 0.0  # 0: none
+    radius: float = 0.0  # 0: episodes go on
 
     def __post_init__(self):
         require(self.size >= 1, f"size must be at least 1, got {self.size}")
@@ -44,6 +47,10 @@ class PointNavigation:
         require(
             0 <= self.limit < math.inf,
             f"limit must be a number of at least 0, got {self.limit}",
+        )
+        require(
+            0 <= self.radius < math.inf,
+            f"radius must be a number of at least 0, got {self.radius}",
         )
 
     @property
@@ -63,13 +70,14 @@ class PointNavigation:
         position, step = state.position + 0.1 * action, state.step + 1
         if self.limit:
             position = jnp.clip(position, -self.limit, self.limit)
-        reward = -jnp.sqrt(jnp.sum((position - task) ** 2) + 1e-12)
+        distance = jnp.sqrt(jnp.sum((position - task) ** 2) + 1e-12)
+        there = distance <= self.radius
         return Timestep(
             PointState(position, step),
             position,
-            reward,
-            terminated=jnp.asarray(NEVER),
-            truncated=step >= self.episode_length,
+            -distance,
+            terminated=there,
+            truncated=(step >= self.episode_length) & ~there,
         )
 
     def advice(self, task: Float[Array, " size"], state: PointState) -> Action:

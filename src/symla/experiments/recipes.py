@@ -32,7 +32,15 @@ from symla.outer import OUTER_LOOPS, OuterLoop, ThroughCritic
 from symla.rules.loading import export, load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import provenance
-from symla.store import RECIPE, RunFolder, describe, differences, from_settings, rebuild
+from symla.store import (
+    RECIPE,
+    RunFolder,
+    describe,
+    differences,
+    from_settings,
+    rebuild,
+    rewritten,
+)
 from symla.training.generation import Training
 from symla.training.loop import Progress, train_rule
 
@@ -258,7 +266,8 @@ class Recipe:
         if "outer" in training:  # as this version describes it: new fields at their default
             training["outer"] = describe(rebuild(training["outer"], CLASSES, where), CLASSES)
         algorithm = describe(rebuild(card.get("algorithm"), CLASSES, where), CLASSES)
-        before = {"algorithm": algorithm, "trained_on": card.get("trained_on"), **training}
+        worlds = rewritten(str(card.get("trained_on")), CLASSES)
+        before = {"algorithm": algorithm, "trained_on": worlds, **training}
         now = {key: mine[key] for key in ("algorithm", "trained_on")} | mine["training"]
         before, now = ({k: x for k, x in each.items() if k not in but} for each in (before, now))
         return differences({key: before.get(key) for key in now}, now)

@@ -24,7 +24,13 @@ from symla.store.checkpoints import (
     save_checkpoint,
     unflatten,
 )
-from symla.store.descriptions import describe, differences, from_settings, rebuild
+from symla.store.descriptions import (
+    describe,
+    differences,
+    from_settings,
+    rebuild,
+    rewritten,
+)
 from symla.store.files import check_writable, read_json, read_object, write, write_json
 from symla.store.run_folder import RECIPE, TEST, CheckpointSchedule, RunFolder, new_folder
 from symla.store.segments import Buffer, Segment, read_segments
@@ -53,6 +59,7 @@ __all__ = [
     "read_object",
     "read_segments",
     "rebuild",
+    "rewritten",
     "save_checkpoint",
     "unflatten",
     "write",

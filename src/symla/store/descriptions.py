@@ -1,5 +1,6 @@
 """Settings to JSON and back: frozen dataclasses, checked against the types of their fields."""
 
+import ast
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -44,6 +45,26 @@ def rebuild(description: Any, classes: Mapping[str, type], where: Path) -> Any:
         kind = classes[name]
     settings = {key: value for key, value in description.items() if key != "class"}
     return from_settings(kind, settings, where, classes)
+
+
+def rewritten(text: str, classes: Mapping[str, type]) -> str:
+    """What the `repr` of dataclasses of an earlier version, "A(x=1), B(a=A(x=2))", would be in this
+    one: fields that came since have their default. What is not of that form stays as it is."""
+    kinds = {kind.__name__: kind for kind in classes.values()}
+
+    def value(node: ast.expr) -> Any:
+        if isinstance(node, ast.Tuple):
+            return tuple(map(value, node.elts))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+            settings = {each.arg: value(each.value) for each in node.keywords if each.arg}
+            return kinds[node.func.id](**settings)
+        return ast.literal_eval(node)
+
+    try:
+        found = value(ast.parse(f"({text},)", mode="eval").body)
+        return ", ".join(map(repr, found))
+    except (KeyError, SettingError, SyntaxError, TypeError, ValueError):
+        return text
 
 
 def _own_class(name: str, where: Path) -> type:
