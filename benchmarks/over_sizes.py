@@ -63,5 +63,7 @@ def draw_seconds(label: str, axes: Axes, path: Path) -> None:
             panel.set(xscale="log", yscale="log", title=title)
             panel.set_xticks(values, values)
             panel.set_xticks([], minor=True)
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter("{x:g}")
         figure.axes[0].set_ylabel(label)
         figure.savefig(path)
