@@ -71,7 +71,7 @@ def _names() -> dict[str, Sequence[str]]:
     """Names that a person may type, by the command or the option that takes them."""
     from symla.algorithms import HAND_MADE
     from symla.environments import ENVIRONMENTS
-    from symla.experiments.reproduce import figures
+    from symla.experiments.reproduce import SEVERAL, figures
     from symla.rules.loading import pretrained
 
     rules, environments = [*pretrained(), *HAND_MADE], list(ENVIRONMENTS)
@@ -82,7 +82,7 @@ def _names() -> dict[str, Sequence[str]]:
         "compare": rules,
         "explain": rules,
         "export": list(pretrained()),
-        "reproduce": [*figures(), "all"],
+        "reproduce": [*figures(), *SEVERAL],
         "--start": rules,
         **dict.fromkeys(of_environments, environments),
     }

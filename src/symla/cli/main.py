@@ -40,21 +40,19 @@ def reproduce(arguments: Sequence[str]) -> int:
     """Make a figure of a paper: symla reproduce figure3 | ... | all-learners | all"""
     options = parse(ReproduceOptions, arguments, "reproduce")
     prepare_jax(MachineOptions(options.devices))
-    from symla.experiments.reproduce import at_scale, figures, is_there, reproduce
+    from symla.experiments.reproduce import SEVERAL, at_scale, figures, is_there, reproduce
     from symla.report.paper_figures import draw_figure, draw_recordings, verdict_table
     from symla.runtime.provenance import command
 
-    several = {"all": list(figures())}
-    several["metagenrl"] = [name for name in figures() if name.startswith("metagenrl-")]
-    if options.figure not in (*figures(), *several):
-        raise UnknownNameError("figure", options.figure, [*figures(), *several])
+    if options.figure not in (*figures(), *SEVERAL):
+        raise UnknownNameError("figure", options.figure, [*figures(), *SEVERAL])
     results = options.results
     if options.scale == "tiny":  # never in place of what was trained in earnest
         results = results / "tiny"
     figure, scale = at_scale(options.figure, options.scale)
-    for name in several.get(figure, [figure]):
+    for name in SEVERAL.get(figure, [figure]):
         view = TrainingView(console)
-        if figure in several and scale == "test" and not is_there(name, results):
+        if figure in SEVERAL and scale == "test" and not is_there(name, results):
             view.say(f"{name}: left out, for it was not trained: --scale full does that\n")
             continue
         try:

@@ -51,7 +51,12 @@ FIGURES: dict[str, type[Figure]] = {
     "metagenrl-figure10": LongOnOne,
     "all-learners": AllLearners,
 }
-# At a scale of their own, `--scale simulators` or `--scale paper`; "all" leaves them out.
+# Several at once. All of the SymLA paper are tested in minutes; the others take tens of minutes each.
+SEVERAL = {
+    "all": [name for name in FIGURES if name.startswith("figure")] + ["biased-arms"],
+    "metagenrl": [name for name in FIGURES if name.startswith("metagenrl")],
+}
+# At a scale of their own, `--scale simulators` or `--scale paper`.
 LARGER: dict[str, type[Figure]] = {
     "metagenrl-table2-simulators": SimulatorsTable2,
     "metagenrl-table2-paper": PublishedTable2,
