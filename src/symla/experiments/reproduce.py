@@ -51,7 +51,7 @@ FIGURES: dict[str, type[Figure]] = {
     "metagenrl-figure10": LongOnOne,
     "all-learners": AllLearners,
 }
-# Several at once. Those of the SymLA paper are tested in minutes, the others in tens of minutes each.
+# Several at once: the SymLA paper in minutes, the others in tens of minutes each.
 SEVERAL = {
     "all": [name for name in FIGURES if name.startswith("figure")] + ["biased-arms"],
     "metagenrl": [name for name in FIGURES if name.startswith("metagenrl")],
