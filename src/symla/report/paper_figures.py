@@ -132,8 +132,10 @@ def _curves(results: dict[str, Any]) -> Figure:
     seeds would cover all of them, and the verdicts have it. One rule has a band over lifetimes.
     """
     panels = results["panels"]
-    figure = Figure(figsize=(1 + 3.6 * len(panels), 6.4))
-    axes = figure.subplots(2, len(panels), squeeze=False)
+    every = [line for lines in panels.values() for line in lines.values()]
+    rows = 1 + any(line["length"] > results["length"] for line in every)
+    figure = Figure(figsize=(1 + 3.6 * len(panels), 0.6 + 2.9 * rows))
+    axes = figure.subplots(rows, len(panels), squeeze=False)
     for column, (task, lines) in zip(axes.T, panels.items()):
         for who, line in lines.items():
             long = line["length"] > results["length"]
