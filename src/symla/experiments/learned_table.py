@@ -1,7 +1,7 @@
 """How well what was meta-trained teaches fresh agents, beside what else could teach them.
 
     python -m symla.experiments.learned_table metagenrl|lpg|epg RUN [RUN ...] [--json FILE]
-        [--families ENVIRONMENT ...] [--agents N]
+        [--families ENVIRONMENT ...] [--agents N] [--steps N]
 
 Each run is a meta-training with a seed of its own; what it learned, and everything beside it,
 teaches fresh agents on the same tasks, which no training and no choice has seen. Differences are
@@ -140,7 +140,8 @@ def table(
     families: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """By family, then by teacher: what was measured for each of the rules, in their order; after
-    each family. `known` is what was measured before of others, in the same form."""
+    each family: all of the comparison's, or `families` alone. `known` is what was measured before
+    of others, in the same form."""
     found: dict[str, Any] = {}
     for family in families or comparison.families:
         world = make(family)
@@ -183,10 +184,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--families", nargs="+", default=(), help="default: all")
     parser.add_argument("--agents", type=int, help="fresh ones, of each, in each, for each run")
+    parser.add_argument("--steps", type=int, help="of an agent, in each of its environments")
     options = parser.parse_args()
     prepare_jax()
     comparison = COMPARISONS[options.algorithm]
-    comparison = replace(comparison, agents=options.agents or comparison.agents)
+    comparison = replace(
+        comparison,
+        agents=options.agents or comparison.agents,
+        steps=options.steps or comparison.steps,
+    )
     rules = [load(run) for run in options.runs]
     kinds = {rule.algorithm for rule in rules}
     require(len(kinds) == 1, "the runs must be of agents with the same settings")
