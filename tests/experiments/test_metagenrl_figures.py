@@ -1,5 +1,7 @@
 """Figures of the MetaGenRL paper: what is trained for them, and how their claims are judged."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -8,7 +10,14 @@ from symla.algorithms import EPG, MetaGenRL
 from symla.core.errors import SettingError
 from symla.experiments.learned_table import nothing, untrained
 from symla.experiments.measures import Curve
-from symla.experiments.metagenrl import inner_steps, inputs, lessons, more_training, table2
+from symla.experiments.metagenrl import (
+    inner_steps,
+    inputs,
+    lessons,
+    more_training,
+    table2,
+    what_mattered,
+)
 from symla.experiments.metagenrl.simulators import PublishedTable2, SimulatorsTable2
 from symla.experiments.reproduce import at_scale, figures
 from symla.lifetimes.resolve import make
@@ -26,10 +35,10 @@ def curve(mean):
 def test_the_figures_share_their_rules():
     names = [name for name in figures() if name.startswith("metagenrl-")]
     recipes = [figures()[name].recipes() for name in names]
-    assert len(names) == 5
+    assert len(names) == 6
     for own in recipes[1:]:
         shared = own.keys() & recipes[0].keys()
-        assert len(shared) == len(lessons.SEEDS)
+        assert len(shared) >= len(lessons.SEEDS)
         assert all(own[name] == recipes[0][name] for name in shared)
 
 
@@ -39,7 +48,7 @@ def test_each_rule_is_trained_as_its_figure_says():
     assert not without.algorithm.objective.next_value
     assert inner_steps.InnerSteps().recipes()["inner-3-0"].algorithm.inner_steps == 3
     assert more_training.MoreTraining().recipes()["all-40-2"].outer.generations == 40
-    alone = table2.Table2().recipes()["linear-4"]
+    alone = table2.Table2().recipes()["linear-120-4"]
     assert len(alone.environments) == 1
     assert alone.seed == 4
 
@@ -51,8 +60,10 @@ def test_worlds_have_continuous_actions(world):
 
 def test_a_claim_holds_where_all_of_its_interval_does():
     worlds = lessons.WORLDS
+    ours = table2.LEARNED, "learned, all"
     methods = [f"learned, {name}" for name in table2.SETS] + [*lessons.OBJECTIVES, *table2.OTHERS]
-    lines = {who: curve(0.5 if who == "learned, all" else 0.0) for who in methods}
+    methods += [table2.LEARNED, *table2.ON_POLICY, table2.PAPERS]
+    lines = {who: curve(0.5 if who in ours else 0.0) for who in methods}
     lines["advantage-weighted"] = curve(0.6)
     verdicts = table2.Table2().verdicts({"panels": dict.fromkeys(worlds, lines)})
     failed = [verdict for verdict in verdicts if not verdict.holds]
@@ -66,6 +77,28 @@ def test_a_loss_of_inputs_is_judged_by_its_interval():
     lines = dict(zip(names, map(curve, (0.5, 0.5, 0.4, 0.1))))
     found = inputs.WithoutInputs().verdicts({"panels": {"arm": lines}})
     assert [verdict.holds for verdict in found] == [True, False, True]
+
+
+def test_what_is_left_out_is_trained_without_it():
+    found = what_mattered.WhatMattered().recipes()
+    default = found["all-120-2"]
+    for name in what_mattered.LEFT_OUT:
+        changed = found[f"without-{name.replace(' ', '-')}-2"]
+        same = dataclasses.replace(default, outer=changed.outer, algorithm=changed.algorithm)
+        assert changed == same != default
+    papers = found["papers-recipe-2"]
+    assert papers.outer.lifetime == papers.outer.led == papers.outer.generations == 0
+    assert papers.algorithm.inner == "weights"
+
+
+def test_the_verdict_says_what_mattered():
+    learned = {what_mattered.OURS: curve(0.5), what_mattered.PAPERS: curve(0.1)}
+    without = (f"learned, without {name}" for name in what_mattered.LEFT_OUT)
+    lines = learned | dict.fromkeys(without, curve(0.5))
+    found = what_mattered.WhatMattered().verdicts({"panels": {"arm": lines}})
+    assert [verdict.claim for verdict in found if verdict.holds] == [
+        "arm: better than by the paper's recipe"
+    ]
 
 
 def test_agents_are_the_same_and_their_objective_is_another():

@@ -22,6 +22,7 @@ from symla.experiments.metagenrl.inputs import WithoutInputs
 from symla.experiments.metagenrl.more_training import LongOnOne, MoreTraining
 from symla.experiments.metagenrl.simulators import PublishedTable2, SimulatorsTable2
 from symla.experiments.metagenrl.table2 import Table2
+from symla.experiments.metagenrl.what_mattered import WhatMattered
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.symla.biased_arms import BiasedArms
 from symla.experiments.symla.figure3 import Figure3
@@ -49,6 +50,7 @@ FIGURES: dict[str, type[Figure]] = {
     "metagenrl-figure5": WithoutInputs,
     "metagenrl-figure6": InnerSteps,
     "metagenrl-figure10": LongOnOne,
+    "metagenrl-what-mattered": WhatMattered,
     "all-learners": AllLearners,
 }
 # Several at once: the SymLA paper in minutes, the others in tens of minutes each.

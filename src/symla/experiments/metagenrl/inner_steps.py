@@ -15,6 +15,7 @@ from symla.experiments.metagenrl.lessons import (
     TRAINED,
     gain,
     recipe,
+    rule_name,
 )
 from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
@@ -31,7 +32,7 @@ class InnerSteps:
 
     def recipes(self) -> dict[str, Recipe]:
         return {
-            _name(steps, seed): recipe(tuple(TRAINED), seed, inner_steps=steps)
+            _name(steps, seed): recipe(tuple(TRAINED), seed, agents={"inner_steps": steps})
             for steps in STEPS
             for seed in SEEDS
         }
@@ -55,4 +56,4 @@ def _line(steps: int) -> str:
 
 
 def _name(steps: int, seed: int) -> str:
-    return f"all-{seed}" if steps == 1 else f"inner-{steps}-{seed}"
+    return rule_name("all", seed) if steps == 1 else f"inner-{steps}-{seed}"

@@ -16,6 +16,7 @@ from symla.experiments.metagenrl.lessons import (
     TRAINED,
     gain,
     recipe,
+    rule_name,
 )
 from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
@@ -36,14 +37,14 @@ class WithoutInputs:
     rules_in = FOLDER
 
     def recipes(self) -> dict[str, Recipe]:
-        found = {f"all-{seed}": recipe(tuple(TRAINED), seed) for seed in SEEDS}
+        found = {rule_name("all", seed): recipe(tuple(TRAINED), seed) for seed in SEEDS}
         for name, inputs in WITHOUT.items():
             for seed in SEEDS:
                 found[_name(name, seed)] = recipe(tuple(TRAINED), seed, **inputs)
         return found
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
-        methods = {EVERYTHING: [rules[f"all-{seed}"] for seed in SEEDS]}
+        methods = {EVERYTHING: [rules[rule_name("all", seed)] for seed in SEEDS]}
         for name in WITHOUT:
             methods[f"learned, {name}"] = [rules[_name(name, seed)] for seed in SEEDS]
         return IN_JAX.panels(methods, IN_WHICH_AGENTS_LEARN, scale)

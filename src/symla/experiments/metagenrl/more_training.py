@@ -17,6 +17,7 @@ from symla.experiments.metagenrl.lessons import (
     gain,
     others,
     recipe,
+    rule_name,
 )
 from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
@@ -40,16 +41,17 @@ class MoreTraining:
 
     def recipes(self) -> dict[str, Recipe]:
         return {
-            self._name(length, seed): recipe(self.worlds, seed, length)
+            rule_name(self.set_name, seed, length): recipe(self.worlds, seed, length)
             for length in LENGTHS
             for seed in SEEDS
         }
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         methods = {
-            _line(length): [rules[self._name(length, seed)] for seed in SEEDS] for length in LENGTHS
+            _line(length): [rules[rule_name(self.set_name, seed, length)] for seed in SEEDS]
+            for length in LENGTHS
         }
-        hand_made = others(rules[self._name(LENGTHS[0], 0)].algorithm)
+        hand_made = others(rules[rule_name(self.set_name, 0, LENGTHS[0])].algorithm)
         random = "random objective"
         return IN_JAX.panels(methods | {random: hand_made[random]}, IN_WHICH_AGENTS_LEARN, scale)
 
@@ -61,10 +63,6 @@ class MoreTraining:
                 claim = f"{world}: {many} generations teach more than {few}"
                 found.append(claim_above(claim, gain(lines, _line(many), _line(few))))
         return found
-
-    def _name(self, length: int, seed: int) -> str:
-        """That of table 2, where the length is the same."""
-        return f"{self.set_name}-{seed}" if length == 360 else f"{self.set_name}-{length}-{seed}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from symla.algorithms import DDPG, PPO, TD3, MetaGenRL, Reinforce
 from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.measures import show
 from symla.experiments.metagenrl.lessons import Lessons, gain, others
-from symla.experiments.metagenrl.table2 import PAPERS, REINFORCES
+from symla.experiments.metagenrl.table2 import PAPERS_REINFORCE, REINFORCES
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.resolve import make
 from symla.outer import ThroughCritic
@@ -87,7 +87,13 @@ class SimulatorsTable2:
         for world, own in measured["panels"].items():
             seen = "trained on" if world in CLAIMED else "never seen"
             best = max(REINFORCES, key=lambda name: own[name].mean.estimate.mean)
-            beside = "random objective", "advantage-weighted", PAPERS, best, "REINFORCE on policy"
+            beside = (
+                "random objective",
+                "advantage-weighted",
+                PAPERS_REINFORCE,
+                best,
+                "REINFORCE on policy",
+            )
             for other in dict.fromkeys((*beside, "PPO")):
                 known = ", its best" if other == best else ""
                 claim = (

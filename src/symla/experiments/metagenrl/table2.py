@@ -14,15 +14,19 @@ from symla.experiments.measures import show
 from symla.experiments.metagenrl.lessons import (
     FOLDER,
     IN_JAX,
+    LONG,
     OBJECTIVES,
     SEEDS,
     TRAINED,
     UNSEEN,
     WORLDS,
     gain,
+    in_agents,
     others,
     recipe,
+    rule_name,
 )
+from symla.experiments.metagenrl.what_mattered import PAPERS, papers_recipe
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.host import spec_of
 from symla.lifetimes.resolve import make
@@ -31,7 +35,8 @@ from symla.rules.rule import Rule
 
 SETS = {"all": tuple(TRAINED)} | {world: (world,) for world in TRAINED}
 REINFORCES = [name for name in OBJECTIVES if name.startswith("REINFORCE")]
-PAPERS = "REINFORCE, lambda 0.97"
+PAPERS_REINFORCE = "REINFORCE, lambda 0.97"
+OTHER_TEACHERS = "random objective", "advantage-weighted", "REINFORCE on policy"
 # Agents of the same sizes that learn on policy, with 4 environments as the others have; 50 steps in
 # each make a rollout.
 ON_POLICY = {
@@ -65,27 +70,35 @@ def _worlds() -> tuple[Any, ...]:
 
 
 OTHERS = {"EPG": epg, "RL2": rl2}
+LEARNED = f"learned, all, {LONG} generations"
 
 
 @dataclass(frozen=True)
 class Table2:
-    """Each set of worlds has five meta-trainings of the same number of generations; EPG and RL^2
-    have five in all three families, of more steps in the environments."""
+    """Each set of worlds has five meta-trainings of the same number of generations, the whole set
+    five by the paper's recipe and five long ones; EPG and RL^2 have five in all three families,
+    that take as long as the short ones, with more steps in the environments."""
 
     title = "fresh agents that follow a learned objective: reward a step over their lives"
     rules_in = FOLDER
 
     def recipes(self) -> dict[str, Recipe]:
-        ours = {
-            f"{name}-{seed}": recipe(worlds, seed)
-            for name, worlds in SETS.items()
-            for seed in SEEDS
-        }
-        return ours | {f"{name}-{seed}": of(seed) for name, of in OTHERS.items() for seed in SEEDS}
+        found = {}
+        for seed in SEEDS:
+            for name, worlds in SETS.items():
+                found[rule_name(name, seed)] = recipe(worlds, seed)
+            found[f"papers-recipe-{seed}"] = papers_recipe(seed)
+            found[rule_name("all", seed, LONG)] = recipe(SETS["all"], seed, LONG)
+            found |= {f"{name}-{seed}": of(seed) for name, of in OTHERS.items()}
+        return found
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
-        methods = {f"learned, {name}": [rules[f"{name}-{seed}"] for seed in SEEDS] for name in SETS}
-        algorithm: Any = rules["all-0"].algorithm
+        methods = {LEARNED: [rules[rule_name("all", seed, LONG)] for seed in SEEDS]}
+        for name in SETS:
+            methods[_short(name)] = [rules[rule_name(name, seed)] for seed in SEEDS]
+        algorithm: Any = rules[rule_name("all", 0)].algorithm
+        published = (rules[f"papers-recipe-{seed}"] for seed in SEEDS)
+        methods[PAPERS] = [in_agents(algorithm, rule) for rule in published]
         methods |= others(algorithm)
         units = {"units": algorithm.units}
         for name, kind in zip(ON_POLICY, (Reinforce, PPO)):
@@ -100,36 +113,34 @@ class Table2:
         for world, own in lines.items():
             seen = "trained on" if world in TRAINED else "never seen"
             best = max(REINFORCES, key=lambda name: own[name].mean.estimate.mean)
-            for other in dict.fromkeys(("random objective", "advantage-weighted", PAPERS, best)):
+            for other in dict.fromkeys((*OTHER_TEACHERS, PAPERS_REINFORCE, best)):
                 known = ", its best" if other == best else ""
                 found.append(
                     claim_above(
                         f"{world} ({seen}): all three teach more than {other}{known} "
                         f"({show(own[other].mean.estimate)})",
-                        gain(own, "learned, all", other),
+                        gain(own, LEARNED, other),
                     )
                 )
         for world in TRAINED:
             found.append(
                 claim_above(
                     f"{world}: trained on all three is better than on {world} alone",
-                    gain(lines[world], "learned, all", f"learned, {world}"),
+                    gain(lines[world], _short("all"), _short(world)),
                 )
             )
         for world in UNSEEN:
-            best = max(
-                TRAINED, key=lambda name: lines[world][f"learned, {name}"].mean.estimate.mean
-            )
+            best = max(TRAINED, key=lambda name: lines[world][_short(name)].mean.estimate.mean)
             found.append(
                 claim_above(
                     f"{world}: trained on all three is better than on the best single one, {best}",
-                    gain(lines[world], "learned, all", f"learned, {best}"),
+                    gain(lines[world], _short("all"), _short(best)),
                 )
             )
         random = "random objective"
         for world in UNSEEN:
             for name in OTHERS:
-                more = gain(lines[world], "learned, all", name)
+                more = gain(lines[world], _short("all"), name)
                 above = gain(lines[world], name, random)
                 carries = f"above a {random}: {show(above)}"
                 if spec_of(make(WORLDS[world])).observation_size > KNOWN:
@@ -137,3 +148,7 @@ class Table2:
                 claim = f"{world}: the learned objective teaches more than {name} ({carries})"
                 found.append(claim_above(claim, more))
         return found
+
+
+def _short(worlds: str) -> str:
+    return f"learned, {worlds}"
