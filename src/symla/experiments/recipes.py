@@ -56,7 +56,7 @@ CHANGES: dict[type, str] = {
 }
 World = Any  # an Environment, or one on the host
 PROBE_EVERY = 50
-ENDLESS = 20_000  # steps in which agents are tested that live on for ever in training
+ENDLESS = 20_000  # steps, at most, in which agents are tested that live on in all of training
 BUDGET = ("generations", "environment_steps")  # of a card: more of it may come later
 
 
@@ -110,7 +110,7 @@ class Recipe:
         together: of one that goes on over generations all of them."""
         steps = getattr(self.outer, "lifetime", 0)
         if isinstance(self.outer, ThroughCritic) and not steps:
-            steps = ENDLESS
+            steps = min(ENDLESS, self.generations * self.length)
         return self._workers * max(self.length, steps)
 
     @property
