@@ -15,14 +15,11 @@ from jaxtyping import Float
 from symla.algorithms import EPG, LPG, MAML, LearnsFromRollouts, MetaRNN, SymLA
 from symla.core.errors import DivergenceError, SizeError
 from symla.core.optimisers import Optimiser
-from symla.core.streams import Stream
 from symla.environments import RandomTasks
-from symla.environments.padding import padded, padded_as
-from symla.evaluation.learning_lives import learned
-from symla.evaluation.learning_test import learning_test
-from symla.evaluation.lifetime_sums import lived
+from symla.environments.padding import padded
 from symla.evaluation.statistics import Estimate, estimate, unpaired
 from symla.experiments.figures import Verdict, claim_above
+from symla.experiments.kept_lives import earned
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.resolve import make
 from symla.outer import (
@@ -248,24 +245,16 @@ def _best(lines: Mapping[str, OverSteps], names: Sequence[str], at: int) -> str:
 
 def reached(rule: Rule, environment: Any, scale: float) -> OverSteps:
     """What it earns there. Raises SizeError where its weights are of other sizes."""
-    from_rollouts = isinstance(rule.algorithm, LearnsFromRollouts)
-    lifetimes = LIFETIMES[from_rollouts]
+    lifetimes = LIFETIMES[isinstance(rule.algorithm, LearnsFromRollouts)]
     columns: list[Any] = []
     stretches: list[tuple[int, int]] = []
     for length, edges in EDGES.items():
         if scale < 1.0 and length == WHOLE:
             continue
-        if from_rollouts:
-            world = padded_as(rule.card, environment)
-            test = learning_test(rule.algorithm, world, lifetimes, length, 0)
-            rewards = learned(test, rule.params, TEST_SEED, Stream.TESTING).reward
-            known = test.edges
-        else:
-            sums, known = lived(rule, environment, lifetimes, length, TEST_SEED)
-            rewards = sums.reward
-        earned = np.cumsum(rewards, axis=1, dtype=np.float64)
-        earned = np.concatenate([np.zeros((lifetimes, 1)), earned], axis=1)
-        at = np.stack([np.interp(edges, known, one) for one in earned])
+        rewards, known = earned(rule, environment, lifetimes, length, TEST_SEED)
+        total = np.cumsum(rewards, axis=1)
+        total = np.concatenate([np.zeros((lifetimes, 1)), total], axis=1)
+        at = np.stack([np.interp(edges, known, one) for one in total])
         columns.append(np.diff(at, axis=1) / np.diff(edges))
         stretches += pairwise(edges)
     return OverSteps(np.concatenate(columns, axis=1), stretches)

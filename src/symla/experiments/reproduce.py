@@ -1,8 +1,8 @@
 """`symla reproduce`: train what is missing, test, judge, store. The same for every figure.
 
 `results/FIGURE/` keeps the rules with their cards and `results.json`; training runs live in
-`runs/FIGURE/`, as any other run, and continue where they stopped. Figures that share their rules
-keep them in one folder.
+`runs/FIGURE/`, as any other run, and continue where they stopped, as long tests do. Figures that
+share their rules keep them in one folder.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from symla.core.errors import CheckpointError, LockedError, require
 from symla.experiments.all_learners import AllLearners
 from symla.experiments.base import View
 from symla.experiments.figures import Figure
+from symla.experiments.kept_lives import kept_in
 from symla.experiments.measures import to_json
 from symla.experiments.metagenrl.inner_steps import InnerSteps
 from symla.experiments.metagenrl.inputs import WithoutInputs
@@ -109,7 +110,8 @@ def reproduce(
         rules = {who: rules[f"{who.rpartition('-')[0]}-0"] for who in figure.recipes()}
     view.say(f"{name}: testing {len(rules)} rules ...")
     begun = time.monotonic()
-    measured = figure.measure(rules, lifetimes, TINY if scale == "tiny" else 1.0)
+    with kept_in(runs / shared / "lives"):
+        measured = figure.measure(rules, lifetimes, TINY if scale == "tiny" else 1.0)
     report = {
         "figure": name,
         "title": figure.title,

@@ -32,6 +32,21 @@ def command() -> str:
 
 def revision() -> str:
     """Git commit of this source, "-dirty" if it was changed; the version if it is installed."""
+    found = _in_git("HEAD")
+    return found[0] + ("-dirty" if found[1] else "") if found else f"symla {version('symla')}"
+
+
+def source() -> str | None:
+    """What this source is, whatever else a commit has: the git tree of the package, or the version
+    if it is installed. None: it was changed, and nothing says how."""
+    found = _in_git("HEAD:./")
+    if found:
+        return None if found[1] else found[0]
+    return f"symla {version('symla')}"
+
+
+def _in_git(what: str) -> tuple[str, bool] | None:
+    """The name of that object, and whether the package was changed since. None: not in git."""
     here = Path(__file__)
     package = here.parents[1]  # a change anywhere in it counts
 
@@ -43,11 +58,11 @@ def revision() -> str:
 
     try:
         git("ls-files", "--error-unmatch", str(here))  # fails in a repository that is not symla's
-        source = (".", ":(exclude)rules/pretrained")  # shipped rules are data
-        changed = git("status", "--porcelain", "--untracked-files=no", *source)
-        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+        shown = (".", ":(exclude)rules/pretrained")  # shipped rules are data
+        changed = git("status", "--porcelain", "--untracked-files=no", *shown)
+        return git("rev-parse", what), bool(changed)
     except (OSError, subprocess.SubprocessError):
-        return f"symla {version('symla')}"
+        return None
 
 
 def hardware() -> str:

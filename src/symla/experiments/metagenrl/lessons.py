@@ -10,17 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 import jax
-import numpy as np
 
-from symla.algorithms import LearnsFromRollouts, MetaGenRL
+from symla.algorithms import MetaGenRL
 from symla.algorithms.metagenrl.learned import LearnedObjective
 from symla.core.optimisers import Optimiser
-from symla.core.streams import Stream
-from symla.environments.padding import padded_as
-from symla.evaluation.learning_lives import learned
-from symla.evaluation.learning_test import learning_test
-from symla.evaluation.lifetime_sums import lived
 from symla.evaluation.statistics import Estimate
+from symla.experiments.kept_lives import earned
 from symla.experiments.measures import Curve
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.resolve import make
@@ -117,18 +112,11 @@ class Lessons:
         """Reward a step over their lives, each rule's on the tasks of its seed."""
         rewards, edges = [], None
         for seed, rule in enumerate(rules):
-            algorithm: Any = rule.algorithm
-            environment = padded_as(rule.card, make(self.worlds[world]))
-            steps, seed = max(1, int(scale * self.steps / 50)) * 50, TEST_SEED + seed
-            if isinstance(algorithm, LearnsFromRollouts):
-                length = steps * algorithm.workers
-                test = learning_test(algorithm, environment, self.agents, length, 0)
-                reward, edges = learned(test, rule.params, seed, Stream.TESTING).reward, test.edges
-            else:
-                length = steps * self.workers
-                sums, edges = lived(rule, make(self.worlds[world]), self.agents, length, seed)
-                reward = sums.reward
-            rewards.append(reward.astype(np.float64))
+            length = max(1, int(scale * self.steps / 50)) * 50
+            length *= getattr(rule.algorithm, "workers", self.workers)
+            where = make(self.worlds[world]), self.agents, length, TEST_SEED + seed
+            reward, edges = earned(rule, *where)
+            rewards.append(reward)
         assert edges is not None
         return Curve(rewards, edges)
 
