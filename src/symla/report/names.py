@@ -3,6 +3,8 @@
 NAMES = {
     "symla": "SymLA (learned)",
     "meta-rnn": "MetaRNN (learned)",
+    "symla-gradient": "SymLA, by policy gradient",
+    "meta-rnn-gradient": "MetaRNN, by policy gradient",
     "rule": "the learned rule",
     "random": "random",
     "q-learning": "tabular Q-learning",

@@ -77,7 +77,7 @@ def _animate(recording: dict[str, Any], path: Path) -> None:
 
 
 def _matrices(results: dict[str, Any]) -> Figure:
-    """Heat maps, trained x tested, one per learning algorithm; the paper's numbers in brackets.
+    """Heat maps, trained x tested, two a row; the paper's numbers in brackets.
 
     Rows of the hand-made algorithms stand apart below.
     """
@@ -85,15 +85,15 @@ def _matrices(results: dict[str, Any]) -> Figure:
     first = next(iter(matrices.values()))
     trained, tested = list(first), list(next(iter(first.values())))
     hand_made = _hand_made(results, tested)
-    wide, high = (
-        1.2 + (len(tested) + 1.4) * len(matrices),
-        1.4 + 0.62 * (len(trained) + len(hand_made)),
-    )
+    columns = min(2, len(matrices))
+    lines = -(-len(matrices) // columns)
+    wide = 1.2 + (len(tested) + 1.4) * columns
+    high = lines * (1.4 + 0.62 * (len(trained) + len(hand_made)))
     figure = Figure(figsize=(wide, high))
-    axes = figure.subplots(1, len(matrices), squeeze=False)
+    axes = figure.subplots(lines, columns, squeeze=False)
     highest = max(c["mean"] for m in matrices.values() for row in m.values() for c in row.values())
     paper = results.get("paper", {})
-    for axis, (learner, matrix) in zip(axes[0], matrices.items()):
+    for axis, (learner, matrix) in zip(axes.flat, matrices.items()):
         rows = {**matrix, **hand_made}
         means = [[row[column]["mean"] if column in row else np.nan for column in tested]
                  for row in rows.values()]  # fmt: skip
