@@ -3,8 +3,8 @@
 NAMES = {
     "symla": "SymLA (learned)",
     "meta-rnn": "MetaRNN (learned)",
-    "symla-gradient": "SymLA, by policy gradient",
-    "meta-rnn-gradient": "MetaRNN, by policy gradient",
+    "symla-ppo": "SymLA, by PPO",
+    "meta-rnn-ppo": "MetaRNN, by PPO",
     "rule": "the learned rule",
     "random": "random",
     "q-learning": "tabular Q-learning",
