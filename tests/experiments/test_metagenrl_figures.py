@@ -12,11 +12,10 @@ from symla.experiments.learned_table import nothing, untrained
 from symla.experiments.measures import Curve
 from symla.experiments.metagenrl import (
     inner_steps,
-    inputs,
+    left_out,
     lessons,
     more_training,
     table2,
-    what_mattered,
 )
 from symla.experiments.metagenrl.simulators import PublishedTable2, SimulatorsTable2
 from symla.experiments.reproduce import at_scale, figures
@@ -43,7 +42,7 @@ def test_the_figures_share_their_rules():
 
 
 def test_each_rule_is_trained_as_its_figure_says():
-    without = inputs.WithoutInputs().recipes()["without-v-3"]
+    without = left_out.WithoutInputs().recipes()["without-v-3"]
     assert not without.algorithm.objective.value
     assert not without.algorithm.objective.next_value
     assert inner_steps.InnerSteps().recipes()["inner-3-0"].algorithm.inner_steps == 3
@@ -73,16 +72,17 @@ def test_a_claim_holds_where_all_of_its_interval_does():
 
 
 def test_a_loss_of_inputs_is_judged_by_its_interval():
-    names = [inputs.EVERYTHING, *(f"learned, {name}" for name in inputs.WITHOUT)]
+    names = [left_out.WHOLE]
+    names += [f"learned, without {what}" for what in left_out.WithoutInputs.changes]
     lines = dict(zip(names, map(curve, (0.5, 0.5, 0.4, 0.1))))
-    found = inputs.WithoutInputs().verdicts({"panels": {"arm": lines}})
+    found = left_out.WithoutInputs().verdicts({"panels": {"arm": lines}})
     assert [verdict.holds for verdict in found] == [True, False, True]
 
 
 def test_what_is_left_out_is_trained_without_it():
-    found = what_mattered.WhatMattered().recipes()
+    found = left_out.WhatMattered().recipes()
     default = found["all-120-2"]
-    for name in what_mattered.LEFT_OUT:
+    for name in left_out.WhatMattered.changes:
         changed = found[f"without-{name.replace(' ', '-')}-2"]
         same = dataclasses.replace(default, outer=changed.outer, algorithm=changed.algorithm)
         assert changed == same != default
@@ -92,10 +92,10 @@ def test_what_is_left_out_is_trained_without_it():
 
 
 def test_the_verdict_says_what_mattered():
-    learned = {what_mattered.OURS: curve(0.5), what_mattered.PAPERS: curve(0.1)}
-    without = (f"learned, without {name}" for name in what_mattered.LEFT_OUT)
+    learned = {left_out.WHOLE: curve(0.5), left_out.PAPERS: curve(0.1)}
+    without = (f"learned, without {name}" for name in left_out.WhatMattered.changes)
     lines = learned | dict.fromkeys(without, curve(0.5))
-    found = what_mattered.WhatMattered().verdicts({"panels": {"arm": lines}})
+    found = left_out.WhatMattered().verdicts({"panels": {"arm": lines}})
     assert [verdict.claim for verdict in found if verdict.holds] == [
         "arm: better than by the paper's recipe"
     ]

@@ -19,11 +19,10 @@ from symla.experiments.figures import Figure
 from symla.experiments.kept_lives import kept_in
 from symla.experiments.measures import to_json
 from symla.experiments.metagenrl.inner_steps import InnerSteps
-from symla.experiments.metagenrl.inputs import WithoutInputs
+from symla.experiments.metagenrl.left_out import WhatMattered, WithoutInputs
 from symla.experiments.metagenrl.more_training import LongOnOne, MoreTraining
 from symla.experiments.metagenrl.simulators import PublishedTable2, SimulatorsTable2
 from symla.experiments.metagenrl.table2 import Table2
-from symla.experiments.metagenrl.what_mattered import WhatMattered
 from symla.experiments.recipes import Recipe, begin
 from symla.experiments.symla.biased_arms import BiasedArms
 from symla.experiments.symla.figure3 import Figure3

@@ -11,6 +11,7 @@ from symla.core.optimisers import Optimiser
 from symla.environments.padding import padded
 from symla.experiments.figures import Verdict, claim_above
 from symla.experiments.measures import show
+from symla.experiments.metagenrl.left_out import PAPERS, papers_recipe
 from symla.experiments.metagenrl.lessons import (
     FOLDER,
     IN_JAX,
@@ -26,7 +27,6 @@ from symla.experiments.metagenrl.lessons import (
     recipe,
     rule_name,
 )
-from symla.experiments.metagenrl.what_mattered import PAPERS, papers_recipe
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.host import spec_of
 from symla.lifetimes.resolve import make
