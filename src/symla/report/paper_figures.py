@@ -11,6 +11,7 @@ from symla.store import read_json
 
 FALLBACK = "#5c6770"
 LINES = ("-", "--", ":", "-.", (0, (1, 4)))
+PALETTE = ("#d1495b", "#2e86ab", "#edae49", "#3a7d44", "#8d5a97", "#5c6770", "#c77d2e", "#17324d")
 
 
 def verdict_table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -147,6 +148,8 @@ def _curves(results: dict[str, Any]) -> Figure:
             own = [other for other in lines if other.partition(", ")[0] == learner]
             style = "-" if long else LINES[own.index(who) % len(LINES)]
             colour = COLOURS.get(learner, FALLBACK)
+            if len(own) > len(LINES):  # more than styles can tell apart
+                style, colour = "-", PALETTE[own.index(who) % len(PALETTE)]
             axis.plot(steps, mean, ls=style, color=colour, lw=1.8, label=who)
             if len(line["seeds"]) == 1:
                 axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)
