@@ -116,7 +116,6 @@ class WhatMattered(LeftOut):
 
     title = "what meta-training does otherwise than the paper: reward a step of fresh agents"
     changes = MEASURES
-    seeds = SEEDS[:3]
 
     def recipes(self) -> dict[str, Recipe]:
         papers = {f"papers-recipe-{seed}": papers_recipe(seed) for seed in self.seeds}
