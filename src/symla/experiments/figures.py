@@ -12,10 +12,11 @@ from symla.core.optimisers import Optimiser
 from symla.evaluation.statistics import Estimate
 from symla.experiments.measures import show
 from symla.experiments.recipes import Recipe
-from symla.outer import EvolutionStrategies
+from symla.outer import EvolutionStrategies, LifetimePPO
 from symla.rules.rule import Rule
 
 SEEDS = (0, 1, 2)
+MORE_SEEDS = (0, 1, 2, 3, 4)
 
 
 def evolution(
@@ -24,6 +25,13 @@ def evolution(
     """Evolution strategies whose sigma and learning rate fall together."""
     optimiser = Optimiser(learning_rate, decay_steps=decay_steps)
     return EvolutionStrategies(population, sigma, optimiser, sigma_decay_steps=decay_steps)
+
+
+def lifetime_ppo(generations: int, discount: float = 0.95, entropy: float = 0.01) -> LifetimePPO:
+    """PPO over lifetimes, 8 candidates, with a learning rate that falls until the end."""
+    steps = generations * LifetimePPO.update_epochs * LifetimePPO.minibatches
+    optimiser = Optimiser(0.003, clip=1.0, decay_steps=steps)
+    return LifetimePPO(8, optimiser, discount=discount, entropy=entropy)
 
 
 class Verdict(NamedTuple):

@@ -12,9 +12,15 @@ from typing import Any
 import numpy as np
 
 from symla.algorithms import LearningAlgorithm, MetaRNN, SymLA
-from symla.core.optimisers import Optimiser
 from symla.environments import make
-from symla.experiments.figures import SEEDS, Verdict, claim_below, evolution
+from symla.experiments.figures import (
+    MORE_SEEDS,
+    SEEDS,
+    Verdict,
+    claim_below,
+    evolution,
+    lifetime_ppo,
+)
 from symla.experiments.measures import Measured, hand_made_regrets, regret, show
 from symla.experiments.recipes import Recipe
 from symla.outer import EvolutionStrategies, LifetimePPO
@@ -24,7 +30,6 @@ BANDITS = ("uniform-independent", "uniform-dependent", "easy", "medium", "hard")
 SLOWEST = "uniform-independent"  # to learn, and so trained twice as long
 LENGTH = 100
 BOUND = 1.3  # times the regret of Bayes-optimal play
-MORE_SEEDS = (0, 1, 2, 3, 4)
 EVOLVED = "symla", "meta-rnn"
 BY_PPO = "symla-ppo", "meta-rnn-ppo"
 SAID = {
@@ -46,10 +51,7 @@ def evolved(learner: str, bandit: str) -> tuple[LearningAlgorithm, EvolutionStra
 def by_ppo(learner: str) -> tuple[LearningAlgorithm, LifetimePPO, int]:
     """The same by PPO, in a sixteenth of the pulls; for uniform-independent in half of that."""
     algorithm = SymLA() if learner == "symla-ppo" else MetaRNN(64)
-    generations = 600
-    steps = generations * LifetimePPO.update_epochs * LifetimePPO.minibatches
-    optimiser = Optimiser(0.003, clip=1.0, decay_steps=steps)
-    return algorithm, LifetimePPO(8, optimiser, discount=0.95, entropy=0.01), generations
+    return algorithm, lifetime_ppo(600), 600
 
 
 @dataclass(frozen=True)
