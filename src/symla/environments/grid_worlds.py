@@ -6,11 +6,12 @@ the border or an obstacle leaves the agent where it is.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from symla.core.errors import require
 from symla.core.types import Action, Discrete, Observation, PRNGKey, Scalar, Spec, Timestep
@@ -63,6 +64,12 @@ class Hearts:
         terminated = on_heart | on_trap
         truncated = (step >= self.episode_length) & ~terminated
         return Timestep(state, self._observe(state), reward, terminated, truncated)
+
+    def advice(self, task: tuple[()], state: HeartsState) -> Bool[Array, " B"]:
+        """Which actions begin a shortest way to the heart that avoids the trap."""
+        steps = _steps_to(state.heart, state.trap, self.size)
+        after = steps[jax.vmap(partial(move, state.agent, size=self.size))(jnp.arange(4))]
+        return after == jnp.min(after)
 
     def _observe(self, state: HeartsState) -> Observation:
         cells = self.size**2
@@ -145,6 +152,22 @@ def move(cell: Cell, action: Action, size: int) -> Cell:
     row = jnp.clip(row + down - up, 0, size - 1)
     column = jnp.clip(column + right - left, 0, size - 1)
     return row * size + column
+
+
+def _steps_to(goal: Cell, blocked: Cell, size: int) -> Int[Array, " cells"]:
+    """How many steps it is from each cell to the goal, around the blocked one."""
+    cells = jnp.arange(size * size)
+    far = jnp.asarray(3 * size * size)
+    neighbours = jax.vmap(lambda action: jax.vmap(partial(move, action=action, size=size))(cells))(
+        jnp.arange(4)
+    )
+
+    def nearer(_: Any, steps: Int[Array, " cells"]) -> Int[Array, " cells"]:
+        steps = jnp.minimum(steps, 1 + jnp.min(steps[neighbours], axis=0))
+        return jnp.where(cells == blocked, far, steps)
+
+    # No way around a single cell is longer.
+    return jax.lax.fori_loop(0, 2 * size, nearer, jnp.where(cells == goal, 0, far))
 
 
 def distinct_cells(key: PRNGKey, cells: int, count: int) -> list[Cell]:
