@@ -1,5 +1,7 @@
 """Grid worlds against cases computed by hand."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,6 +55,24 @@ def test_channels_show_agent_heart_and_trap(key):
     state = HeartsState(cell(1, 1, 3), heart=cell(1, 2, 3), trap=cell(0, 1, 3), step=zero())
     observation = Hearts(size=3).step(key, (), state, DOWN).observation
     assert np.flatnonzero(observation).tolist() == [7, 9 + 5, 18 + 1]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_advice_is_a_shortest_way_around_the_trap(size):
+    """Beside a breadth-first search, wherever agent, heart and trap may stand."""
+    cells = range(size * size)
+    goes = [[int(move(jnp.asarray(c), jnp.asarray(a), size)) for a in range(4)] for c in cells]
+    where = [p for p in itertools.product(cells, repeat=3) if len(set(p)) == 3]
+    advice = jax.jit(
+        jax.vmap(lambda p: Hearts(size).advice((), HeartsState(p[0], p[1], p[2], zero())))
+    )(jnp.asarray(where))
+    for (agent, heart, trap), found in zip(where, np.asarray(advice), strict=True):
+        steps, reached = {heart: 0}, [heart]
+        for cell in reached:  # grows on the way
+            new = [c for c in cells if cell in goes[c] and c not in steps and c != trap]
+            steps.update(dict.fromkeys(new, steps[cell] + 1))
+            reached += new
+        assert found.tolist() == [steps.get(c, np.inf) == steps[agent] - 1 for c in goes[agent]]
 
 
 def test_coming_closer_pays_and_obstacles_block(key):

@@ -99,7 +99,8 @@ class OuterSettings:
     them, by default 32; 0: whole lifetimes. Default 0, teacher 192, lpg 1200. through-critic: of an
     agent, in each of its environments; 0: without end. Default 1200, on the host 10000."""
     led: float | None = None
-    """through-critic: share of agents that follow their critics throughout. Default 0.5."""
+    """through-critic: share of agents that follow their critics throughout. Default 0,
+    on the host 0.5."""
     youth: int | None = None
     """through-critic: steps of an agent before its gradient counts. Default 100, host 2000."""
     teacher: float | None = None

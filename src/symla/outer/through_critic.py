@@ -70,7 +70,7 @@ class ThroughCritic:
     population: int = 18  # agents
     optimiser: Optimiser = Optimiser(2e-3, clip=1.0)
     lifetime: int = 1_200  # steps of an agent in each of its environments; 0: it has no end
-    led: float = 0.5  # of the agents, whose policies follow their critics throughout
+    led: float = 0.0  # of the agents, whose policies follow their critics throughout
     youth: int = 100  # steps before an agent's gradient counts for the objective
     annealing: Literal["none", "mix", "rate"] = "none"
     annealing_steps: int = 10_000
@@ -82,7 +82,6 @@ class ThroughCritic:
             "population": 20,
             "optimiser": Optimiser(1e-3, clip=1.0),
             "lifetime": 0,
-            "led": 0.0,
             "youth": 10_000,
             "annealing": "mix",
             "generations": 0,
@@ -91,6 +90,7 @@ class ThroughCritic:
             "population": 8,
             "optimiser": Optimiser(1.5e-3, clip=1.0),
             "lifetime": 10_000,
+            "led": 0.5,
             "youth": 2_000,
         },
     }

@@ -12,6 +12,7 @@ from symla.experiments.metagenrl.lessons import (
     IN_JAX,
     IN_WHICH_AGENTS_LEARN,
     SEEDS,
+    SET,
     TRAINED,
     gain,
     recipe,
@@ -56,4 +57,4 @@ def _line(steps: int) -> str:
 
 
 def _name(steps: int, seed: int) -> str:
-    return rule_name("all", seed) if steps == 1 else f"inner-{steps}-{seed}"
+    return rule_name(SET, seed) if steps == 1 else f"inner-{steps}-{seed}"

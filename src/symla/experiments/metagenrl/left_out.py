@@ -3,7 +3,7 @@ measures that we take and the paper does not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +14,10 @@ from symla.experiments.metagenrl.lessons import (
     FOLDER,
     IN_JAX,
     IN_WHICH_AGENTS_LEARN,
+    LED,
+    LED_SET,
     SEEDS,
+    SET,
     TRAINED,
     gain,
     in_agents,
@@ -48,7 +51,6 @@ PAPERS_RECIPE: dict[str, Any] = {
     "population": {
         "optimiser": Optimiser(1e-3, clip=1.0),
         "lifetime": 0,
-        "led": 0.0,
         "annealing": "mix",
         "annealing_steps": 600,
         "generations": 0,
@@ -66,22 +68,27 @@ class LeftOut:
     the same."""
 
     rules_in = FOLDER
+    set_name: ClassVar[str] = SET
+    population: ClassVar[Mapping[str, Any]] = {}  # in all of its trainings
     changes: ClassVar[Mapping[str, Mapping[str, Any]]]
-    seeds: ClassVar[Sequence[int]] = SEEDS
 
     def recipes(self) -> dict[str, Recipe]:
-        found = {rule_name("all", seed): recipe(tuple(TRAINED), seed) for seed in self.seeds}
-        for seed in self.seeds:
-            for what, changes in self.changes.items():
-                found[_name(what, seed)] = recipe(tuple(TRAINED), seed, **changes)
+        found = {}
+        for seed in SEEDS:
+            found[rule_name(self.set_name, seed)] = self._recipe(seed, {})
+            found |= {_name(what, seed): self._recipe(seed, x) for what, x in self.changes.items()}
         return found
+
+    def _recipe(self, seed: int, changes: Mapping[str, Any]) -> Recipe:
+        population = {**self.population, **changes.get("population", {})}
+        return recipe(tuple(TRAINED), seed, **{**changes, "population": population})
 
     def methods(self, rules: Mapping[str, Rule]) -> dict[str, list[Rule]]:
         """The lines of the figure."""
-        found = {WHOLE: [rules[rule_name("all", seed)] for seed in self.seeds]}
+        found = {WHOLE: [rules[rule_name(self.set_name, seed)] for seed in SEEDS]}
         agents: Any = found[WHOLE][0].algorithm
         for what in self.changes:
-            without = (rules[_name(what, seed)] for seed in self.seeds)
+            without = (rules[_name(what, seed)] for seed in SEEDS)
             found[_line(what)] = [in_agents(agents, rule) for rule in without]
         return found
 
@@ -115,16 +122,18 @@ class WhatMattered(LeftOut):
     """What we do otherwise than the paper, each left out by itself, and all of it at once."""
 
     title = "what meta-training does otherwise than the paper: reward a step of fresh agents"
+    set_name = LED_SET
+    population = LED
     changes = MEASURES
 
     def recipes(self) -> dict[str, Recipe]:
-        papers = {f"papers-recipe-{seed}": papers_recipe(seed) for seed in self.seeds}
+        papers = {f"papers-recipe-{seed}": papers_recipe(seed) for seed in SEEDS}
         return super().recipes() | papers
 
     def methods(self, rules: Mapping[str, Rule]) -> dict[str, list[Rule]]:
         found = super().methods(rules)
         agents: Any = found[WHOLE][0].algorithm
-        papers = (rules[f"papers-recipe-{seed}"] for seed in self.seeds)
+        papers = (rules[f"papers-recipe-{seed}"] for seed in SEEDS)
         return found | {PAPERS: [in_agents(agents, rule) for rule in papers]}
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:

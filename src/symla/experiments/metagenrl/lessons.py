@@ -39,6 +39,11 @@ UNSEEN = {
 }
 WORLDS = TRAINED | UNSEEN
 IN_WHICH_AGENTS_LEARN = *TRAINED, "arm", "unicycle"  # within `STEPS` (docs/metagenrl.md)
+SET = "three"  # what rules are called that were trained in all of `TRAINED`
+# Until revision 9096714 half of the agents followed their critics throughout, by default. Figure 4
+# and what mattered are of such trainings, called "all".
+LED: dict[str, Any] = {"led": 0.5}
+LED_SET = "all"
 # Where checkpoints are scored: other sizes of what is trained on.
 CHOOSING = "double-integrator,size=2", "linear-system,states=3,actions=2"
 # Of 50 steps of 18 agents in 4 environments each: three minutes of a core. What follows after that

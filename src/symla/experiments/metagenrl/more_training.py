@@ -12,6 +12,8 @@ from symla.experiments.metagenrl.lessons import (
     FOLDER,
     IN_JAX,
     IN_WHICH_AGENTS_LEARN,
+    LED,
+    LED_SET,
     SEEDS,
     TRAINED,
     gain,
@@ -32,8 +34,9 @@ class MoreTraining:
     """Figure 4: trainings of different lengths, in all three families."""
 
     rules_in = FOLDER
-    set_name: ClassVar[str] = "all"
+    set_name: ClassVar[str] = LED_SET
     worlds: ClassVar[tuple[str, ...]] = tuple(TRAINED)
+    population: ClassVar[Mapping[str, Any]] = LED
 
     @property
     def title(self) -> str:
@@ -41,7 +44,9 @@ class MoreTraining:
 
     def recipes(self) -> dict[str, Recipe]:
         return {
-            rule_name(self.set_name, seed, length): recipe(self.worlds, seed, length)
+            rule_name(self.set_name, seed, length): recipe(
+                self.worlds, seed, length, population=self.population
+            )
             for length in LENGTHS
             for seed in SEEDS
         }
@@ -71,6 +76,7 @@ class LongOnOne(MoreTraining):
 
     set_name = "navigation"
     worlds = ("navigation",)
+    population: ClassVar[Mapping[str, Any]] = {}
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """The paper's: past some length an objective becomes worse for fresh agents."""

@@ -18,6 +18,7 @@ from symla.experiments.metagenrl.lessons import (
     LONG,
     OBJECTIVES,
     SEEDS,
+    SET,
     TRAINED,
     UNSEEN,
     WORLDS,
@@ -33,7 +34,7 @@ from symla.lifetimes.resolve import make
 from symla.outer import EvolutionStrategies, LifetimePPO
 from symla.rules.rule import Rule
 
-SETS = {"all": tuple(TRAINED)} | {world: (world,) for world in TRAINED}
+SETS = {SET: tuple(TRAINED)} | {world: (world,) for world in TRAINED}
 REINFORCES = [name for name in OBJECTIVES if name.startswith("REINFORCE")]
 PAPERS_REINFORCE = "REINFORCE, lambda 0.97"
 OTHER_TEACHERS = "random objective", "advantage-weighted", "REINFORCE on policy"
@@ -71,7 +72,7 @@ def _worlds() -> tuple[Any, ...]:
 
 
 OTHERS = {"EPG": epg, "RL2": rl2}
-LEARNED = f"learned, all, {LONG} generations"
+LEARNED = f"learned, {SET}, {LONG} generations"
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,15 @@ class Table2:
             for name, worlds in SETS.items():
                 found[rule_name(name, seed)] = recipe(worlds, seed)
             found[f"papers-recipe-{seed}"] = papers_recipe(seed)
-            found[rule_name("all", seed, LONG)] = recipe(SETS["all"], seed, LONG)
+            found[rule_name(SET, seed, LONG)] = recipe(SETS[SET], seed, LONG)
             found |= {f"{name}-{seed}": of(seed) for name, of in OTHERS.items()}
         return found
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
-        methods = {LEARNED: [rules[rule_name("all", seed, LONG)] for seed in SEEDS]}
+        methods = {LEARNED: [rules[rule_name(SET, seed, LONG)] for seed in SEEDS]}
         for name in SETS:
             methods[_short(name)] = [rules[rule_name(name, seed)] for seed in SEEDS]
-        algorithm: Any = rules[rule_name("all", 0)].algorithm
+        algorithm: Any = rules[rule_name(SET, 0)].algorithm
         published = (rules[f"papers-recipe-{seed}"] for seed in SEEDS)
         methods[PAPERS] = [in_agents(algorithm, rule) for rule in published]
         methods |= others(algorithm)
@@ -127,7 +128,7 @@ class Table2:
             found.append(
                 claim_above(
                     f"{world}: trained on all three is better than on {world} alone",
-                    gain(lines[world], _short("all"), _short(world)),
+                    gain(lines[world], _short(SET), _short(world)),
                 )
             )
         for world in UNSEEN:
@@ -135,13 +136,13 @@ class Table2:
             found.append(
                 claim_above(
                     f"{world}: trained on all three is better than on the best single one, {best}",
-                    gain(lines[world], _short("all"), _short(best)),
+                    gain(lines[world], _short(SET), _short(best)),
                 )
             )
         random = "random objective"
         for world in UNSEEN:
             for name in OTHERS:
-                more = gain(lines[world], _short("all"), name)
+                more = gain(lines[world], _short(SET), name)
                 above = gain(lines[world], name, random)
                 carries = f"above a {random}: {show(above)}"
                 if spec_of(make(WORLDS[world])).observation_size > KNOWN:
