@@ -7,12 +7,14 @@ hand-made algorithm is one rule, and its intervals are over lifetimes. All live 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from symla.environments import Environment, make
+from symla.evaluation.ablations import Ablated
 from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import Estimate, Lifetimes, over_seeds, paired, unpaired
 from symla.lifetimes.lifetime import bin_edges
@@ -33,6 +35,11 @@ class Measured:
     def estimate(self) -> Estimate:
         """Mean and interval, over seeds if there are several."""
         return over_seeds(self.samples)
+
+    def towards(self, other: Measured, share: float) -> Measured:
+        """So far on the way to another, whose only rule lived the same lifetimes."""
+        (there,) = other.samples
+        return Measured([own + share * (there - own) for own in self.samples])
 
     def times(self, factor: float) -> Measured:
         """Each number so many times."""
@@ -139,6 +146,18 @@ class Curve:
 
 def _json(x: Estimate) -> dict[str, float]:
     return {"mean": x.mean, "ci95": x.ci95}
+
+
+def without(rules: Sequence[Rule], environment: Environment, part: str) -> list[Rule]:
+    """The same rules, with zeros in the place of that one of `ablations.PARTS` there."""
+    return [
+        replace(
+            rule,
+            algorithm=Ablated(rule.algorithm, environment),
+            params=Ablated.replacing(rule.params, part),
+        )
+        for rule in rules
+    ]
 
 
 def show(x: Estimate, digits: int = 2) -> str:
