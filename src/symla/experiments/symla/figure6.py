@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,28 +14,32 @@ from symla.algorithms.step_by_step import step_by_step
 from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream, stream_key
 from symla.environments import Associations, Environment, Hearts, Rewards
-from symla.experiments.figures import SEEDS, Verdict, claim_above
-from symla.experiments.measures import TEST_SEED, Curve, show
+from symla.experiments.figures import MORE_SEEDS, SEEDS, Verdict, claim_above
+from symla.experiments.measures import TEST_SEED, Curve, show, without
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.lifetime import lifetime
-from symla.outer import PolicyGradient
+from symla.outer import OuterLoop, PolicyGradient, Teacher
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
 
 LENGTH = 2000
-LONG = 10  # times as long
+LONG = 5  # times as long
 SHOWN = 24  # steps of a recorded lifetime, early and late
-GRID = Hearts(size=2, episode_length=10)
-LARGER = Hearts(size=3, episode_length=20)
-SWAPPED = Rewards(GRID, swap=1.0)
+FEWER = 8  # times fewer lifetimes than the test has, of what is slow to live
+GRIDS = {
+    size: Hearts(size, episode_length)
+    for size, episode_length in ((2, 10), (3, 20), (4, 30), (5, 40))
+}
+GRID = GRIDS[2]
+PARTS = {"observation": "observations", "reward": "rewards", "memory": "memory"}
 
 
 class Stage(NamedTuple):
-    """One training of the curriculum that ends with the grid."""
+    """One training of a curriculum that ends with the grid."""
 
     name: str
-    environment: Environment
-    outer: PolicyGradient
+    environments: tuple[Environment, ...]
+    outer: OuterLoop
     lifetimes: int
     length: int
     generations: int
@@ -46,89 +50,134 @@ SLOW, FAST = Optimiser(1e-3, clip=1.0), Optimiser(3e-3, clip=1.0)
 AT_ONCE = PolicyGradient(8, SLOW, discount=0.0, entropy=0.0, horizon=24)
 LATER = PolicyGradient(8, SLOW, discount=0.7, horizon=24)
 CURRICULUM = (
-    Stage("pairs", Associations(2, 2), replace(AT_ONCE, optimiser=FAST), 16, 50, 300),
-    Stage("noise", Associations(3, 3, 2), AT_ONCE, 16, 60, 300),
-    Stage("delay", Rewards(Associations(3, 3, 1), delay=2), LATER, 16, 72, 300),
-    Stage("small", GRID, LATER, 16, 96, 1000),
+    Stage("pairs", (Associations(2, 2),), replace(AT_ONCE, optimiser=FAST), 16, 50, 300),
+    Stage("noise", (Associations(3, 3, 2),), AT_ONCE, 16, 60, 300),
+    Stage("delay", (Rewards(Associations(3, 3, 1), delay=2),), LATER, 16, 72, 300),
+    Stage("small", (GRID,), LATER, 16, 96, 1000),
+)
+
+
+def taught(
+    name: str, environments: Sequence[Environment], lifetime: int, rate: float, generations: int
+) -> Stage:
+    """By a teacher, over lives that go on; the rate falls to a tenth."""
+    falling = Optimiser(rate, clip=1.0, decay_steps=generations, decay_to=0.1)
+    outer = Teacher(4, falling, horizon=32, lifetime=lifetime)
+    return Stage(name, tuple(environments), outer, 16, outer.horizon, generations)
+
+
+TAUGHT = (
+    taught("which", (Associations(3, 3, 1), Associations(4, 4)), 128, 0.01, 600),
+    taught("2x2", (GRIDS[2],), 512, 0.01, 400),
+    taught("3x3", (GRIDS[2], GRIDS[3]), 1024, 0.005, 1600),
+    taught("4x4", (GRIDS[3], GRIDS[4]), 3072, 0.005, 1600),
 )
 
 
 @dataclass(frozen=True)
 class Figure6:
-    """A 2 x 2 grid, episodes of at most 10 steps; and 3 x 3, which no rule was trained on."""
+    """Grids of 2 x 2 to 5 x 5, which the paper's picture looks like. By a teacher, and by policy
+    gradient on 2 x 2."""
 
     title = "hearts and traps: reward over the lifetime, plain and swapped"
 
     def recipes(self) -> dict[str, Recipe]:
-        """SymLA is trained on three smaller tasks before the grid, each rule starting from
-        the one before: actions that depend on the observation; distractors; delayed rewards.
-        MetaRNN, whose sizes are fixed, spends the whole budget on the grid."""
+        """SymLA is trained on smaller tasks before the largest grid, each rule starting from the
+        one before; no rule of it sees 5 x 5. By policy gradient: actions that depend on the
+        observation; distractors; delayed rewards. MetaRNN, whose sizes are fixed, has each grid
+        alone."""
         found: dict[str, Recipe] = {}
         budget = sum(s.lifetimes * s.length * s.generations for s in CURRICULUM)
         grid = CURRICULUM[-1]
         for seed in SEEDS:
-            start = ""
-            for stage in CURRICULUM:
-                name = f"symla-{stage.name}-{seed}"
-                found[name] = Recipe(SymLA(), (stage.environment,), *stage[2:], seed, start)
-                start = name
+            found |= _in_stages("symla", CURRICULUM, seed)
             generations = budget // (grid.lifetimes * grid.length)
             settings = grid.outer, grid.lifetimes, grid.length, generations, seed
-            found[f"meta-rnn-hearts-{seed}"] = Recipe(MetaRNN(64), (grid.environment,), *settings)
+            found[f"meta-rnn-hearts-{seed}"] = Recipe(MetaRNN(64), grid.environments, *settings)
+        for seed in MORE_SEEDS:
+            found |= _in_stages("symla-taught", TAUGHT, seed)
+            for size, environment in GRIDS.items():
+                stage = taught("", (environment,), 512, 0.003, 1500)
+                found[f"meta-rnn-taught-{size}x{size}-{seed}"] = Recipe(
+                    MetaRNN(64), *stage[1:], seed
+                )
         return found
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         length = max(2, int(LENGTH * scale))
-        ours = [rules[f"symla-small-{seed}"] for seed in SEEDS]
+        few = max(2, lifetimes // FEWER)
+        ours = [rules[f"symla-taught-{TAUGHT[-1].name}-{seed}"] for seed in MORE_SEEDS]
+        panels = {}
+        for size, environment in GRIDS.items():
+            name = f"{size}x{size}"
+            theirs = [rules[f"meta-rnn-taught-{name}-{seed}"] for seed in MORE_SEEDS]
+            swapped = Rewards(environment, swap=1.0)
+            panels[name] = {
+                "symla": Curve.of(ours, environment, few, length),
+                "symla, swapped": Curve.of(ours, swapped, few, length),
+                "meta-rnn": Curve.of(theirs, environment, few, length),
+                "meta-rnn, swapped": Curve.of(theirs, swapped, few, length),
+                "random": Curve.of([hand_made("random", environment)], environment, few, length),
+                "symla, longer": Curve.of(ours, environment, few, LONG * length),
+                "symla, swapped, longer": Curve.of(ours, swapped, few, LONG * length),
+            }
+        lines = panels["2x2"]
+        first = [rules[f"symla-small-{seed}"] for seed in SEEDS]
         theirs = [rules[f"meta-rnn-hearts-{seed}"] for seed in SEEDS]
-        lines = {
-            "symla": Curve.of(ours, GRID, lifetimes, length),
-            "symla, swapped": Curve.of(ours, SWAPPED, lifetimes, length),
-            "meta-rnn": Curve.of(theirs, GRID, lifetimes, length),
-            "meta-rnn, swapped": Curve.of(theirs, SWAPPED, lifetimes, length),
-            "random": Curve.of([hand_made("random", GRID)], GRID, lifetimes, length),
-            "symla, 10 times as long": Curve.of(ours, GRID, lifetimes, LONG * length),
-        }
-        larger = {
-            "symla": Curve.of(ours, LARGER, lifetimes, length),
-            "random": Curve.of([hand_made("random", LARGER)], LARGER, lifetimes, length),
-        }
-        panels = {"hearts": lines, "3 x 3, never seen": larger}
-        recordings = [recorded_lifetime(rule, length) for rule in ours]
+        by = "by policy gradient"
+        lines[f"symla, {by}"] = Curve.of(first, GRID, lifetimes, length)
+        lines[f"meta-rnn, {by}"] = Curve.of(theirs, GRID, lifetimes, length)
+        for part, name in PARTS.items():
+            blind = without(ours, GRIDS[3], part)
+            panels["3x3"][f"symla, without {name}"] = Curve.of(blind, GRIDS[3], few, length)
+        recordings = [recorded_lifetime(rule, length) for rule in ours[:3]]
         return {"kind": "curves", "length": length, "panels": panels, "recordings": recordings}
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Over meta-training seeds."""
-        lines = measured["panels"]["hearts"]
         found = []
-        for which in ("symla", "symla, swapped"):
-            line = lines[which]
+        for grid, lines in measured["panels"].items():
+            seen = "" if grid != "5x5" else " (never trained on)"
+            plain = lines["meta-rnn"]
+            half = plain.last.towards(lines["random"].last, 0.5)
+            for which in ("symla", "symla, swapped"):
+                line = lines[f"{which}, longer"]
+                change = show(line.first.estimate, 4), show(line.last.estimate, 4)
+                found += [
+                    claim_above(
+                        f"{grid}{seen}, {which}: reward rises within the lifetime (first fifth "
+                        f"{change[0]}, last {change[1]})",
+                        line.last.minus(line.first),
+                        4,
+                    ),
+                    claim_above(
+                        f"{grid}{seen}, {which}: ends more than half of the way from random play "
+                        f"to MetaRNN's plain reward ({show(half.estimate, 4)})",
+                        line.last.beside(half),
+                        4,
+                    ),
+                ]
+            lost = lines["meta-rnn, swapped"].last.estimate
             found += [
-                claim_above(
-                    f"{which}: reward rises within the lifetime (first fifth "
-                    f"{show(line.first.estimate, 4)}, last {show(line.last.estimate, 4)})",
-                    line.last.minus(line.first),
-                    4,
-                ),
-                claim_above(
-                    f"{which}: reward of the last fifth is above zero", line.last.estimate, 4
+                claim_above(f"{grid}: MetaRNN collects hearts at once", plain.first.estimate, 4),
+                Verdict(
+                    f"{grid}: MetaRNN walks into traps after the swap", show(lost, 4), lost.high < 0
                 ),
             ]
-        plain, swapped = lines["meta-rnn"], lines["meta-rnn, swapped"]
-        ours, theirs = (lines[who].last.estimate for who in ("symla", "meta-rnn"))
-        larger = measured["panels"]["3 x 3, never seen"]["symla"].last.estimate
-        lost = swapped.total.estimate
-        return [
-            *found,
-            claim_above("aim: and above zero on 3 x 3, never seen", larger, 4),
-            claim_above("MetaRNN collects hearts at once", plain.first.estimate, 4),
-            Verdict("MetaRNN walks into traps after the swap", show(lost), lost.high < 0),
-            Verdict(
-                f"aim: SymLA reaches half of MetaRNN's plain reward ({show(theirs, 4)})",
-                show(ours, 4),
-                ours.mean >= 0.5 * theirs.mean,
-            ),
-        ]
+        lines = measured["panels"]["3x3"]
+        for name in PARTS.values():
+            lost = lines["symla"].last.minus(lines[f"symla, without {name}"].last)
+            found.append(claim_above(f"3x3: without {name} SymLA earns less", lost, 4))
+        return found
+
+
+def _in_stages(learner: str, stages: Sequence[Stage], seed: int) -> dict[str, Recipe]:
+    found, start = {}, ""
+    for stage in stages:
+        name = f"{learner}-{stage.name}-{seed}"
+        found[name] = Recipe(SymLA(), *stage[1:], seed, start)
+        start = name
+    return found
 
 
 def recorded_lifetime(rule: Rule, length: int) -> dict[str, Any]:
