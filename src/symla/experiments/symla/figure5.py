@@ -39,9 +39,11 @@ TASKS = {
 # The car's goal is never reached by chance, so it is trained with the change of energy as reward,
 # and tested, like the others, without.
 TRAINED = {**TASKS, "mountain-car": Control("MountainCar-v0", progress=1.0)}
+# Acrobot's is reached too rarely for PPO to begin with: the change of its height is a reward.
+TRAINED_BY_PPO = {**TRAINED, "acrobot": Control("Acrobot-v1", progress=1.0)}
 # Numbers of observations and of actions of each task, whose orders are reversed.
 REVERSED = {"cartpole": (4, 2), "acrobot": (6, 3), "mountain-car": (2, 3)}
-GENERATIONS, DISCOUNT = 100, 0.97  # by PPO
+GENERATIONS, DISCOUNT = 100, 0.98  # by PPO
 MARGIN = 0.1  # of what SymLA earns above random play: a smaller difference counts as none
 
 
@@ -77,7 +79,7 @@ class Figure5:
                 _algorithm(learner), (environment,),
                 lifetime_ppo(GENERATIONS, DISCOUNT), 8, LENGTH, GENERATIONS, seed,
             )
-            for task, environment in TRAINED.items()
+            for task, environment in TRAINED_BY_PPO.items()
             for learner in BY_PPO
             for seed in MORE_SEEDS
         }  # fmt: skip
@@ -85,7 +87,7 @@ class Figure5:
         three = 3 * GENERATIONS
         all_three = {
             f"symla-control-{seed}": Recipe(
-                SymLA(), tuple(TRAINED.values()), lifetime_ppo(three, DISCOUNT), 8, LENGTH, three,
+                SymLA(), tuple(TRAINED_BY_PPO.values()), lifetime_ppo(three, DISCOUNT), 8, LENGTH, three,
                 seed,
             )
             for seed in MORE_SEEDS
