@@ -65,10 +65,10 @@ class Figure5:
         # alternates its actions.
         narrow = evolution(128, 0.05, 0.02)
         wide = evolution(128, 0.2, 0.05, decay_steps=400)
-        outer = {"cartpole": narrow, "acrobot": wide, "mountain-car": wide}
+        outers = {"cartpole": narrow, "acrobot": wide, "mountain-car": wide}
         evolved = {
             f"{learner}-{task}-{seed}": Recipe(
-                _algorithm(learner), (environment,), outer[task], 4, LENGTH, 600, seed
+                _algorithm(learner), (environment,), outers[task], 4, LENGTH, 600, seed
             )
             for task, environment in TRAINED.items()
             for learner in EVOLVED
@@ -84,14 +84,12 @@ class Figure5:
             for seed in MORE_SEEDS
         }  # fmt: skip
         # Ours, not the paper's: one rule for all three.
-        three = 3 * GENERATIONS
+        worlds, three = tuple(TRAINED_BY_PPO.values()), 3 * GENERATIONS
+        outer = lifetime_ppo(three, DISCOUNT)
         all_three = {
-            f"symla-control-{seed}": Recipe(
-                SymLA(), tuple(TRAINED_BY_PPO.values()), lifetime_ppo(three, DISCOUNT), 8, LENGTH, three,
-                seed,
-            )
+            f"symla-control-{seed}": Recipe(SymLA(), worlds, outer, 8, LENGTH, three, seed)
             for seed in MORE_SEEDS
-        }  # fmt: skip
+        }
         return evolved | by_ppo | all_three
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
