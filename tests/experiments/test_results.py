@@ -13,8 +13,8 @@ from symla.evaluation.statistics import estimate
 from symla.experiments.measures import Curve, regret
 from symla.experiments.reproduce import figures, trained
 from symla.experiments.symla.figure3 import BANDITS, SEEDS_OF
-from symla.experiments.symla.figure5 import TASKS
-from symla.experiments.symla.figure6 import GRID, SWAPPED
+from symla.experiments.symla.figure5 import BY_PPO, EVOLVED, TASKS
+from symla.experiments.symla.figure6 import FEWER, GRIDS
 from symla.experiments.symla.figure7 import LEARNERS, TESTED, TRAINED
 from symla.rules.loading import load
 
@@ -22,15 +22,31 @@ RESULTS = Path(__file__).parents[2] / "results"
 slow = pytest.mark.slow
 
 
-FIGURE_6 = [("symla", GRID), pytest.param("symla, swapped", SWAPPED, marks=slow)]
+SMALL = "symla, by policy gradient"
+FIGURE_6 = [
+    (2, "symla", "symla-taught-2x2"),
+    *(
+        pytest.param(*of, marks=slow)
+        for of in (
+            (2, "symla, swapped", "symla-taught-2x2"),
+            (2, SMALL, "symla-small"),
+            (3, "symla", "symla-taught-3x3"),
+            (4, "symla, longer", "symla-taught-4x4"),
+            (5, "meta-rnn", "meta-rnn-taught-5x5"),
+        )
+    ),
+]
 
 
-@pytest.mark.parametrize(("line", "environment"), FIGURE_6)
-def test_figure_6_is_what_its_rules_do(line, environment):
+@pytest.mark.parametrize(("size", "line", "who"), FIGURE_6)
+def test_figure_6_is_what_its_rules_do(size, line, who):
     folder = RESULTS / "figure6"
-    stored = json.loads((folder / "results.json").read_text())["panels"]["hearts"][line]
-    rule = load(folder / "symla-small-2.safetensors")
-    again = Curve.of([rule], environment, 512, stored["length"])
+    results = json.loads((folder / "results.json").read_text())
+    stored = results["panels"][f"{size}x{size}"][line]
+    environment = Rewards(GRIDS[size], swap=1.0) if "swapped" in line else GRIDS[size]
+    lifetimes = results["lifetimes"] if line == SMALL else results["lifetimes"] // FEWER
+    rule = load(folder / f"{who}-2.safetensors")
+    again = Curve.of([rule], environment, lifetimes, stored["length"])
     for part, found in (("first_fifth", again.first), ("last_fifth", again.last)):
         assert found.estimate.mean == pytest.approx(stored[part]["seeds"][2], abs=0.01)
 
@@ -40,10 +56,15 @@ FIGURE_3 = [
     for who in SEEDS_OF
     for bandit in BANDITS
 ]
-FIGURE_4 = [("2-to-12", 10), ("8", 8), *(pytest.param("2-to-12", k, marks=slow) for k in (2, 50))]
+FIGURE_4 = [
+    ("symla", "8", 8),
+    ("symla-ppo", "2-to-12", 10),
+    *(pytest.param("symla", "2-to-12", arms, marks=slow) for arms in (2, 10, 50)),
+    *(pytest.param("symla-ppo", "2-to-12", arms, marks=slow) for arms in (2, 50)),
+]
 FIGURE_5 = [
-    pytest.param(who, task, permuted, marks=() if (who, task) == ("symla", "cartpole") else slow)
-    for who in LEARNERS
+    pytest.param(who, task, permuted, marks=() if (who, task) == ("symla-ppo", "acrobot") else slow)
+    for who in EVOLVED + BY_PPO
     for task in TASKS
     for permuted in (False, True)
 ]
@@ -64,10 +85,10 @@ def test_figure_3_is_what_its_rules_do(who, bandit):
     assert_regret(cell, f"figure3/{who}-{bandit}-1", f"bandit-{bandit}")
 
 
-@pytest.mark.parametrize(("trained", "arms"), FIGURE_4)
-def test_figure_4_is_what_its_rules_do(trained, arms):
-    cell = matrix("figure4")["symla"][trained.replace("-", " ")][str(arms)]
-    assert_regret(cell, f"figure4/symla-{trained}-1", IndependentBandit(arms))
+@pytest.mark.parametrize(("learner", "trained", "arms"), FIGURE_4)
+def test_figure_4_is_what_its_rules_do(learner, trained, arms):
+    cell = matrix("figure4")[learner][trained.replace("-", " ")][str(arms)]
+    assert_regret(cell, f"figure4/{learner}-{trained}-1", IndependentBandit(arms))
 
 
 def matrix(figure):

@@ -17,6 +17,8 @@ NAMES = {
 COLOURS = {
     "symla": "#d1495b",
     "meta-rnn": "#8d5a97",
+    "symla-ppo": "#2e86ab",
+    "meta-rnn-ppo": "#3a7d44",
     "rule": "#d1495b",
     "random": "#b4b8bd",
     "q-learning": "#c77d2e",

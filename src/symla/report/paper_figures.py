@@ -127,12 +127,17 @@ def _hand_made(results: dict[str, Any], tested: list[str]) -> dict[str, dict[str
 
 
 def _curves(results: dict[str, Any]) -> Figure:
-    """Reward per step over the lifetime, one panel per task; long lifetimes below.
+    """Reward per step over the lifetime, one panel per task; long lifetimes below; but for lines
+    that are only measured.
 
     Beside the mean over meta-training seeds (thick) each seed has a thin line: an interval of three
     seeds would cover all of them, and the verdicts have it. One rule has a band over lifetimes.
     """
-    panels = results["panels"]
+    hidden = results.get("not_drawn", [])
+    panels = {
+        task: {who: line for who, line in lines.items() if who not in hidden}
+        for task, lines in results["panels"].items()
+    }
     every = [line for lines in panels.values() for line in lines.values()]
     rows = 1 + any(line["length"] > results["length"] for line in every)
     figure = Figure(figsize=(1 + 3.6 * len(panels), 0.6 + 2.9 * rows))

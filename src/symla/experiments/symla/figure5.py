@@ -95,6 +95,7 @@ class Figure5:
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         length = max(2, int(LENGTH * scale))
         panels: dict[str, Any] = {}
+        same = "symla-ppo, same randomness"
         for task, environment in TASKS.items():
             lines = panels[task] = {}
             trained = {
@@ -108,7 +109,6 @@ class Figure5:
                 )
             ours = trained["symla-ppo"]
             exact = [_adding_in_order_of_size(rule) for rule in ours]
-            same = "symla-ppo, same randomness"
             lines[same] = Curve.of(exact, environment, lifetimes, length)
             lines[f"{same}, permuted"] = Curve.of(
                 *reversed_with_same_randomness(exact, task), lifetimes, length
@@ -127,7 +127,8 @@ class Figure5:
             lines["symla-ppo, 10 times as long"] = Curve.of(
                 ours, environment, max(2, lifetimes // 4), LONG * length
             )
-        return {"kind": "curves", "length": length, "panels": panels}
+        hidden = [same, f"{same}, permuted", *(f"symla-ppo, without {x}" for x in PARTS.values())]
+        return {"kind": "curves", "length": length, "panels": panels, "not_drawn": hidden}
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Over meta-training seeds; the same rules in two conditions are paired."""

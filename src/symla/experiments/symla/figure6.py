@@ -136,7 +136,13 @@ class Figure6:
             blind = without(ours, GRIDS[3], part)
             panels["3x3"][f"symla, without {name}"] = Curve.of(blind, GRIDS[3], few, length)
         recordings = [recorded_lifetime(rule, length) for rule in first]
-        return {"kind": "curves", "length": length, "panels": panels, "recordings": recordings}
+        return {
+            "kind": "curves",
+            "length": length,
+            "panels": panels,
+            "not_drawn": [f"symla, without {name}" for name in PARTS.values()],
+            "recordings": recordings,
+        }
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Over meta-training seeds."""
