@@ -37,6 +37,7 @@ from symla.environments import (
 from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import estimate
 from symla.experiments.explained import write_explanation
+from symla.experiments.figures import MORE_SEEDS, SEEDS
 from symla.experiments.reproduce import figures
 from symla.rules.loading import PRETRAINED, export, hand_made, load
 from symla.rules.rule import Rule
@@ -63,7 +64,10 @@ class Shipped:
 SHIPPED = {
     "bandits": Shipped(
         figure="figure4",
-        candidates=tuple(f"symla-2-to-12-{seed}" for seed in range(3)),
+        candidates=(
+            *(f"symla-2-to-12-{seed}" for seed in SEEDS),
+            *(f"symla-ppo-2-to-12-{seed}" for seed in MORE_SEEDS),
+        ),
         summary="Independent arms, any number of them: trained on 2 to 12 arms.",
         choose_on=tuple(map(IndependentBandit, (3, 7, 16, 30))),
         tests={f"{arms} arms": IndependentBandit(arms) for arms in (10, 2, 5, 20, 50, 100)},
@@ -72,7 +76,10 @@ SHIPPED = {
     ),
     "gridworld": Shipped(
         figure="figure6",
-        candidates=tuple(f"symla-small-{seed}" for seed in range(3)),
+        candidates=(
+            *(f"symla-small-{seed}" for seed in SEEDS),
+            *(f"symla-taught-{n}x{n}-{seed}" for n in (2, 3, 4) for seed in MORE_SEEDS),
+        ),
         summary="Small grids and contextual bandits: learns from rewards, delayed ones too, what "
         "to do about what it sees.",
         choose_on=(Hearts(2, 16), Hearts(4, 30), Associations(4, 4, 1)),
@@ -88,7 +95,7 @@ SHIPPED = {
     ),
     "transfer": Shipped(
         figure="figure7",
-        candidates=tuple(f"symla-varied-{seed}" for seed in range(3)),
+        candidates=tuple(f"symla-varied-{seed}" for seed in SEEDS),
         summary="Dense rewards on observations that mean nothing by themselves: trained on a grid "
         "world seen through random projections, with rewards of any scale, offset and delay.",
         choose_on=(Projected(Target(size=7)), Projected(Control("MountainCar-v0", progress=1.0))),
@@ -105,7 +112,7 @@ SHIPPED = {
     ),
     "control": Shipped(
         figure="figure5",
-        candidates=tuple(f"symla-control-{seed}" for seed in range(3)),
+        candidates=tuple(f"symla-control-{seed}" for seed in MORE_SEEDS),
         summary="Classic control, in any order of observations and actions.",
         choose_on=(Control("CartPole-v1"), Control("Acrobot-v1"), Control("MountainCar-v0")),
         tests={
