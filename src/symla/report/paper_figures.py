@@ -106,7 +106,7 @@ def _matrices(results: dict[str, Any]) -> Figure:
                     theirs = paper.get(name, {}).get(column)
                     text += f"\n[{theirs:g}]" if theirs is not None else ""
                     axis.text(j, i, text, ha="center", va="center", fontsize=8)
-        axis.axhline(len(trained) - 0.5, color="white", lw=8)
+        axis.axhline(len(matrix) - 0.5, color="white", lw=8)
         axis.set_xticks(range(len(tested)), tested, rotation=30, ha="right")
         axis.set_yticks(range(len(rows)), rows)
         note = ", in brackets the paper" if paper else ""
