@@ -112,7 +112,7 @@ SHIPPED = {
     ),
     "control": Shipped(
         figure="figure5",
-        candidates=tuple(f"symla-control-{seed}" for seed in MORE_SEEDS),
+        candidates=tuple(f"symla-control-{seed}" for seed in SEEDS),
         summary="Classic control, in any order of observations and actions.",
         choose_on=(Control("CartPole-v1"), Control("Acrobot-v1"), Control("MountainCar-v0")),
         tests={

@@ -88,7 +88,7 @@ class Figure5:
         outer = lifetime_ppo(three, DISCOUNT)
         all_three = {
             f"symla-control-{seed}": Recipe(SymLA(), worlds, outer, 8, LENGTH, three, seed)
-            for seed in MORE_SEEDS
+            for seed in SEEDS
         }
         return evolved | by_ppo | all_three
 
@@ -121,7 +121,7 @@ class Figure5:
             random = [hand_made("random", environment)]
             lines["random"] = Curve.of(random, environment, lifetimes, length)
             lines["symla-ppo, trained on all three"] = Curve.of(
-                [rules[f"symla-control-{seed}"] for seed in MORE_SEEDS],
+                [rules[f"symla-control-{seed}"] for seed in SEEDS],
                 environment, lifetimes, length,
             )  # fmt: skip
             lines["symla-ppo, 10 times as long"] = Curve.of(
