@@ -50,3 +50,19 @@ def test_lines_where_there_is_no_terminal(capsys):
     said = capsys.readouterr().out
     assert "generation 1/4" in said
     assert "generation 4/4, return 3.00" in said
+
+
+def test_a_second_training_begins_with_an_estimate_of_its_own(capsys):
+    """One view watches all that `symla reproduce --scale full` trains, resumed runs among them."""
+    view = TrainingView(Console(force_terminal=False, force_jupyter=False))
+    view.start("corridor", "return", {})
+    view.progress(progress(3, **{"return": 7.0}))
+    view.progress(progress(4))
+    capsys.readouterr()
+    view.start("maze", "return", {})
+    view.progress(progress(1))
+    view.last_line = -100.0
+    view.progress(progress(2))
+    said = capsys.readouterr().out
+    assert "generation 1/4, 0:03 left" in said
+    assert "generation 2/4, 0:02 left" in said

@@ -55,11 +55,16 @@ class TrainingView:
         self.bar: Progress | None = None
         self.notebook: NotebookBar | None = None
         self.last_line = -PLAIN_SECONDS
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget what another training said."""
         self.reached = self.standing = ""
         self.first: Reported | None = None
 
     def start(self, title: str, measure: str, references: Mapping[str, float]) -> None:
         """Show what is trained and, on a terminal, a progress bar. Arguments as of `View`."""
+        self._begin()
         self.measure = measure
         beside = " · ".join(f"{name} {value:.2f}" for name, value in references.items())
         if beside:
