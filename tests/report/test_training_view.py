@@ -61,7 +61,7 @@ def test_a_second_training_begins_with_an_estimate_of_its_own(capsys):
     capsys.readouterr()
     view.start("maze", "return", {})
     view.progress(progress(1))
-    view.last_line = -100.0
+    view.last_line -= 100.0
     view.progress(progress(2))
     said = capsys.readouterr().out
     assert "generation 1/4, 0:03 left" in said

@@ -54,11 +54,11 @@ class TrainingView:
         self.console = console
         self.bar: Progress | None = None
         self.notebook: NotebookBar | None = None
-        self.last_line = -PLAIN_SECONDS
         self._begin()
 
     def _begin(self) -> None:
         """Forget what another training said."""
+        self.last_line = -PLAIN_SECONDS
         self.reached = self.standing = ""
         self.first: Reported | None = None
 
