@@ -14,7 +14,7 @@ from symla.experiments.measures import Curve, regret
 from symla.experiments.reproduce import figures, trained
 from symla.experiments.symla.figure3 import BANDITS, SEEDS_OF
 from symla.experiments.symla.figure5 import BY_PPO, EVOLVED, TASKS
-from symla.experiments.symla.figure6 import FEWER, GRIDS
+from symla.experiments.symla.figure6 import FEWER, FEWER_LONG, GRIDS
 from symla.experiments.symla.figure7 import LEARNERS, TESTED, TRAINED
 from symla.rules.loading import load
 
@@ -44,7 +44,8 @@ def test_figure_6_is_what_its_rules_do(size, line, who):
     results = json.loads((folder / "results.json").read_text())
     stored = results["panels"][f"{size}x{size}"][line]
     environment = Rewards(GRIDS[size], swap=1.0) if "swapped" in line else GRIDS[size]
-    lifetimes = results["lifetimes"] if line == SMALL else results["lifetimes"] // FEWER
+    part = 1 if line == SMALL else FEWER_LONG if "longer" in line else FEWER
+    lifetimes = results["lifetimes"] // part
     rule = load(folder / f"{who}-2.safetensors")
     again = Curve.of([rule], environment, lifetimes, stored["length"])
     for part, found in (("first_fifth", again.first), ("last_fifth", again.last)):

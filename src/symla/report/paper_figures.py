@@ -150,8 +150,12 @@ def _curves(results: dict[str, Any]) -> Figure:
             steps = (np.arange(mean.size) + 0.5) * line["length"] / mean.size
             learner = who.partition(", ")[0]
             # The first line of a learner is solid, the second dashed, the third dotted.
-            own = [other for other in lines if other.partition(", ")[0] == learner]
-            style = "-" if long else LINES[own.index(who) % len(LINES)]
+            own = [
+                other
+                for other, beside in lines.items()
+                if other.partition(", ")[0] == learner and beside["length"] == line["length"]
+            ]
+            style = LINES[own.index(who) % len(LINES)]
             colour = COLOURS.get(learner, FALLBACK)
             if len(own) > len(LINES):  # more than styles can tell apart
                 style, colour = "-", PALETTE[own.index(who) % len(PALETTE)]

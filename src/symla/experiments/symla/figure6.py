@@ -25,7 +25,8 @@ from symla.rules.rule import Rule
 LENGTH = 2000
 LONG = 5  # times as long
 SHOWN = 24  # steps of a recorded lifetime, early and late
-FEWER = 8  # times fewer lifetimes than the test has, of what is slow to live
+FEWER = 8  # times fewer lifetimes than the test has, as they are slow to live
+FEWER_LONG = 2 * FEWER  # of the longer ones
 GRIDS = {
     size: Hearts(size, episode_length)
     for size, episode_length in ((2, 10), (3, 20), (4, 30), (5, 40))
@@ -104,7 +105,7 @@ class Figure6:
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         length = max(2, int(LENGTH * scale))
-        few = max(2, lifetimes // FEWER)
+        few, fewer = (max(2, lifetimes // part) for part in (FEWER, FEWER_LONG))
         panels: dict[str, Any] = {}
         before: list[Rule] = []  # of the stage before, whose grids are smaller
         for size, environment in GRIDS.items():
@@ -118,11 +119,11 @@ class Figure6:
                 "meta-rnn": Curve.of(theirs, environment, few, length),
                 "meta-rnn, swapped": Curve.of(theirs, swapped, few, length),
                 "random": Curve.of([hand_made("random", environment)], environment, few, length),
-                "symla, longer": Curve.of(ours, environment, few, LONG * length),
-                "symla, swapped, longer": Curve.of(ours, swapped, few, LONG * length),
+                "symla, longer": Curve.of(ours, environment, fewer, LONG * length),
+                "symla, swapped, longer": Curve.of(ours, swapped, fewer, LONG * length),
             }
             if before and stage == name:
-                never = Curve.of(before, environment, few, LONG * length)
+                never = Curve.of(before, environment, fewer, LONG * length)
                 panels[name]["symla, never seen, longer"] = never
             before = ours
         lines = panels["2x2"]
