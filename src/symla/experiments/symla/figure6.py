@@ -136,7 +136,8 @@ class Figure6:
         for part, name in PARTS.items():
             blind = without(ours, GRIDS[3], part)
             panels["3x3"][f"symla, without {name}"] = Curve.of(blind, GRIDS[3], few, length)
-        recordings = [recorded_lifetime(rule, length) for rule in first]
+        shown = [rules[f"symla-taught-4x4-{seed}"] for seed in SEEDS]
+        recordings = [recorded_lifetime(rule, GRIDS[4], LONG * length) for rule in shown]
         return {
             "kind": "curves",
             "length": length,
@@ -196,13 +197,13 @@ def _in_stages(learner: str, stages: Sequence[Stage], seed: int) -> dict[str, Re
     return found
 
 
-def recorded_lifetime(rule: Rule, length: int) -> dict[str, Any]:
+def recorded_lifetime(rule: Rule, grid: Hearts, length: int) -> dict[str, Any]:
     """Where everything stood in the first and last steps of a lifetime, and what was earned."""
     key = jax.random.fold_in(stream_key(TEST_SEED, Stream.TESTING), 0)
     recorded = jax.jit(
         lambda params: lifetime(
             step_by_step(rule.algorithm),
-            GRID,
+            grid,
             params,
             key,
             length,
@@ -216,4 +217,4 @@ def recorded_lifetime(rule: Rule, length: int) -> dict[str, Any]:
     )(rule.params)
     steps = np.stack([np.asarray(column, np.float64) for column in recorded], axis=1)
     shown = min(SHOWN, length)
-    return {"size": GRID.size, "early": steps[:shown].tolist(), "late": steps[-shown:].tolist()}
+    return {"size": grid.size, "early": steps[:shown].tolist(), "late": steps[-shown:].tolist()}
