@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from symla.algorithms import LearnsFromRollouts
 from symla.environments import Environment, make
 from symla.evaluation.ablations import Ablated
 from symla.evaluation.lifetime_sums import live
@@ -149,15 +150,14 @@ def _json(x: Estimate) -> dict[str, float]:
 
 
 def without(rules: Sequence[Rule], environment: Environment, part: str) -> list[Rule]:
-    """The same rules, with zeros in the place of that one of `ablations.PARTS` there."""
-    return [
-        replace(
-            rule,
-            algorithm=Ablated(rule.algorithm, environment),
-            params=Ablated.replacing(rule.params, part),
-        )
-        for rule in rules
-    ]
+    """The same rules of black boxes, with zeros in the place of that one of `ablations.PARTS`."""
+
+    def blind(rule: Rule) -> Rule:
+        assert not isinstance(rule.algorithm, LearnsFromRollouts)
+        params = Ablated.replacing(rule.params, part)
+        return replace(rule, algorithm=Ablated(rule.algorithm, environment), params=params)
+
+    return list(map(blind, rules))
 
 
 def show(x: Estimate, digits: int = 2) -> str:
