@@ -80,8 +80,8 @@ SHIPPED = {
             *(f"symla-small-{seed}" for seed in SEEDS),
             *(f"symla-taught-3x3-{seed}" for seed in MORE_SEEDS),
         ),
-        summary="Small grids seen cell by cell: learns from rewards, which come steps later, what to "
-        "do about what it sees.",
+        summary="Small grids seen cell by cell: learns from rewards, which come steps later, what "
+        "to do about what it sees.",
         choose_on=(Hearts(2, 16), Hearts(4, 30), Associations(4, 4, 1)),
         tests={
             "hearts on 2 x 2": Hearts(2, 10),
