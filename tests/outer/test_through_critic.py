@@ -28,7 +28,7 @@ AGENT = MetaGenRL(
     units=(4,), objective=LearnedObjective(units=4), capacity=40, batch=4, chunks=2, length=3,
     random_steps=4, workers=2, interval=4,
 )  # fmt: skip
-OUTER = ThroughCritic(3, Optimiser(0.01, clip=1.0), lifetime=12, youth=4, generations=8)
+OUTER = ThroughCritic(3, Optimiser(0.01, clip=1.0), lifetime=12, led=0.5, youth=4, generations=8)
 WORLD = LinearSystem(2, 1, episode_length=3)
 TRAINING = Training(AGENT, (WORLD,), OUTER, lifetimes=1, length=4, seed=0)
 MIXED = replace(
