@@ -22,6 +22,7 @@ from symla.environments import (
     PointNavigation,
     Projected,
     Rewards,
+    Target,
     knows_advice,
 )
 from symla.lifetimes.lifetime import born
@@ -203,6 +204,7 @@ def test_continuous_actions_are_advised():
         Permuted(Associations(3, 4)),
         MoreActions(Projected(Associations(3, 2), 4), 5),
         Permuted(PointNavigation()),
+        Permuted(Hearts()),
     ],
     ids=lambda world: type(world).__name__,
 )
@@ -216,7 +218,7 @@ def test_advice_earns_more_than_random_play(world):
     assert (advised >= random - 1e-5).all() or advised.mean() > random.mean() + 1.0
 
 
-@pytest.mark.parametrize("world", [Hearts(), Rewards(Associations()), Permuted(Hearts())])
+@pytest.mark.parametrize("world", [Target(), Rewards(Associations()), Permuted(Target())])
 def test_an_environment_without_advice_is_refused(world):
     with pytest.raises(SettingError, match=r"cannot say which action is optimal") as raised:
         Training(SymLA(), (Corridor(), world), Teacher(), 2, 3, seed=0)
