@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from symla.environments import Associations, make
-from symla.experiments.measures import Curve, Measured, without
-from symla.experiments.symla.figure6 import GRIDS, PARTS, TAUGHT, Figure6
+from symla.experiments.measures import PARTS, Curve, Measured, without
+from symla.experiments.symla.figure6 import GRIDS, TAUGHT, Figure6
 from symla.lifetimes.lifetime import bin_edges
 from symla.outer import PolicyGradient, Teacher
 from symla.rules.loading import load

@@ -24,6 +24,8 @@ from symla.rules.rule import Rule
 
 TEST_SEED = 2024
 POINTS = 50  # of a curve
+# Of `ablations.PARTS` those that figures leave out, and what these are called.
+PARTS = {"observation": "observations", "reward": "rewards", "memory": "memory"}
 
 
 class Measured:

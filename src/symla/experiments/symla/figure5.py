@@ -24,7 +24,7 @@ from symla.experiments.figures import (
     evolution,
     lifetime_ppo,
 )
-from symla.experiments.measures import Curve, show, without
+from symla.experiments.measures import PARTS, Curve, show, without
 from symla.experiments.recipes import Recipe
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
@@ -50,7 +50,6 @@ MARGIN = 0.1  # of what SymLA earns above random play: a smaller difference coun
 EVOLVED = "symla", "meta-rnn"
 BY_PPO = "symla-ppo"
 SEEDS_OF = dict.fromkeys(EVOLVED, SEEDS) | {BY_PPO: MORE_SEEDS}
-PARTS = {"observation": "observations", "reward": "rewards", "memory": "memory"}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from symla.core.optimisers import Optimiser
 from symla.core.streams import Stream, stream_key
 from symla.environments import Associations, Environment, Hearts, Rewards
 from symla.experiments.figures import MORE_SEEDS, SEEDS, Verdict, claim_above
-from symla.experiments.measures import TEST_SEED, Curve, show, without
+from symla.experiments.measures import PARTS, TEST_SEED, Curve, show, without
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.lifetime import lifetime
 from symla.outer import OuterLoop, PolicyGradient, Teacher
@@ -32,7 +32,6 @@ GRIDS = {
     for size, episode_length in ((2, 10), (3, 20), (4, 30), (5, 40))
 }
 GRID = GRIDS[2]
-PARTS = {"observation": "observations", "reward": "rewards", "memory": "memory"}
 
 
 class Stage(NamedTuple):
