@@ -67,12 +67,39 @@ def test_advice_is_a_shortest_way_around_the_trap(size):
         jax.vmap(lambda p: Hearts(size).advice((), HeartsState(p[0], p[1], p[2], zero())))
     )(jnp.asarray(where))
     for (agent, heart, trap), found in zip(where, np.asarray(advice), strict=True):
-        steps, reached = {heart: 0}, [heart]
-        for cell in reached:  # grows on the way
-            new = [c for c in cells if cell in goes[c] and c not in steps and c != trap]
-            steps.update(dict.fromkeys(new, steps[cell] + 1))
-            reached += new
+        steps = steps_to(heart, {trap}, goes)
         assert found.tolist() == [steps.get(c, np.inf) == steps[agent] - 1 for c in goes[agent]]
+
+
+def test_advice_is_a_shortest_way_around_obstacles(key):
+    """Beside a breadth-first search; where there is no way, every action is as good."""
+    environment = Target(size=4, obstacles=7)
+    goes = [[int(move(jnp.asarray(c), jnp.asarray(a), 4)) for a in range(4)] for c in range(16)]
+    states = jax.vmap(lambda k: environment.reset(k, ())[0])(jax.random.split(key, 200))
+    advice = jax.vmap(lambda state: environment.advice((), state))(states)
+    ways = 0
+    for agent, target, obstacles, found in zip(
+        *map(np.asarray, (states.agent, states.target, states.obstacles, advice)), strict=True
+    ):
+        blocked = set(np.flatnonzero(obstacles).tolist())
+        steps = steps_to(int(target), blocked, goes)
+        if agent in steps:
+            ways += 1
+            nearer = [steps.get(c, np.inf) == steps[int(agent)] - 1 for c in goes[agent]]
+            assert found.tolist() == nearer
+        elif not any(c in steps for c in goes[agent]):
+            assert found.all()
+    assert 50 < ways < 200
+
+
+def steps_to(goal, blocked, goes):
+    """By cell, around the blocked ones; cells without a way are not there."""
+    steps, reached = {goal: 0}, [goal]
+    for cell in reached:  # grows on the way
+        new = [c for c in range(len(goes)) if cell in goes[c] and not {c} & {*steps, *blocked}]
+        steps.update(dict.fromkeys(new, steps[cell] + 1))
+        reached += new
+    return steps
 
 
 def test_coming_closer_pays_and_obstacles_block(key):

@@ -15,6 +15,7 @@ from symla.core.errors import SettingError
 from symla.core.optimisers import Optimiser
 from symla.environments import (
     Associations,
+    Balance,
     Hearts,
     IndependentBandit,
     MoreActions,
@@ -205,6 +206,7 @@ def test_continuous_actions_are_advised():
         MoreActions(Projected(Associations(3, 2), 4), 5),
         Permuted(PointNavigation()),
         Permuted(Hearts()),
+        Projected(Rewards(Target(), shift=(-1.0, 1.0), delay=3)),
     ],
     ids=lambda world: type(world).__name__,
 )
@@ -218,11 +220,27 @@ def test_advice_earns_more_than_random_play(world):
     assert (advised >= random - 1e-5).all() or advised.mean() > random.mean() + 1.0
 
 
-@pytest.mark.parametrize("world", [Target(), Rewards(Associations()), Permuted(Target())])
+@pytest.mark.parametrize("world", [Balance(), Rewards(Balance()), Permuted(Balance())])
 def test_an_environment_without_advice_is_refused(world):
     with pytest.raises(SettingError, match=r"cannot say which action is optimal") as raised:
         Training(SymLA(), (Corridor(), world), Teacher(), 2, 3, seed=0)
     assert "\n" not in str(raised.value)
+
+
+def test_swapped_rewards_have_no_advice():
+    world = Rewards(Associations(), swap=0.5)
+    with pytest.raises(SettingError, match="no optimal actions where rewards are swapped"):
+        world.advice(*_anywhere(world))
+    plain = Rewards(Associations(), delay=2)
+    task, state = _anywhere(plain)
+    np.testing.assert_array_equal(
+        plain.advice(task, state), Associations().advice(task.inner, state.inner)
+    )
+
+
+def _anywhere(world):
+    task = world.sample_task(jax.random.key(0))
+    return task, world.reset(jax.random.key(1), task)[0]
 
 
 def test_one_on_the_host_is_refused():

@@ -67,9 +67,10 @@ class Hearts:
 
     def advice(self, task: tuple[()], state: HeartsState) -> Bool[Array, " B"]:
         """Which actions begin a shortest way to the heart that avoids the trap."""
-        steps = _steps_to(state.heart, state.trap, self.size)
-        after = steps[jax.vmap(partial(move, state.agent, size=self.size))(jnp.arange(4))]
-        return after == jnp.min(after)
+        blocked = jnp.arange(self.size**2) == state.trap
+        # No way around a single cell is longer.
+        steps = _steps_to(state.heart, blocked, self.size, longest=2 * self.size)
+        return _shortest(steps, state.agent, self.size)
 
     def _observe(self, state: HeartsState) -> Observation:
         cells = self.size**2
@@ -134,6 +135,12 @@ class Target:
         truncated = (step >= self.episode_length) & ~terminated
         return Timestep(state, self._observe(state), closer, terminated, truncated)
 
+    def advice(self, task: tuple[()], state: TargetState) -> Bool[Array, " B"]:
+        """Which actions begin a shortest way to the target around the obstacles; all, where there
+        is none."""
+        steps = _steps_to(state.target, state.obstacles > 0, self.size, longest=self.size**2)
+        return _shortest(steps, state.agent, self.size)
+
     def _observe(self, state: TargetState) -> Observation:
         cells = self.size**2
         agent, target = _one_hot(state.agent, cells), _one_hot(state.target, cells)
@@ -154,8 +161,17 @@ def move(cell: Cell, action: Action, size: int) -> Cell:
     return row * size + column
 
 
-def _steps_to(goal: Cell, blocked: Cell, size: int) -> Int[Array, " cells"]:
-    """How many steps it is from each cell to the goal, around the blocked one."""
+def _shortest(steps: Int[Array, " cells"], agent: Cell, size: int) -> Bool[Array, " B"]:
+    """Which actions lead from the agent's cell to where the fewest steps are left."""
+    after = steps[jax.vmap(partial(move, agent, size=size))(jnp.arange(4))]
+    return after == jnp.min(after)
+
+
+def _steps_to(
+    goal: Cell, blocked: Bool[Array, " cells"], size: int, longest: int
+) -> Int[Array, " cells"]:
+    """How many steps it is from each cell to the goal, around the blocked ones, where no way has
+    more than `longest`; more than there are cells where there is none."""
     cells = jnp.arange(size * size)
     far = jnp.asarray(3 * size * size)
     neighbours = jax.vmap(lambda action: jax.vmap(partial(move, action=action, size=size))(cells))(
@@ -164,10 +180,9 @@ def _steps_to(goal: Cell, blocked: Cell, size: int) -> Int[Array, " cells"]:
 
     def nearer(_: Any, steps: Int[Array, " cells"]) -> Int[Array, " cells"]:
         steps = jnp.minimum(steps, 1 + jnp.min(steps[neighbours], axis=0))
-        return jnp.where(cells == blocked, far, steps)
+        return jnp.where(blocked, far, steps)
 
-    # No way around a single cell is longer.
-    return jax.lax.fori_loop(0, 2 * size, nearer, jnp.where(cells == goal, 0, far))
+    return jax.lax.fori_loop(0, longest, nearer, jnp.where(cells == goal, 0, far))
 
 
 def distinct_cells(key: PRNGKey, cells: int, count: int) -> list[Cell]:

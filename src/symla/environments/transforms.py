@@ -263,6 +263,16 @@ class Rewards:
         later = jnp.append(pending[1:], 0.0)
         return timestep._replace(state=DelayedRewards(timestep.state, later), reward=paid)
 
+    def advice(self, task: TransformedTask, state: DelayedRewards) -> Advice:
+        """As of the environment inside, which must have one: a positive factor and a delay leave
+        the best actions as they are, and so does a shift where all episodes are of one length.
+
+        Raises SettingError where rewards may be swapped: what is best then, nobody says.
+        """
+        require(self.swap == 0, f"{self!r} has no optimal actions where rewards are swapped")
+        assert isinstance(self.environment, KnowsAdvice)
+        return self.environment.advice(task.inner, state.inner)
+
 
 def _transform_key(key: PRNGKey, transform: Environment) -> PRNGKey:
     """What a transform draws from: independent of the environments inside and around it.
