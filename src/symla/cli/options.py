@@ -106,8 +106,9 @@ class CompareOptions:
     """As of `symla test`: shipped or hand-made rules, run folders, checkpoints. What differs is
     told from the first one."""
     environments: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENV ...")]
-    """Where: as --environment of `symla test`, one or several; or `unseen`, a suite of 25 in which
-    no rule was trained, beside random play, Q-learning and PPO."""
+    """Where: as --environment of `symla test`, one or several; or a suite, beside random
+    play, Q-learning and PPO: `unseen`, 25 in which no rule was trained, or `anymdp`, random
+    tables of a peer (needs 'symla[peers]')."""
     lifetimes: int | None = None
     """How many lifetimes each lives in each, with each seed. Default: 1000; if one learns by
     gradient 2, or 1 with each of several seeds; of a suite what it says."""

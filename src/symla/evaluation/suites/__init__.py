@@ -3,9 +3,10 @@
 `symla compare RULE [RULE ...] --environments SUITE`
 """
 
+from symla.evaluation.suites.anymdp import ANY_MDP
 from symla.evaluation.suites.suite import Suite
 from symla.evaluation.suites.unseen import UNSEEN
 
-SUITES: dict[str, Suite] = {"unseen": UNSEEN}
+SUITES: dict[str, Suite] = {"unseen": UNSEEN, "anymdp": ANY_MDP}
 
 __all__ = ["SUITES", "Suite"]
