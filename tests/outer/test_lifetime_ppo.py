@@ -138,6 +138,35 @@ def test_advantages_are_of_whole_lifetimes_and_normalised(seen, trace):
     np.testing.assert_allclose(found, expected, atol=1e-2)
 
 
+def test_episodic_advantages_end_with_the_episode(seen):
+    """Nothing counts after a termination; a step that was truncated says nothing."""
+    perceived = seen[1].seen
+    at = np.arange(8)
+    terminated, truncated = (np.tile(at == k, (3, 1)) for k in (3, 6))  # as told by the percept
+    percept = perceived.percept._replace(
+        terminated=jnp.asarray(terminated), truncated=jnp.asarray(truncated)
+    )
+    perceived = perceived._replace(percept=percept)
+    outer = replace(OUTER, trace=0.8, discount=0.9, episodic=True)
+    reward, returns = np.asarray(perceived.reward), np.zeros((3, 9))
+    ends = {2: "terminated", 5: "truncated"}  # the steps that did so
+    for t in reversed(range(8)):
+        returns[:, t] = reward[:, t] + (0.0 if t in ends else 0.9) * returns[:, t + 1]
+    value = np.zeros((3, 9))
+    value[:, :8] = fitted(features(perceived), jnp.asarray(returns[:, :8].T, jnp.float32)).T
+    expected = np.zeros((3, 9))
+    for t in reversed(range(8)):
+        after = 0.0 if t == 2 else 0.9 * value[:, t + 1]
+        delta = 0.0 if t == 5 else reward[:, t] + after - value[:, t]
+        expected[:, t] = delta + (0.0 if t in ends else 0.9 * 0.8 * expected[:, t + 1])
+    expected = expected[:, :8]
+    expected = (expected - expected.mean()) / expected.std(ddof=1)
+    found = outer.advantages(jax.tree.map(lambda x: x[None], perceived))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+    whole = replace(outer, episodic=False).advantages(jax.tree.map(lambda x: x[None], perceived))
+    assert np.abs(np.asarray(whole[0]) - expected).max() > 0.1
+
+
 @pytest.mark.slow
 def test_a_lifetime_that_is_not_finite_says_nothing_of_the_others(seen):
     perceived = jax.tree.map(lambda x: x[None], seen[1].seen)

@@ -25,7 +25,9 @@ OWN: dict[str, tuple[str, ...]] = {
     "lifetime": (*_GRADIENTS, "through-updates", "through-critic"),
     **dict.fromkeys(("agents", "led", "youth"), ("through-critic",)),
     **dict.fromkeys(("entropy", "horizon"), _OF_LIFETIMES),
-    **dict.fromkeys(("update_epochs", "minibatches", "ratio", "trace"), ("lifetime-ppo",)),
+    **dict.fromkeys(
+        ("update_epochs", "minibatches", "ratio", "trace", "episodic"), ("lifetime-ppo",)
+    ),
     **dict.fromkeys(("teacher", "policy_gradient"), ("teacher",)),
 }
 
@@ -94,6 +96,9 @@ class OuterSettings:
     0.2."""
     trace: float | None = None
     """lifetime-ppo: lambda of the advantages. 0 to 1, default 0.95."""
+    episodic: bool | None = None
+    """lifetime-ppo: rewards after an episode do not count in it, for environments that pay the
+    same in every step until an episode ends. Default: no."""
     lifetime: int | None = None
     """by gradients: steps of a life that goes on over generations, each of which lives --length of
     them, by default 32; 0: whole lifetimes. Default 0, teacher 192, lpg 1200. through-critic: of an
@@ -179,6 +184,7 @@ class OuterSettings:
             "discount",
             "trace",
             "entropy",
+            "episodic",
         )
         given = {name: getattr(self, name) for name in (*names, "horizon")}
         loop = replace(usual, **{key: x for key, x in given.items() if x is not None})

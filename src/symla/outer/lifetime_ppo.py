@@ -15,7 +15,7 @@ from symla.core.errors import require
 from symla.core.optimisers import Optimiser
 from symla.core.random_numbers import fast_key
 from symla.core.trees import all_finite, with_axes_of
-from symla.core.types import Params, PRNGKey, Scalar, Spec, State
+from symla.core.types import Params, Percept, PRNGKey, Scalar, Spec, State
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.percepts import lifetime_keys
 from symla.outer.base import Candidates, Setting
@@ -75,6 +75,10 @@ class LifetimePPO:
     map of what it perceives, of the reward so far and of the time, which is fitted anew to the
     discounted returns of each generation. After the last step of a lifetime there is nothing.
 
+    `episodic`: nor is there after the end of an episode. So learners are trained where what counts
+    is how episodes end, and rewards do not say it: of a CartPole that pays 1 in every step the sum
+    over a lifetime is the same, however often it falls. A truncated step says nothing.
+
     All `population` candidates have the same meta-parameters: they share out the lifetimes of a
     generation between devices and minibatches. Only for learning algorithms that are
     `Differentiable`. Raises SettingError outside ranges.
@@ -89,6 +93,7 @@ class LifetimePPO:
     trace: float = 0.95  # lambda of the advantages
     entropy: float = 0.003
     horizon: int = 0  # steps that the gradient goes back at most; 0: to the start of the lifetime
+    episodic: bool = False  # whether what is earned after an episode counts for nothing in it
 
     def __post_init__(self):
         for name in ("population", "update_epochs", "minibatches"):
@@ -248,21 +253,35 @@ class LifetimePPO:
             lambda x: jnp.where(with_axes_of(x, finite), x, jnp.zeros_like(x)), flat
         )
         reward = zeroed.reward.T  # [L, lifetimes], as `linear_baseline` has it
-        never = jnp.zeros(reward.shape, bool)
+        terminated, truncated = self._ends(zeroed.percept)
         known = features(zeroed)
         there = jnp.broadcast_to(finite[None, :, None], known.shape)
         known = jnp.where(there, known, 0.0)  # in all of them time goes on
-        value = fitted(known, discounted_returns(reward, never, self.discount))
+        returns = discounted_returns(reward, terminated | truncated, self.discount)
+        value = fitted(known, returns)
         after = jnp.concatenate([value[1:], jnp.zeros_like(value[:1])])
-        delta = reward + self.discount * after - value
+        gained = reward + self.discount * jnp.where(terminated, 0.0, after) - value
+        delta = jnp.where(truncated, 0.0, gained)
+        decay = jnp.where(terminated | truncated, 0.0, self.discount * self.trace)
 
-        def back(later: Array, delta: Array) -> tuple[Array, Array]:
-            total = delta + self.discount * self.trace * later
+        def back(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+            delta, decay = now
+            total = delta + decay * later
             return total, total
 
-        found = jax.lax.scan(back, jnp.zeros_like(delta[0]), delta, reverse=True)[1].T
+        found = jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, decay), reverse=True)[1].T
         counts = jnp.broadcast_to(finite[:, None], found.shape)
         return jnp.where(counts, _normalised(found, counts), 0.0).reshape(shape)
+
+    def _ends(self, percept: Percept) -> tuple[Bool[Array, "L W"], Bool[Array, "L W"]]:
+        """Whether each step of lifetimes [W] terminated an episode, and whether it truncated one,
+        as the next percept tells; nowhere where that does not matter."""
+
+        def of(flag: Bool[Array, "W L"]) -> Bool[Array, "L W"]:
+            told = jnp.concatenate([flag[:, 1:], jnp.zeros_like(flag[:, :1])], axis=1).T
+            return told if self.episodic else jnp.zeros_like(told)
+
+        return of(percept.terminated), of(percept.truncated)
 
 
 def features(seen: Perceived) -> Float[Array, "L W features"]:
