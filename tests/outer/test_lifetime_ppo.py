@@ -16,6 +16,7 @@ from symla.bridge.pool import keep_pools
 from symla.core.errors import SettingError
 from symla.core.optimisers import Optimiser
 from symla.environments import LinearSystem, PointNavigation
+from symla.experiments.probe import Probe
 from symla.lifetimes.percepts import lifetime_keys
 from symla.lifetimes.resolve import make
 from symla.outer import LifetimePPO
@@ -165,6 +166,23 @@ def test_episodic_advantages_end_with_the_episode(seen):
     np.testing.assert_allclose(found, expected, atol=1e-2)
     whole = replace(outer, episodic=False).advantages(jax.tree.map(lambda x: x[None], perceived))
     assert np.abs(np.asarray(whole[0]) - expected).max() > 0.1
+
+
+def test_an_episodic_return_is_the_mean_of_episodes():
+    """In training and where the checkpoint is chosen: CartPole's is 1 in every step."""
+    world = make("gymnax:CartPole-v1")
+    params, perceived, key = lived(LEARNER, world, 2, 40)
+    falls = np.asarray(perceived.percept.terminated).sum(axis=1)  # but one in the last step
+    assert falls.min() > 0
+    outer = replace(OUTER, population=1, minibatches=1, update_epochs=1, episodic=True)
+    one = jax.tree.map(lambda x: x[None], (key, perceived))
+    found = jax.jit(
+        lambda lived: outer.learned(LEARNER, world.spec, outer.init(params), lived, KEY).returns
+    )(one)
+    np.testing.assert_allclose(found, [np.mean(40 / falls)], rtol=1e-5)
+    whole = Probe((world,), 40, 0).random[0]
+    assert (whole == 40).all()
+    assert (Probe((world,), 40, 0, episodic=True).random[0] < 40).any()
 
 
 @pytest.mark.slow

@@ -25,11 +25,19 @@ class Probe:
 
     Its score is how far it is above random play, in standard deviations of random lifetimes, the
     mean over environments: so none of several counts more because its rewards are larger. Only the
-    last `share` of a lifetime counts.
+    last `share` of a lifetime counts; `episodic`: divided by the number of episodes that ended.
     """
 
-    def __init__(self, worlds: Sequence[Any], length: int, seed: int, share: float = 1.0):
+    def __init__(
+        self,
+        worlds: Sequence[Any],
+        length: int,
+        seed: int,
+        share: float = 1.0,
+        episodic: bool = False,
+    ):
         self.worlds, self.length, self.seed, self.share = worlds, length, seed, share
+        self.episodic = episodic
         play = hand_made("random")
         self.random = [self._returns(play, world) for world in self.worlds]
 
@@ -51,11 +59,14 @@ class Probe:
         learner = isinstance(rule.algorithm, LearnsFromRollouts)
         share = (16 if learner else 1) * (8 if is_on_host(world) else 1)
         lifetimes = max(2, PROBE_LIFETIMES // share)
+        sums: Any
         if learner:
             test = learning_test(rule.algorithm, world, lifetimes, self.length, 0)
-            reward = learned(test, rule.params, self.seed, Stream.CHOOSING).reward
+            sums = learned(test, rule.params, self.seed, Stream.CHOOSING)
         else:
             arguments = lifetimes, self.length, self.seed, Stream.CHOOSING
-            reward = lived(rule, world, *arguments).sums.reward
-        last = max(1, round(self.share * reward.shape[1]))
-        return reward[:, -last:].sum(axis=1, dtype=np.float64)
+            sums = lived(rule, world, *arguments).sums
+        last = max(1, round(self.share * sums.reward.shape[1]))
+        returns = sums.reward[:, -last:].sum(axis=1, dtype=np.float64)
+        episodes = np.maximum(1.0, sums.ends[:, -last:].sum(axis=1)) if self.episodic else 1.0
+        return returns / episodes

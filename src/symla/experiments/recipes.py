@@ -185,7 +185,8 @@ class Recipe:
         has it. Raises CheckpointError if `run` was trained by another recipe until now, or lacks
         that rule.
         """
-        probe = Probe(self.probes or self.environments, self.lifetime, self.seed, self._share)
+        worlds, episodic = self.probes or self.environments, getattr(self.outer, "episodic", False)
+        probe = Probe(worlds, self.lifetime, self.seed, self._share, episodic)
         for observations, actions in self._padding().values():
             view.say(
                 f"observations are padded with zeros to {observations} numbers, and actions to "

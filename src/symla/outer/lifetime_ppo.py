@@ -195,7 +195,9 @@ class LifetimePPO:
 
         def acted(lived: tuple[Array, Perceived], params: Params) -> tuple[Array, Array]:
             steps = again(params, *lived)
-            return jnp.mean(jnp.sum(steps.reward, axis=1)), steps.log_probability
+            ended = jnp.sum(jnp.stack(self._ends(lived[1].percept)), axis=(0, 1))
+            episodes = jnp.maximum(ended, 1).astype(steps.reward.dtype)
+            return jnp.mean(jnp.sum(steps.reward, axis=1) / episodes), steps.log_probability
 
         returns, log_probability = spread(one_by_one(acted))(lived, state.params)
         advantage = everywhere(self.advantages)(lived[1])
