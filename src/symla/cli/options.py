@@ -160,9 +160,9 @@ class ReproduceOptions:
     """Make a figure of a paper from our own rules, and say which of its claims hold."""
 
     figure: tyro.conf.Positional[str]
-    """Of SymLA: figure3 to figure7, biased-arms; of MetaGenRL: metagenrl-table2, metagenrl-figure4,
-    -figure5, -figure6, -figure10, -what-mattered, or metagenrl for all of them; all-learners, of
-    all kinds; all: those of SymLA."""
+    """Of SymLA: figure3 to figure7, biased-arms, and ours, cartpole-as-made; of MetaGenRL:
+    metagenrl-table2, metagenrl-figure4, -figure5, -figure6, -figure10, -what-mattered, or metagenrl
+    for all of them; all-learners, of all kinds; all: those of the SymLA paper."""
     scale: Literal["test", "full", "tiny", "jax", "simulators", "paper"] = "test"
     """test: the rules that come with the repository. full: train them first, for hours. tiny: only
     to see that everything runs. metagenrl-table2 has scales of its own, which train first:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -113,14 +113,22 @@ class Curve:
 
     @classmethod
     def of(
-        cls, rules: Sequence[Rule], environment: Environment | str, lifetimes: int, length: int
+        cls,
+        rules: Sequence[Rule],
+        environment: Environment | str,
+        lifetimes: int,
+        length: int,
+        what: Literal["reward", "ends"] = "reward",
     ) -> Curve:
-        """Of rules that live there, in the same tasks."""
-        rewards = [
-            live(rule, environment, lifetimes, length, TEST_SEED).reward.astype(np.float64)
-            for rule in rules
-        ]
-        return cls(rewards, bin_edges(length, rewards[0].shape[1]))
+        """Of rules that live there, in the same tasks; or how many of their episodes end."""
+        lived = (live(rule, environment, lifetimes, length, TEST_SEED) for rule in rules)
+        sums = [np.asarray(getattr(each, what), np.float64) for each in lived]
+        return cls(sums, bin_edges(length, sums[0].shape[1]))
+
+    def within(self, which: slice, parts: int) -> Measured:
+        """Sums over those of so many equal parts of the lifetime."""
+        kept = np.array_split(np.arange(self.steps.size), parts)[which]
+        return Measured([r[:, np.concatenate(kept)].sum(axis=1) for r in self.rewards])
 
     def _of(self, part: slice) -> Measured:
         """Reward a step in that part of the lifetime."""

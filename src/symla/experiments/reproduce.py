@@ -24,6 +24,7 @@ from symla.experiments.metagenrl.more_training import LongOnOne, MoreTraining
 from symla.experiments.metagenrl.simulators import PublishedTable2, SimulatorsTable2
 from symla.experiments.metagenrl.table2 import Table2
 from symla.experiments.recipes import Recipe, begin
+from symla.experiments.symla.as_made import AsMade
 from symla.experiments.symla.biased_arms import BiasedArms
 from symla.experiments.symla.figure3 import Figure3
 from symla.experiments.symla.figure4 import Figure4
@@ -45,6 +46,7 @@ FIGURES: dict[str, type[Figure]] = {
     "figure6": Figure6,
     "figure7": Figure7,
     "biased-arms": BiasedArms,
+    "cartpole-as-made": AsMade,
     "metagenrl-table2": Table2,
     "metagenrl-figure4": MoreTraining,
     "metagenrl-figure5": WithoutInputs,

@@ -171,7 +171,7 @@ def _curves(results: dict[str, Any]) -> Figure:
                 axis.set(xlabel="step of the lifetime")
             else:
                 axis.set_visible(False)
-    axes[0][0].set_ylabel("reward a step")
+    axes[0][0].set_ylabel(results.get("measure", "reward a step"))
     shown = [dict(zip(*reversed(axis.get_legend_handles_labels()))) for axis in axes.flat]
     handles = {label: handle for labels in shown for label, handle in labels.items()}
     figure.legend(handles.values(), handles, loc="outside lower center", ncol=3, fontsize=8)
