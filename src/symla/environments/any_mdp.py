@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from symla.core.errors import require
 from symla.core.types import Action, Discrete, Observation, PRNGKey, Spec, Timestep
+from symla.environments.random_tasks.draws import sampled
 
 LONGEST = 500  # steps of an episode of at most 62 states: their limits are 4 to 8 times as many
 
@@ -70,7 +71,7 @@ class AnyMDP:
 
     def reset(self, key: PRNGKey, task: Int[Array, ""]) -> tuple[AnyMDPState, Observation]:
         tables = _drawn(self.states, self.actions, self.tables)
-        cell = _sampled(jnp.asarray(tables.start)[task], jax.random.uniform(key))
+        cell = sampled(jnp.asarray(tables.start)[task], jax.random.uniform(key))
         return AnyMDPState(cell, jnp.zeros((), jnp.int32)), self._observe(task, cell)
 
     def step(
@@ -79,7 +80,7 @@ class AnyMDP:
         tables = jax.tree.map(jnp.asarray, _drawn(self.states, self.actions, self.tables))
         goes, pays = jax.random.split(key)
         here = task, state.cell, action
-        cell = _sampled(tables.cumulative[here], jax.random.uniform(goes))
+        cell = sampled(tables.cumulative[here], jax.random.uniform(goes))
         noise = tables.noise[(*here, cell)] * jax.random.normal(pays)
         terminated = tables.final[task, cell] > 0
         state = AnyMDPState(cell, state.step + 1)
@@ -104,20 +105,18 @@ def _drawn(states: int, actions: int, count: int) -> Tables:
     finally:
         np.random.set_state(before)
 
-    def one(task: dict[str, Any]) -> Tables:
+    def one(task: dict[str, Any]) -> tuple[np.ndarray, ...]:
         final, start = np.zeros(states), np.zeros(states)
         final[np.asarray(task["s_e"], int)] = 1.0  # empty ones are not whole numbers
         start[task["s_0"]] = task["s_0_prob"]
-        cumulative = np.cumsum(task["transition"], axis=-1)
-        return Tables(
-            cumulative, task["reward"], task["reward_noise"], final, np.cumsum(start),
-            task["state_mapping"].astype(np.int32), np.int32(np.ceil(task["max_steps"])),
+        found = (
+            np.cumsum(task["transition"], axis=-1), task["reward"], task["reward_noise"], final,
+            np.cumsum(start), task["state_mapping"], np.ceil(task["max_steps"]),
         )  # fmt: skip
+        return tuple(map(np.asarray, found))
 
-    stacked = (np.stack(column) for column in zip(*map(one, tasks), strict=True))
-    return Tables(*(x if x.dtype == np.int32 else x.astype(np.float32) for x in stacked))
-
-
-def _sampled(cumulative: Float[Array, " S"], uniform: Array) -> Int[Array, ""]:
-    """A state, by inverting the cumulative distribution."""
-    return jnp.sum(cumulative[:-1] <= uniform * cumulative[-1], dtype=jnp.int32)
+    columns: Any = (np.stack(column) for column in zip(*map(one, tasks), strict=True))
+    numbers: Any = (x.astype(np.float32) for x in columns)
+    drawn = Tables(*numbers)
+    whole: Any = {name: getattr(drawn, name).astype(np.int32) for name in ("shown", "limit")}
+    return drawn._replace(**whole)

@@ -177,6 +177,11 @@ def below(key: PRNGKey, count: int | Int[Array, ""], shape: tuple[int, ...] = ()
     return jnp.minimum(least, jnp.asarray(count, jnp.int32) - 1)
 
 
+def sampled(cumulative: Float[Array, " S"], uniform: Scalar) -> Int[Array, ""]:
+    """A state, by inverting the cumulative distribution."""
+    return jnp.sum(cumulative[:-1] <= uniform * cumulative[-1], dtype=jnp.int32)
+
+
 def in_any_order(key: PRNGKey, size: int, count: Int[Array, ""]) -> Int[Array, " size"]:
     """The numbers 0 to `count` - 1 in random order, and after them the others up to size."""
     rank = jax.random.uniform(key, (size,)) + (jnp.arange(size) >= count).astype(jnp.float32)

@@ -29,6 +29,7 @@ from symla.environments.random_tasks.draws import (
     happens,
     in_any_order,
     number,
+    sampled,
     whole,
 )
 from symla.environments.random_tasks.families import TASK_FAMILIES, family
@@ -245,7 +246,7 @@ class RandomTasks:
 
     def reset(self, key: PRNGKey, task: RandomTask) -> tuple[RandomState, Observation]:
         bits = jax.random.uniform(key, (1 + task.cost.shape[0] + task.view.noise.size,))
-        cell = _sampled(jnp.cumsum(task.table.start), bits[0])
+        cell = sampled(jnp.cumsum(task.table.start), bits[0])
         x, seen = jnp.split(bits[1:], [task.cost.shape[0]])
         state = RandomState(cell, _unit(x) * task.system.start, jnp.zeros((), jnp.int32))
         return state, see(task.view, state.cell, state.x, seen)
@@ -255,7 +256,7 @@ class RandomTasks:
         D, A = state.x.size, task.view.noise.size
         bits = jax.random.uniform(key, (3 + D + A,))
         (leads, pays, jitter), noise, seen = jnp.split(bits, [3, 3 + D])
-        cell = _sampled(task.cumulative[state.cell, action], leads)
+        cell = sampled(task.cumulative[state.cell, action], leads)
         x = after(system, state.x)[action] + system.noise * _unit(noise)
         fell = jnp.any(jnp.abs(x) > system.edge)
         here = state.cell, action
@@ -296,11 +297,6 @@ SMALL_TABLES = RandomTasks(
 
 def _drawn(draws: Family, bounds: Bounds, key: PRNGKey) -> Draw:
     return draws(key, bounds)
-
-
-def _sampled(cumulative: Float[Array, " S"], uniform: Scalar) -> Int[Array, ""]:
-    """A state, by inverting the cumulative distribution."""
-    return jnp.sum(cumulative[:-1] <= uniform * cumulative[-1], dtype=jnp.int32)
 
 
 def _unit(uniform: Float[Array, "*n"]) -> Float[Array, "*n"]:
