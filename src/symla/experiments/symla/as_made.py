@@ -43,15 +43,16 @@ class AsMade:
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         length = max(10, int(LENGTH * scale))
         lines = {"random": Curve.of([hand_made("random", WORLD)], WORLD, lifetimes, length, "ends")}
-        few = max(2, lifetimes // 4)
         for learner in LEARNERS:
             own = [rules[f"{learner}-{seed}"] for seed in MORE_SEEDS]
             lines[learner] = Curve.of(own, WORLD, lifetimes, length, "ends")
-            lines[f"{learner}, permuted"] = Curve.of(own, Permuted(WORLD), few, length, "ends")
+            lines[f"{learner}, permuted"] = Curve.of(
+                own, Permuted(WORLD), lifetimes, length, "ends"
+            )
         ours = [rules[f"symla-{seed}"] for seed in MORE_SEEDS]
         for part, name in PARTS.items():
             blind = without(ours, WORLD, part)
-            lines[f"symla, without {name}"] = Curve.of(blind, WORLD, few, length, "ends")
+            lines[f"symla, without {name}"] = Curve.of(blind, WORLD, lifetimes, length, "ends")
         return {
             "kind": "curves",
             "measure": "episodes that end, a step",
