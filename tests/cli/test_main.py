@@ -133,7 +133,8 @@ def test_list_shows_everything():
 def test_list_pretrained_says_where_a_rule_comes_from():
     shown = typed("list", "pretrained").stdout
     assert "trained on bandit-arms-2" in shown
-    for rule in ("bandits", "control", "general", "gridworld", "objective", "transfer"):
+    rules = "bandits", "cartpole", "control", "general", "gridworld", "objective", "transfer"
+    for rule in rules:
         assert f"\n  {rule} " in shown
     assert " good: hearts on 2 x 2" in shown
     assert "not good: 10 arms, ten times as long" in shown

@@ -12,6 +12,7 @@ from symla.evaluation.evaluate import meta_test
 from symla.evaluation.statistics import estimate
 from symla.experiments.measures import Curve, regret
 from symla.experiments.reproduce import figures, trained
+from symla.experiments.symla.as_made import WORLD
 from symla.experiments.symla.figure3 import BANDITS, SEEDS_OF
 from symla.experiments.symla.figure5 import BY_PPO, EVOLVED, TASKS
 from symla.experiments.symla.figure6 import FEWER, FEWER_LONG, GRIDS
@@ -117,12 +118,18 @@ def test_figure_7_is_what_its_rules_do(line, task):
     assert_return("figure7", task, line, rule, TESTED[task])
 
 
-def assert_return(figure, task, line, rule, environment):
+def test_cartpole_as_made_is_what_its_rules_do():
+    rule = load(RESULTS / "cartpole-as-made" / "symla-1.safetensors")
+    assert_return("cartpole-as-made", "cartpole", "symla", rule, WORLD, "ends")
+
+
+def assert_return(figure, task, line, rule, environment, what="reward"):
     """Of the rule of seed 1, in all of the lifetimes, within twice the interval over them: another
     processor rounds differently, and makes other lifetimes of the same tasks."""
     results = json.loads((RESULTS / figure / "results.json").read_text())
     stored = results["panels"][task][line]
-    again = Curve.of([rule], environment, results["lifetimes"], stored["length"]).total.estimate
+    lived = [rule], environment, results["lifetimes"], stored["length"], what
+    again = Curve.of(*lived).total.estimate
     allowed = 2.0 * again.ci95 + 0.01  # where there is no variance
     assert again.mean == pytest.approx(stored["return"]["seeds"][1], abs=allowed)
 

@@ -36,7 +36,7 @@ from symla.environments import (
 )
 from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import estimate
-from symla.experiments.explained import write_explanation
+from symla.experiments.explained import WHERE, write_explanation
 from symla.experiments.figures import MORE_SEEDS, SEEDS
 from symla.experiments.reproduce import figures
 from symla.rules.loading import PRETRAINED, export, hand_made, load
@@ -45,6 +45,7 @@ from symla.runtime.provenance import revision
 
 SEED = 2025  # of lifetimes that no figure tests and no training sees
 LIFETIMES = 1000
+EPISODE = "return of an episode"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Shipped:
     tests: Mapping[str, Environment]
     length: int  # of a lifetime; the first of the tests is lived ten times as long, too
     beside: Literal["random", "thompson"]  # whom it has to beat, to be called good
+    episodic: bool = False  # whether what counts is the return of an episode, not of a lifetime
 
 
 SHIPPED = {
@@ -126,6 +128,21 @@ SHIPPED = {
         length=500,
         beside="random",
     ),
+    "cartpole": Shipped(
+        figure="cartpole-as-made",
+        candidates=tuple(f"symla-{seed}" for seed in MORE_SEEDS),
+        summary="CartPole-v1 as Gymnasium makes it, with its raw observations and a reward of 1 in "
+        "every step, in any order of observations and actions.",
+        choose_on=(Gymnax("CartPole-v1"),),
+        tests={
+            "CartPole-v1": Gymnax("CartPole-v1"),
+            "CartPole-v1, permuted": Permuted(Gymnax("CartPole-v1")),
+            "Acrobot-v1": Gymnax("Acrobot-v1"),
+        },
+        length=2000,
+        beside="random",
+        episodic=True,
+    ),
 }
 
 
@@ -135,12 +152,13 @@ def ship(name: str, results: Path = Path("results")) -> Path:
     folder = results / shipped.figure
     rules = {who: load(folder / f"{who}.safetensors") for who in shipped.candidates}
 
-    best = choose(rules, shipped.choose_on, shipped.length)
+    best = choose(rules, shipped.choose_on, shipped.length, shipped.episodic)
     tests = [(where, env, shipped.length) for where, env in shipped.tests.items()]
     where, env, length = tests[0]
     tests.append((f"{where}, ten times as long", env, 10 * length))
     tested = {
-        where: _test(rules[best], env, length, shipped.beside) for where, env, length in tests
+        where: _test(rules[best], env, length, shipped.beside, shipped.episodic)
+        for where, env, length in tests
     }
     judged = [_words(where, found) for where, found in tested.items()]
     card = {
@@ -162,12 +180,17 @@ def ship(name: str, results: Path = Path("results")) -> Path:
     return path
 
 
-def choose(rules: Mapping[str, Rule], environments: Sequence[Environment], length: int) -> str:
+def choose(
+    rules: Mapping[str, Rule],
+    environments: Sequence[Environment],
+    length: int,
+    episodic: bool = False,
+) -> str:
     """The rule with the best mean rank over environments: their scales are unlike, so what is
     earned there cannot be summed. Equal ranks share their mean; of equals the first is taken."""
     scores = np.array(
         [
-            [_score(rule, e, length, Stream.CHOOSING).mean() for rule in rules.values()]
+            [_score(rule, e, length, Stream.CHOOSING, episodic).mean() for rule in rules.values()]
             for e in environments
         ]
     )
@@ -177,21 +200,25 @@ def choose(rules: Mapping[str, Rule], environments: Sequence[Environment], lengt
 
 
 def _score(
-    rule: Rule, environment: Environment, length: int, stream: Stream
+    rule: Rule, environment: Environment, length: int, stream: Stream, episodic: bool
 ) -> Float[np.ndarray, " lifetimes"]:
-    """Of each lifetime; more is better: minus its regret, or its return."""
+    """Of each lifetime; more is better: minus its regret, its return, or that of its episodes."""
     sums = live(rule, environment, LIFETIMES, length, SEED, stream)
     scores = sums.reward if sums.regret is None else -sums.regret
-    return scores.sum(axis=1, dtype=np.float64)
+    total = scores.sum(axis=1, dtype=np.float64)
+    return total / np.maximum(1.0, sums.ends.sum(axis=1)) if episodic else total
 
 
-def _test(rule: Rule, environment: Environment, length: int, beside: str) -> dict[str, Any]:
+def _test(
+    rule: Rule, environment: Environment, length: int, beside: str, episodic: bool = False
+) -> dict[str, Any]:
     """Intervals over lifetimes: the card speaks of one rule. The difference is paired by task."""
     known = hand_made(beside, environment, length)
-    ours, theirs = (_score(r, environment, length, Stream.TESTING) for r in (rule, known))
+    ours, theirs = (_score(r, environment, length, Stream.TESTING, episodic) for r in (rule, known))
+    whole = EPISODE if episodic else "return"
     return {
         "environment": repr(environment),
-        "measure": "minus regret" if knows_regret(environment) else "return",
+        "measure": "minus regret" if knows_regret(environment) else whole,
         "length": length,
         "lifetimes": LIFETIMES,
         **asdict(estimate(ours)),
@@ -206,6 +233,7 @@ def _words(where: str, tested: Mapping[str, Any]) -> tuple[str, bool]:
     other = tested[beside]
     regret = tested["measure"] == "minus regret"
     sign, what = (-1.0, "regret") if regret else (1.0, "reward")
+    what += " of an episode" if tested["measure"] == EPISODE else ""
     text = (
         f"{where}: {what} {sign * tested['mean']:.1f} ± {tested['ci95']:.1f} in "
         f"{tested['length']} steps ({beside} {sign * other['mean']:.1f})"
@@ -229,5 +257,6 @@ def _origin(shipped: Shipped, who: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:] or SHIPPED:
-        ship(wanted)
-        print(write_explanation(wanted))
+        print(ship(wanted))
+        if wanted in WHERE:
+            write_explanation(wanted)
