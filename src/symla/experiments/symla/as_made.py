@@ -28,7 +28,7 @@ class AsMade:
 
     Both learners by episodic PPO over lifetimes: the sum of rewards is the same for all."""
 
-    title = "CartPole-v1 as Gymnasium makes it: episodes that end, a step"
+    title = "CartPole-v1 as Gymnasium makes it"
 
     def recipes(self) -> dict[str, Recipe]:
         outer = replace(lifetime_ppo(GENERATIONS, DISCOUNT), episodic=True)
