@@ -77,7 +77,8 @@ class LifetimePPO:
 
     `episodic`: nor is there after the end of an episode. So learners are trained where what counts
     is how episodes end, and rewards do not say it: of a CartPole that pays 1 in every step the sum
-    over a lifetime is the same, however often it falls. A truncated step says nothing.
+    over a lifetime is the same, however often it falls. A truncated step says nothing. Returns are
+    then those of an episode, the mean over a lifetime.
 
     All `population` candidates have the same meta-parameters: they share out the lifetimes of a
     generation between devices and minibatches. Only for learning algorithms that are
