@@ -134,8 +134,8 @@ def test_the_command_says_it_in_two_sentences(tmp_path):
 
 
 def test_cards_of_shipped_rules_say_it():
-    # The one teaches, and does not perceive; where the other lives all lifetimes return the same, and
-    # what it needs is counted in `symla reproduce cartpole-as-made`.
+    # The one teaches, and does not perceive; where the other lives all lifetimes return the same,
+    # and what it needs is counted in `symla reproduce cartpole-as-made`.
     assert set(WHERE) | {"objective", "cartpole"} == set(pretrained())
     for name, where in WHERE.items():
         card = load(name).card
