@@ -149,6 +149,32 @@ def test_does_it_learn(answer, ours, random):
     assert result_of(*ours).learns(result_of(*random) if random else None) == answer
 
 
+def falling(counts, paid=1.0):
+    """Of lifetimes of 20 steps that pay the same, in whose fifths so many episodes end."""
+    ends = np.zeros((len(counts), 20), np.float32)
+    for lifetime, fifths in zip(ends, counts):
+        for fifth, count in enumerate(fifths):
+            lifetime[4 * fifth : 4 * fifth + count] = 1
+    return evaluation(Sums(np.full_like(ends, paid), ends), one_bin_a_step(20), 0)
+
+
+def test_where_all_steps_pay_the_same_episodes_are_compared():
+    better = falling([[4, 3, 2, 1, 1], [4, 2, 2, 2, 2], [3, 2, 1, 1, 0]])
+    same = falling([[4, 4, 4, 4, 4]] * 3)
+    assert better.paid == same.paid == 1.0 and better.improvement == Estimate(0.0, 0.0)
+    np.testing.assert_allclose(better.counted(True).returns, [20 / 11, 20 / 12, 20 / 7])
+    np.testing.assert_allclose(better.counted(True).improvements, [3, 1, 4 - 4 / 3])
+    assert (better.learns(), better.learns(same), same.learns()) == ("yes", "yes", "no")
+    # To end episodes sooner is better where steps cost.
+    assert falling([[1, 2, 3, 4, 4]] * 2, paid=-1.0).learns() == "yes"
+
+
+def test_where_some_steps_pay_otherwise_they_are_not():
+    one, other = falling([[4, 3, 2, 1, 1]] * 2), falling([[4, 3, 2, 1, 1]] * 2, paid=0.5)
+    assert not one.ends_alone_differ(other)
+    assert result_of([0, 1, 0], [3, 4, 4]).paid is None
+
+
 def test_differences_are_paired_by_lifetime():
     """Tasks differ by 100, the two rules by 1 in each."""
     ours, theirs = result_of([1, 101, 201], [0, 0, 0]), result_of([0, 100, 200], [0, 0, 0])

@@ -78,6 +78,13 @@ def test_a_verdict_needs_its_whole_interval(thompson, zeros, other, verdict):
     assert with_shares(thompson, Estimate(*zeros), Estimate(*other)) == verdict
 
 
+def test_where_all_steps_pay_the_same_returns_of_episodes_count():
+    found = symla.explain(symla.load("random"), "gymnax:CartPole-v1", lifetimes=8, length=60)
+    assert found.measure == found.to_json()["measure"] == "return of an episode"
+    assert found.counted(found.intact).mean < found.intact.return_.mean == 60
+    assert {found.verdict(part) for part in PARTS} == {"ignores"}
+
+
 class Trace(NamedTuple):
     value: Array
 
@@ -134,9 +141,7 @@ def test_the_command_says_it_in_two_sentences(tmp_path):
 
 
 def test_cards_of_shipped_rules_say_it():
-    # The one teaches, and does not perceive; where the other lives all lifetimes return the same,
-    # and what it needs is counted in `symla reproduce cartpole-as-made`.
-    assert set(WHERE) | {"objective", "cartpole"} == set(pretrained())
+    assert set(WHERE) | {"objective"} == set(pretrained())  # which teaches, and does not perceive
     for name, where in WHERE.items():
         card = load(name).card
         assert list(card["explanations"]) == list(where)

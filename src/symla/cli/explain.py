@@ -16,6 +16,7 @@ from symla.runtime.machine import prepare_jax
 from symla.store import RunFolder, write_json
 
 if TYPE_CHECKING:
+    from symla.evaluation.evaluation import Evaluation
     from symla.evaluation.explanation import Explanation
     from symla.rules.rule import Rule
 
@@ -105,19 +106,27 @@ def _print(name: str, where: str, found: "Explanation") -> None:
         f"{name} on {where}: the same {found.intact.lifetimes} lifetimes of {found.intact.length} "
         "steps, intact and with a part replaced (mean ± 95% confidence interval, paired)\n"
     )
-    header = ["replaced", "by", "return", "difference", "first fifth", "last fifth", "so it"]
+    header = ["replaced", "by", found.measure, "difference", "first fifth", "last fifth", "so it"]
     rows = [
-        ["nothing", "", str(found.intact.return_), "", *_fifths(found.intact), ""],
-        ["all: random play", "", str(found.random.return_), "", *_fifths(found.random), ""],
+        ["nothing", "", str(found.counted(found.intact)), "", *_fifths(found, found.intact), ""],
+        [
+            "all: random play",
+            "",
+            str(found.counted(found.random)),
+            "",
+            *_fifths(found, found.random),
+            "",
+        ],
     ]
     shown: set[str] = set()
     for each in found.ablations:
         verdict = "" if each.part in shown else _verdict(found.verdict(each.part))
         shown.add(each.part)
-        cells = each.part, each.by, str(each.result.return_), str(each.difference)
-        rows.append([*cells, *_fifths(each.result), verdict])
+        cells = each.part, each.by, str(found.counted(each.result)), str(each.difference)
+        rows.append([*cells, *_fifths(found, each.result), verdict])
     print_table(console, header, rows)
-    print("\nfirst and last: the reward a step in the first and last fifth of a lifetime")
+    unit = "an episode" if found.by_episode else "a step"
+    print(f"\nfirst and last: the reward {unit} in the first and last fifth of a lifetime")
     for one in found.sensitivity:
         lags = [lag for lag in (0, 1, 2, 4, 8, 16, 31) if lag < len(one.by_lag)]
         values = ", ".join(f"{lag}: {one.by_lag[lag]:.3f}" for lag in lags)
@@ -125,8 +134,11 @@ def _print(name: str, where: str, found: "Explanation") -> None:
     print(f"\n{' '.join(found.sentences)}")
 
 
-def _fifths(result: Any) -> list[str]:
-    return [four_digits(part.reward) for part in (result.first, result.last)]
+def _fifths(found: "Explanation", result: "Evaluation") -> list[str]:
+    parts = result.first, result.last
+    if not found.by_episode:
+        return [four_digits(part.reward) for part in parts]
+    return [f"{part.episode_return:.2f}" if part.episode_return else "none ended" for part in parts]
 
 
 def _verdict(verdict: str) -> str:

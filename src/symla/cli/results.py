@@ -73,19 +73,25 @@ def _episodes(returns: "EpisodeReturns") -> Iterator[str]:
 
 def learning(result: "Evaluation", random: "Evaluation | None") -> str:
     """The answer of `Evaluation.learns`, and why."""
-    answer, gain = result.learns(random), result.improvement
+    from symla.evaluation.statistics import estimate
+
+    answer = result.learns(random)
     of_random = answer != result.learns()  # random play is why
+    by_episode = bool(result.paid) and result.ends_alone_differ(random or result)
+    gain = estimate(result.counted(by_episode).improvements)
+    what = f"its reward {'an episode' if by_episode else 'a step'}"
+    note = f" (all steps pay {result.paid:g}, so episodes are compared)" if by_episode else ""
     why = {
-        "yes": f"its reward a step is {four_digits(gain)} higher in the last fifth of a lifetime "
-        "than in the first",
-        "no": "its reward a step is not higher in the last fifth of a lifetime than in the first",
+        "yes": f"{what} is {four_digits(gain)} higher in the last fifth of a lifetime than in the "
+        "first",
+        "no": f"{what} is not higher in the last fifth of a lifetime than in the first",
         "not shown": "the interval of last - first contains 0",
     }
     why_of_random = {
-        "no": "its reward a step rises no more than that of random play",
-        "not shown": "its reward a step may rise no more than that of random play",
+        "no": f"{what} rises no more than that of random play",
+        "not shown": f"{what} may rise no more than that of random play",
     }
-    return f"{answer}: {(why_of_random if of_random else why)[answer]}"
+    return f"{answer}: {(why_of_random if of_random else why)[answer]}{note}"
 
 
 def four_digits(x: "Estimate") -> str:

@@ -72,6 +72,13 @@ class EpisodeReturns:
     final: tuple[float, ...]  # of each lifetime, at the last evaluation; (): there was none
 
 
+class Reached(NamedTuple):
+    """What each lifetime earned, and how much more of it in its last fifth than in its first."""
+
+    returns: Float[np.ndarray, " lifetimes"]
+    improvements: Float[np.ndarray, " lifetimes"]
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What a rule reached. `return_` sums the rewards of a lifetime, `regret` what was missed.
@@ -94,6 +101,8 @@ class Evaluation:
     # Of each lifetime, for differences to others that lived the same tasks.
     returns: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
     improvements: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
+    of_episodes: Reached = field(repr=False, compare=False)  # for each that ended, or at least one
+    paid: float | None  # by every step of all lifetimes; None: steps differ
     episodes: EpisodeReturns | None = None  # None: it does not learn from rollouts
 
     def __repr__(self) -> str:
@@ -122,17 +131,30 @@ class Evaluation:
         _require_same_lifetimes(self, other)
         return estimate(self.returns - other.returns)
 
-    def learns(self, random: "Evaluation | None" = None) -> Literal["yes", "no", "not shown"]:
-        """Whether it earns more a step in the last fifth of a lifetime than in the first.
+    def ends_alone_differ(self, *others: "Evaluation") -> bool:
+        """Whether all steps of its lifetimes, and of those of others, pay the same: what was
+        reached then shows in how episodes end."""
+        return self.paid is not None and all(each.paid == self.paid for each in others)
 
-        "yes": the interval of `improvement` is above 0 and, given random play in the same
+    def counted(self, by_episode: bool) -> Reached:
+        """Of lifetimes, or for each of their episodes."""
+        return self.of_episodes if by_episode else Reached(self.returns, self.improvements)
+
+    def learns(self, random: "Evaluation | None" = None) -> Literal["yes", "no", "not shown"]:
+        """Whether it earns more a step in the last fifth of a lifetime than in the first; more an
+        episode, where all steps pay the same.
+
+        "yes": the interval of the improvement is above 0 and, given random play in the same
         lifetimes, so is that of the difference between their improvements, because rewards may
         rise by themselves. "no": it is not above 0 anywhere. Else it is "not shown".
         """
-        gains = [self.improvement]
-        if random is not None:
-            _require_same_lifetimes(self, random)
-            gains.append(estimate(self.improvements - random.improvements))
+        beside = () if random is None else (random,)
+        by_episode = self.ends_alone_differ(*beside)
+        ours = self.counted(by_episode).improvements
+        gains = [estimate(ours)]
+        for other in beside:
+            _require_same_lifetimes(self, other)
+            gains.append(estimate(ours - other.counted(by_episode).improvements))
         if all(gain.low > 0 for gain in gains):
             return "yes"
         return "no" if any(gain.high <= 0 for gain in gains) else "not shown"
@@ -193,11 +215,13 @@ def evaluation(
     episodes: EpisodeReturns | None = None,
 ) -> Evaluation:
     """The measures that follow from the sums."""
-    (first, at_first), (last, at_last) = (fifth(sums, edges, which) for which in (0, -1))
+    (first, at_first, early), (last, at_last, late) = (fifth(sums, edges, x) for x in (0, -1))
     curve: tuple[Estimate, ...] = ()
     if sums.regret is not None:
         curve = tuple(map(estimate, np.cumsum(sums.regret, axis=1, dtype=np.float64).T))
     returns = sums.reward.sum(axis=1, dtype=np.float64)
+    a_step = sums.reward / np.float64(np.diff(edges))
+    same = np.allclose(a_step, a_step[0, 0], rtol=1e-5, atol=0)
     return Evaluation(
         lifetimes=sums.reward.shape[0],
         length=int(edges[-1]),
@@ -205,33 +229,47 @@ def evaluation(
         return_=estimate(returns),
         regret=curve[-1] if curve else None,
         steps=tuple(edges[1:].tolist()),
-        reward_per_step=tuple(map(estimate, (sums.reward / np.float64(np.diff(edges))).T)),
+        reward_per_step=tuple(map(estimate, a_step.T)),
         cumulative_regret=curve,
         first=first,
         last=last,
         improvement=estimate(at_last - at_first),
         returns=returns,
         improvements=at_last - at_first,
+        of_episodes=Reached(of_episodes(returns, sums.ends), late - early),
+        paid=float(a_step[0, 0]) if same else None,
         episodes=episodes,
     )
 
 
 def fifth(
     sums: Sums, edges: Int[np.ndarray, " edges"], which: int
-) -> tuple[Part, Float[np.ndarray, " lifetimes"]]:
-    """The first (0) or last (-1) fifth, and the reward a step of each lifetime in it."""
+) -> tuple[Part, Float[np.ndarray, " lifetimes"], Float[np.ndarray, " lifetimes"]]:
+    """The first (0) or last (-1) fifth, and the reward of each lifetime in it: a step, and an
+    episode."""
     bins = sums.reward.shape[1]
     count = max(1, bins // 5)
     part = slice(0, count) if which == 0 else slice(bins - count, bins)
     steps = int(edges[part.stop] - edges[part.start])
     reward, ends = (x[:, part].sum(axis=1, dtype=np.float64) for x in (sums.reward, sums.ends))
     ended, lived = float(ends.sum()), steps * reward.size
-    return Part(
-        reward=estimate(reward / steps),
-        ends=estimate(ends / steps),
-        episode_return=float(reward.sum()) / ended if ended else None,
-        episode_length=lived / ended if ended else None,
-    ), reward / steps
+    return (
+        Part(
+            reward=estimate(reward / steps),
+            ends=estimate(ends / steps),
+            episode_return=float(reward.sum()) / ended if ended else None,
+            episode_length=lived / ended if ended else None,
+        ),
+        reward / steps,
+        of_episodes(reward, sums.ends[:, part]),
+    )
+
+
+def of_episodes(
+    reward: Float[np.ndarray, " lifetimes"], ends: Float[np.ndarray, "lifetimes bins"]
+) -> Float[np.ndarray, " lifetimes"]:
+    """What was earned for each episode that ended, or at least one."""
+    return reward / np.maximum(1.0, ends.sum(axis=1, dtype=np.float64))
 
 
 def _require_same_lifetimes(one: Evaluation, other: Evaluation) -> None:

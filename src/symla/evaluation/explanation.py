@@ -16,7 +16,7 @@ from symla.evaluation.ablations import PARTS, Ablated
 from symla.evaluation.evaluation import Evaluation, evaluation
 from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.evaluation.sensitivity import Sensitivity, sensitivities
-from symla.evaluation.statistics import Estimate
+from symla.evaluation.statistics import Estimate, estimate
 from symla.lifetimes.resolve import make
 from symla.rules.loading import hand_made
 from symla.rules.rule import Rule
@@ -42,13 +42,17 @@ class Ablation:
     part: str
     by: str
     result: Evaluation
-    difference: Estimate  # its return minus that of the intact rule, paired
+    difference: Estimate  # of what counts, minus that of the intact rule, paired
     share: Estimate  # the same, in units of what the intact rule earns more than random play
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a rule uses in an environment, and what it ignores. `margin` is MARGIN."""
+    """What a rule uses in an environment, and what it ignores. `margin` is MARGIN.
+
+    What counts is the return of a lifetime; where all steps pay the same, as of a CartPole by
+    Gymnasium, that of an episode.
+    """
 
     environment: str
     intact: Evaluation
@@ -56,6 +60,20 @@ class Explanation:
     ablations: tuple[Ablation, ...]
     sensitivity: tuple[Sensitivity, ...]
     margin: float = MARGIN
+
+    @property
+    def by_episode(self) -> bool:
+        """Whether what counts is the return of an episode."""
+        return self.intact.ends_alone_differ(self.random)
+
+    @property
+    def measure(self) -> str:
+        """What counts, in words."""
+        return "return of an episode" if self.by_episode else "return"
+
+    def counted(self, result: Evaluation) -> Estimate:
+        """What counts of a result in these lifetimes."""
+        return estimate(result.counted(self.by_episode).returns)
 
     def verdict(self, part: str) -> Verdict:
         """Of a part, by both replacements of it; the whole 95% interval has to be on one side.
@@ -88,13 +106,17 @@ class Explanation:
             sentence_list([IN_WORDS[part] for part in PARTS if self.verdict(part) == verdict])
             for verdict in ("uses", "ignores", "better without", "is there", "not shown")
         )
-        gain = self.intact.difference(self.random)
+        ours, theirs = (x.counted(self.by_episode).returns for x in (self.intact, self.random))
         ignored = [ignores] if ignores else []
         if there:
             ignored.append(f"what {there} say, though zeros in their place cost")
         more = f", and is better without {better}" if better else ""
         more += f" (not shown of {unknown})" if unknown else ""
-        beside = "" if gain.low > 0 else "; it does not earn more than random play here"
+        beside = (
+            ""
+            if estimate(ours - theirs).low > 0
+            else "; it does not earn more than random play here"
+        )
         return (
             f"It uses {uses or 'none of its inputs'}{beside}.",
             f"It ignores {sentence_list(ignored) or 'nothing else'}{more}.",
@@ -129,21 +151,29 @@ class Explanation:
             "length": self.intact.length,
             "seed": self.intact.seed,
             "margin": self.margin,
+            "measure": self.measure,
             "sentences": list(self.sentences),
             "verdicts": {part: self.verdict(part) for part in PARTS},
-            "intact": _reached(self.intact),
-            "random": _reached(self.random),
+            "intact": self._reached(self.intact),
+            "random": self._reached(self.random),
             "ablations": [
                 {
                     "part": each.part,
                     "by": each.by,
-                    **_reached(each.result),
+                    **self._reached(each.result),
                     "difference": asdict(each.difference),
                     "share": asdict(each.share),
                 }
                 for each in self.ablations
             ],
             "sensitivity": [asdict(each) for each in self.sensitivity],
+        }
+
+    def _reached(self, result: Evaluation) -> dict[str, Any]:
+        return {
+            "return": asdict(self.counted(result)),
+            "first_fifth": asdict(result.first.reward),
+            "last_fifth": asdict(result.last.reward),
         }
 
 
@@ -178,23 +208,17 @@ def explain(
     ablated = Ablated(rule.algorithm, environment)  # type: ignore[arg-type]
     intact = reached(Rule(ablated, ablated.replacing(rule.params)))
     random = reached(hand_made("random", environment, length))
-    gap = abs(intact.return_.mean - random.return_.mean) or 1.0
+    by_episode = intact.ends_alone_differ(random)
+    ours, theirs = (each.counted(by_episode).returns for each in (intact, random))
+    gap = abs(ours.mean() - theirs.mean()) or 1.0
     found = []
     for part in PARTS:
         for by in BY:
             params = ablated.replacing(rule.params, part, by == BY[1])
             result = reached(Rule(ablated, params))
-            difference = result.difference(intact)
+            difference = estimate(result.counted(by_episode).returns - ours)
             share = Estimate(difference.mean / gap, difference.ci95 / gap)
             found.append(Ablation(part, by, result, difference, share))
     moved = sensitivities(rule, environment, length, seed)
     name = name_of(environment) or repr(environment)
     return Explanation(name, intact, random, tuple(found), moved)
-
-
-def _reached(result: Evaluation) -> dict[str, Any]:
-    return {
-        "return": asdict(result.return_),
-        "first_fifth": asdict(result.first.reward),
-        "last_fifth": asdict(result.last.reward),
-    }

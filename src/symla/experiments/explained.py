@@ -23,6 +23,7 @@ FEWER = {"general": 128}  # its environments are larger
 # Of each rule: where, by a name of `make` or of the suite `unseen`, and for how many steps.
 WHERE: dict[str, dict[str, int]] = {
     "bandits": {"bandit-arms-10": 100},
+    "cartpole": {"gymnax:CartPole-v1": 2000},
     "control": {"cartpole": 500, "acrobot": 500, "mountain-car": 500},
     "general": {"associations": 500, "hearts 2x2": 500, "MDP, 25 states, 6 actions": 500},
     "gridworld": {"hearts-2x2": 500},
@@ -57,9 +58,9 @@ def place(where: str) -> Any:
 
 
 def _numbers(explanation: Explanation) -> dict[str, Any]:
-    """What a card keeps: verdicts, and by how much each replacement changed the return."""
+    """What a card keeps: verdicts, and by how much each replacement changed what counts."""
     whole = explanation.to_json()
-    kept = ("lifetimes", "length", "seed", "margin", "verdicts")
+    kept = ("lifetimes", "length", "seed", "margin", "measure", "verdicts")
     return {
         **{key: whole[key] for key in kept},
         "return": whole["intact"]["return"],

@@ -34,6 +34,7 @@ from symla.environments import (
     knows_regret,
     name_of,
 )
+from symla.evaluation.evaluation import of_episodes
 from symla.evaluation.lifetime_sums import live
 from symla.evaluation.statistics import estimate
 from symla.experiments.explained import WHERE, write_explanation
@@ -206,7 +207,7 @@ def _score(
     sums = live(rule, environment, LIFETIMES, length, SEED, stream)
     scores = sums.reward if sums.regret is None else -sums.regret
     total = scores.sum(axis=1, dtype=np.float64)
-    return total / np.maximum(1.0, sums.ends.sum(axis=1)) if episodic else total
+    return of_episodes(total, sums.ends) if episodic else total
 
 
 def _test(

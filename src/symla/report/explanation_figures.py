@@ -38,7 +38,7 @@ def _draw_ablations(axis: Any, explanation: Mapping[str, Any]) -> None:
     axis.invert_yaxis()
     axis.set(
         title=explanation["environment"],
-        xlabel="change of the return (1: what it earns beyond random play)",
+        xlabel=f"change of the {explanation['measure']} (1: what it earns beyond random play)",
     )
     axis.legend(fontsize=8)
 
