@@ -152,18 +152,18 @@ def test_does_it_learn(answer, ours, random):
 def falling(counts, paid=1.0):
     """Of lifetimes of 20 steps that pay the same, in whose fifths so many episodes end."""
     ends = np.zeros((len(counts), 20), np.float32)
-    for lifetime, fifths in zip(ends, counts):
+    for row, fifths in zip(ends, counts):
         for fifth, count in enumerate(fifths):
-            lifetime[4 * fifth : 4 * fifth + count] = 1
+            row[4 * fifth : 4 * fifth + count] = 1
     return evaluation(Sums(np.full_like(ends, paid), ends), one_bin_a_step(20), 0)
 
 
 def test_where_all_steps_pay_the_same_episodes_are_compared():
-    better = falling([[4, 3, 2, 1, 1], [4, 2, 2, 2, 2], [3, 2, 1, 1, 0]])
+    better = falling([[4, 3, 2, 1, 1], [4, 2, 2, 2, 1], [3, 2, 1, 1, 0]])
     same = falling([[4, 4, 4, 4, 4]] * 3)
     assert better.paid == same.paid == 1.0 and better.improvement == Estimate(0.0, 0.0)
-    np.testing.assert_allclose(better.counted(True).returns, [20 / 11, 20 / 12, 20 / 7])
-    np.testing.assert_allclose(better.counted(True).improvements, [3, 1, 4 - 4 / 3])
+    np.testing.assert_allclose(better.counted(True).returns, [20 / 11, 20 / 11, 20 / 7])
+    np.testing.assert_allclose(better.counted(True).improvements, [3, 3, 4 - 4 / 3])
     assert (better.learns(), better.learns(same), same.learns()) == ("yes", "yes", "no")
     # To end episodes sooner is better where steps cost.
     assert falling([[1, 2, 3, 4, 4]] * 2, paid=-1.0).learns() == "yes"

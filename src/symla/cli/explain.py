@@ -107,16 +107,10 @@ def _print(name: str, where: str, found: "Explanation") -> None:
         "steps, intact and with a part replaced (mean ± 95% confidence interval, paired)\n"
     )
     header = ["replaced", "by", found.measure, "difference", "first fifth", "last fifth", "so it"]
+    whole = {"nothing": found.intact, "all: random play": found.random}
     rows = [
-        ["nothing", "", str(found.counted(found.intact)), "", *_fifths(found, found.intact), ""],
-        [
-            "all: random play",
-            "",
-            str(found.counted(found.random)),
-            "",
-            *_fifths(found, found.random),
-            "",
-        ],
+        [what, "", str(found.counted(result)), "", *_fifths(found, result), ""]
+        for what, result in whole.items()
     ]
     shown: set[str] = set()
     for each in found.ablations:

@@ -107,16 +107,13 @@ class Explanation:
             for verdict in ("uses", "ignores", "better without", "is there", "not shown")
         )
         ours, theirs = (x.counted(self.by_episode).returns for x in (self.intact, self.random))
+        above = estimate(ours - theirs).low > 0
         ignored = [ignores] if ignores else []
         if there:
             ignored.append(f"what {there} say, though zeros in their place cost")
         more = f", and is better without {better}" if better else ""
         more += f" (not shown of {unknown})" if unknown else ""
-        beside = (
-            ""
-            if estimate(ours - theirs).low > 0
-            else "; it does not earn more than random play here"
-        )
+        beside = "" if above else "; it does not earn more than random play here"
         return (
             f"It uses {uses or 'none of its inputs'}{beside}.",
             f"It ignores {sentence_list(ignored) or 'nothing else'}{more}.",
