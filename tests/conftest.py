@@ -24,6 +24,7 @@ import pytest
 
 from symla.core.caches import cache_folder
 
+jax.config.update("jax_num_cpu_devices", 1)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

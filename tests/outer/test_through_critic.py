@@ -16,7 +16,7 @@ from symla.core.errors import SettingError
 from symla.core.optimisers import Optimiser
 from symla.environments import LinearSystem, PointNavigation
 from symla.outer.through_critic import ThroughCritic
-from symla.runtime.devices import replicate, use_devices
+from symla.runtime.devices import replicate, several, use_devices
 from symla.store import RunFolder
 from symla.testing.tracing import QUICKLY
 from symla.training import loop
@@ -162,7 +162,7 @@ print(all(map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(other))))
 
 def lived_on(count):
     """The state after some generations on so many devices."""
-    with use_devices(jax.devices()[:count]):
+    with use_devices(jax.devices()[:count]), several():
         step = jax.jit(partial(generation, MIXED))
         state = replicate(init(MIXED))
         for number in range(4):
@@ -171,18 +171,7 @@ def lived_on(count):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "counts",
-    [
-        (2, 4),
-        pytest.param(
-            (1, 2),
-            marks=pytest.mark.xfail(
-                strict=True, reason="XLA compiles a program for one device in another way"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("counts", [(2, 4), (1, 2)])
 def test_the_number_of_devices_changes_no_bit(counts):
     command = [sys.executable, "-c", DEVICES, *map(str, counts)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=True)

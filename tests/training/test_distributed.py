@@ -45,6 +45,20 @@ def test_two_processes_equal_one(tmp_path):
     assert checkpoint_of(tmp_path / "one") == checkpoint_of(tmp_path / "two")
 
 
+@pytest.mark.slow
+def test_a_population_of_two_processes_equals_that_of_one(tmp_path):
+    small = "units=(4,),capacity=40,batch=4,chunks=2,length=3,random_steps=4,workers=2,interval=10"
+    words = (
+        "point-navigation", "--algorithm", f"metagenrl,{small}", "--agents", 3,
+        "--generations", 3, "--length", 10, "--test-lifetimes", 2,
+    )  # fmt: skip
+    alone = symla("train", *words, "--run-dir", tmp_path / "one", "--devices", 1)
+    assert alone.returncode == 0, alone.stderr
+    first, second = train_together(tmp_path / "two", (0, 0), words)
+    assert first[1] == second[1] == 0, (first, second)
+    assert checkpoint_of(tmp_path / "one") == checkpoint_of(tmp_path / "two")
+
+
 def test_processes_with_other_settings_are_named(tmp_path):
     for (_, stderr), code in train_together(tmp_path / "run", seeds=(0, 1)):
         assert code == 2

@@ -30,6 +30,7 @@ from symla.report.terminal import console
 from symla.report.training_view import TrainingView
 from symla.rules.loading import load
 from symla.rules.rule import Rule
+from symla.runtime.machine import use_all_cores
 from symla.store import RunFolder, new_folder
 from symla.testing.own_classes import check_before_training
 
@@ -70,12 +71,15 @@ def meta_train(
 
     The run lives in `run_dir`, by default runs/NAME-seedS-DATE-TIME. If the same training was begun
     there, it goes on from its newest checkpoint. Ctrl-C keeps what was reached, and raises
-    KeyboardInterrupt. `watch` gets each row of metrics, a dictionary of numbers, as it comes.
+    KeyboardInterrupt. `watch` gets each row of metrics, a dictionary of numbers, as it comes. A
+    program that has not used JAX before gets each core of a CPU as a device of its own, and trains
+    on all; else it trains on the devices that JAX has.
 
     Raises SettingError for settings outside their ranges and for another run in `run_dir`,
     UnknownNameError for an unknown name, FaultyEnvironmentError and FaultyAlgorithmError for an
     environment or an algorithm that breaks its contract.
     """
+    use_all_cores()
     worlds = _as_tuple(environments)
     if outer is None or isinstance(outer, str):
         settings = OuterSettings(outer, generations, lifetimes=lifetimes)

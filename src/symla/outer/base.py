@@ -106,7 +106,8 @@ class OuterLoop(Protocol):
         """Try the candidates in environment number `index` of the setting, whose `lives` go on.
 
         With an attribute `takes_all_environments` that is true, each generation is in all of them,
-        and `index` is 0.
+        and `index` is 0. With one `joins_devices`, what is on a device depends on what is on others
+        within it.
 
         Returns what was seen, and the lives as they are then. Raises SettingError if the learning
         algorithm does not offer what this loop needs.

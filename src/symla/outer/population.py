@@ -22,7 +22,7 @@ from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.host_learning import HostLearning
 from symla.lifetimes.learning import LearningLife
 from symla.outer.lifetime_gradients import one_by_one
-from symla.runtime.devices import spread
+from symla.runtime.devices import copies_in_memory, spread
 from symla.runtime.machine import MEMORY, available_memory
 
 Agents = LearningLife | HostLearning  # of a group, where worlds are in JAX or on the host
@@ -135,7 +135,7 @@ def live_on_host(
 
 def check_memory(algorithm: HasCritic, environments: Sequence[Any], population: int) -> None:
     """Raises SettingError, with how much is needed, for agents whose states do not fit in memory,
-    which holds those before a generation and those after it."""
+    which holds those before a generation and those after it, of all on each device."""
 
     def state_of(environment: Any) -> Any:
         def begin(key: PRNGKey) -> State:
@@ -146,7 +146,7 @@ def check_memory(algorithm: HasCritic, environments: Sequence[Any], population: 
 
     numbers = numbers_of(population, len(environments))
     each = [len(own) * size_in_bytes(state_of(e)) for own, e in zip(numbers, environments)]
-    needed, there = 2 * sum(each), available_memory()
+    needed, there = 2 * sum(each) * copies_in_memory(), available_memory()
     if there is not None and needed > MEMORY * there:
         raise SettingError(
             f"{population} agents need {needed / 1e9:.1f} GB, most of it for replay buffers, and "

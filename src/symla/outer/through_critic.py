@@ -115,6 +115,11 @@ class ThroughCritic:
         """Each generation is in all environments, not in one of them in turn."""
         return True
 
+    @property
+    def joins_devices(self) -> bool:
+        """Agents of different devices see each other's gradients within a generation."""
+        return True
+
     def init(self, params: Params, environments: int = 1) -> CriticState:
         return CriticState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import partial
-from itertools import cycle
+from itertools import cycle, groupby, islice
 from typing import Any
 
 import jax
@@ -23,8 +23,10 @@ from symla.core.precision import in_float32
 from symla.core.types import State
 
 AXIS = "batch"  # name of the mesh axis
+LEAST = 2  # devices of a program that goes over several: XLA rounds in another way in one for one
 GROUPS = 4  # of a batch on a CPU, at most, and so the devices that it is on
-_chosen: ContextVar[tuple[jax.Device, ...]] = ContextVar("devices", default=())  # (): all
+_chosen: ContextVar[tuple[jax.Device, ...]] = ContextVar("devices", default=())  # (): the usual
+_usual_of_process: list[int] = []  # how many of a CPU's are used; []: all
 
 
 def spread(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -200,6 +202,11 @@ def own_devices() -> list[jax.Device]:
     return [x for x in _mesh().devices if x.process_index == jax.process_index()]
 
 
+def copies_in_memory() -> int:
+    """How often the memory of this machine holds what is on every device, at least two of a CPU."""
+    return max(LEAST, len(own_devices())) if jax.default_backend() == "cpu" else 1
+
+
 @contextmanager
 def use_devices(devices: Sequence[jax.Device]) -> Iterator[None]:
     """Within this context, functions are traced for these devices instead of all."""
@@ -210,9 +217,28 @@ def use_devices(devices: Sequence[jax.Device]) -> Iterator[None]:
         _chosen.reset(token)
 
 
+def use_usually(count: int) -> None:
+    """From now on, the first so many CPU devices of each process are used, where nothing else is
+    said."""
+    _usual_of_process[:] = [count]
+
+
+@contextmanager
+def several() -> Iterator[None]:
+    """Within this context, functions are traced for at least LEAST devices where JAX has them: so
+    what they return has the same bits for any number. On a CPU they may share a core."""
+    used = _mesh().devices.tolist()
+    if len(used) >= LEAST or used[0].platform != "cpu":
+        yield
+        return
+    more = [x for x in jax.devices() if x.process_index == used[0].process_index]
+    with use_devices(more[:LEAST]):
+        yield
+
+
 def describe() -> str:
     """The devices of all processes, in words, such as "2 x cpu in 1 process(es)"."""
-    devices = jax.devices()
+    devices = _usual()
     return f"{len(devices)} x {devices[0].device_kind} in {jax.process_count()} process(es)"
 
 
@@ -231,4 +257,12 @@ def _sharded(function: Callable[..., Any], mesh: Mesh, into: Any, out: Any) -> C
 
 
 def _mesh() -> Mesh:
-    return Mesh(np.array(_chosen.get() or jax.devices()), (AXIS,))
+    return Mesh(np.array(_chosen.get() or _usual()), (AXIS,))
+
+
+def _usual() -> list[jax.Device]:
+    devices = jax.devices()
+    if not _usual_of_process or devices[0].platform != "cpu":
+        return devices
+    processes = groupby(devices, lambda x: x.process_index)
+    return [x for _, own in processes for x in islice(own, _usual_of_process[0])]

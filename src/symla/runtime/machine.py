@@ -24,6 +24,15 @@ _HINT = (
 )
 
 
+def use_all_cores() -> None:
+    """Make each core a device of JAX, unless the program has used JAX or said how many it wants."""
+    import jax
+
+    if getattr(jax.config, "jax_num_cpu_devices", None) == -1:
+        with suppress(RuntimeError):  # it is too late
+            jax.config.update("jax_num_cpu_devices", max(2, available_cores()))
+
+
 @dataclass(frozen=True)
 class MachineOptions:
     """The part of the machine that a command uses."""
@@ -60,8 +69,12 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
     )
     import jax
 
+    from symla.runtime.devices import LEAST, use_usually
+
     jax.config.update("jax_enable_x64", False)  # whatever other programs are told: core.precision
-    jax.config.update("jax_num_cpu_devices", devices or available_cores())
+    cores = devices or available_cores()
+    jax.config.update("jax_num_cpu_devices", max(LEAST, cores))
+    use_usually(cores)
     # A program for one device runs in the thread that calls it: the way to another thread and back
     # takes longer than an action of a learner. Programs for several devices are not affected.
     jax.config.update("jax_cpu_enable_async_dispatch", False)

@@ -7,6 +7,7 @@ metrics, checkpoint, watch      between chunks, on the host
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from symla.core.streams import Stream, stream_key
 from symla.core.text import typed
 from symla.core.types import Params, PRNGKey, State
 from symla.rules.rule import Rule
-from symla.runtime.devices import gather, replicate
+from symla.runtime.devices import gather, local, replicate, several
 from symla.runtime.signals import stop_signal
 from symla.store import RunFolder
 from symla.training.generation import (
@@ -130,7 +131,8 @@ def train_rule(
     watch = as_outside(watch)
     resume_with = resume_with or f"symla resume {typed(run.path)}"
     hint = f"`{resume_with}` continues from its newest checkpoint"
-    with run.locked(), keep_pools(), stop_signal(hint, exits) as stopped:
+    over = several() if getattr(training.outer, "joins_devices", False) else nullcontext()
+    with run.locked(), keep_pools(), over, stop_signal(hint, exits) as stopped:
         restored = restore(run, partial(init, training, start))
         loop = _Loop(training, run, Saver(run, manifest, restored), probe, probe_every)
         loop.done, loop.state = restored.done, replicate(restored.state)
@@ -145,9 +147,9 @@ def train_rule(
         finally:
             if loop.done > loop.saver.stored:
                 loop.saver.save(loop.done, loop.state)
-        return Rule(
-            training.algorithm, training.outer.params(loop.state.outer), manifest
-        ), loop.done
+        # Not on the devices of the training, which may be more than are used later.
+        params = local(training.outer.params(loop.state.outer))
+        return Rule(training.algorithm, params, manifest), loop.done
 
 
 class _Loop:
