@@ -72,7 +72,7 @@ class EpisodeReturns:
     final: tuple[float, ...]  # of each lifetime, at the last evaluation; (): there was none
 
 
-class Reached(NamedTuple):
+class EachLifetime(NamedTuple):
     """What each lifetime earned, and how much more of it in its last fifth than in its first."""
 
     returns: Float[np.ndarray, " lifetimes"]
@@ -101,7 +101,9 @@ class Evaluation:
     # Of each lifetime, for differences to others that lived the same tasks.
     returns: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
     improvements: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
-    of_episodes: Reached = field(repr=False, compare=False)  # for each that ended, or at least one
+    of_episodes: EachLifetime = field(
+        repr=False, compare=False
+    )  # for each that ended, or at least one
     paid: float | None  # by every step of all lifetimes; None: steps differ
     episodes: EpisodeReturns | None = None  # None: it does not learn from rollouts
 
@@ -136,9 +138,9 @@ class Evaluation:
         reached then shows in how episodes end."""
         return self.paid is not None and all(each.paid == self.paid for each in others)
 
-    def counted(self, by_episode: bool) -> Reached:
+    def counted(self, by_episode: bool) -> EachLifetime:
         """Of lifetimes, or for each of their episodes."""
-        return self.of_episodes if by_episode else Reached(self.returns, self.improvements)
+        return self.of_episodes if by_episode else EachLifetime(self.returns, self.improvements)
 
     def learns(self, random: "Evaluation | None" = None) -> Literal["yes", "no", "not shown"]:
         """Whether it earns more a step in the last fifth of a lifetime than in the first; more an
@@ -236,7 +238,7 @@ def evaluation(
         improvement=estimate(at_last - at_first),
         returns=returns,
         improvements=at_last - at_first,
-        of_episodes=Reached(of_episodes(returns, sums.ends), late - early),
+        of_episodes=EachLifetime(of_episodes(returns, sums.ends), late - early),
         paid=float(a_step[0, 0]) if same else None,
         episodes=episodes,
     )
