@@ -96,8 +96,10 @@ def test_it_is_trained_resumed_tested_and_used(tmp_path):
     rule = load(run.path)
     assert rule.algorithm.objective == LearnedObjective(units=4)
     assert "finished" in typed("resume", "r", cwd=tmp_path).stdout
-    assert typed("resume", "r", "--generations", 3, cwd=tmp_path).returncode == 0
-    assert run.generations_done() == 3
+    refused = typed("resume", "r", "--generations", 3, cwd=tmp_path)  # at a rate of 0
+    assert refused.returncode == 2 and "--start ./r" in refused.stderr
+    longer = "--start", "r", *TINY, "--run-dir", "longer"
+    assert typed("train", LINEAR, *longer, cwd=tmp_path).returncode == 0
 
     where = "--environment", "pendulum", "--length", 32, "--evaluate-every", 0
     assert typed("test", "r", *where, cwd=tmp_path).returncode == 0

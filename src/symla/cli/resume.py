@@ -90,13 +90,21 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
 
     streams.check_version(config.get("streams", 1), folder.path)
     recipe = from_settings(Recipe, config["settings"], folder.config_path, CLASSES)
+    longest = getattr(recipe.outer, "generations", 0)  # of a schedule that ends at a rate of 0
+    anew = f"`symla train ... --start {typed(folder.path)}` begins another training with its rule"
     if parsed.generations is not None:
+        require(
+            not longest or parsed.generations <= longest,
+            f"the learning rate of {folder.path} falls to 0 at generation {longest}, as it was "
+            f"begun, so that more generations would change nothing: {anew}",
+        )
         recipe = replace(recipe, generations=parsed.generations)
     settings = {**config["settings"], "generations": recipe.generations}
     same_everywhere({"experiment": RECIPE, "settings": settings})
     run = RunFolder(folder.path, is_writer(), schedule)
     if recipe.finished(run):
-        return say_finished(run, f"`symla resume {typed(run.path)} --generations N` goes on")
+        more = f"`symla resume {typed(run.path)} --generations N` goes on"
+        return say_finished(run, anew if longest else more)
 
     def go_on() -> int:
         with run.locked():

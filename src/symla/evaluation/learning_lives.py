@@ -44,9 +44,9 @@ def begin(test: LearningTest, params: Params, seed: int, stream: Stream) -> Lear
 
     `params` may be on any devices, also on several.
     """
-    params = jax.device_get(params)  # each group of lifetimes takes them to its own device
     keys = _keys(stream_key(seed, stream), test.lifetimes)
     _check_memory(test, params, keys)
+    params = jax.device_get(params)  # each group of lifetimes takes them to its own device
     if is_on_host(test.environment):
         steps = test.length // test.algorithm.workers
         lives = host_learning.born(test.algorithm, test.environment, params, keys, steps)
