@@ -101,9 +101,8 @@ class Evaluation:
     # Of each lifetime, for differences to others that lived the same tasks.
     returns: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
     improvements: Float[np.ndarray, " lifetimes"] = field(repr=False, compare=False)
-    of_episodes: EachLifetime = field(
-        repr=False, compare=False
-    )  # for each that ended, or at least one
+    # For each episode that ended, or at least one.
+    of_episodes: EachLifetime = field(repr=False, compare=False)
     paid: float | None  # by every step of all lifetimes; None: steps differ
     episodes: EpisodeReturns | None = None  # None: it does not learn from rollouts
 
