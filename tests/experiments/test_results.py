@@ -14,7 +14,7 @@ from symla.experiments.measures import Curve, regret
 from symla.experiments.reproduce import figures, trained
 from symla.experiments.symla.as_made import WORLD
 from symla.experiments.symla.figure3 import BANDITS, SEEDS_OF
-from symla.experiments.symla.figure5 import BY_PPO, EVOLVED, TASKS
+from symla.experiments.symla.figure5 import OURS, SEEDS_OF, TASKS
 from symla.experiments.symla.figure6 import FEWER, FEWER_LONG, GRIDS
 from symla.experiments.symla.figure7 import LEARNERS, TESTED, TRAINED
 from symla.rules.loading import load
@@ -65,8 +65,8 @@ FIGURE_4 = [
     *(pytest.param("symla-ppo", "2-to-12", arms, marks=slow) for arms in (2, 50)),
 ]
 FIGURE_5 = [
-    pytest.param(who, task, permuted, marks=() if (who, task) == (BY_PPO, "acrobot") else slow)
-    for who in (*EVOLVED, BY_PPO)
+    pytest.param(who, task, permuted, marks=() if (who, task) == (OURS, "acrobot") else slow)
+    for who in SEEDS_OF
     for task in TASKS
     for permuted in (False, True)
 ]
