@@ -14,7 +14,7 @@ from symla.experiments.measures import Curve, regret
 from symla.experiments.reproduce import figures, trained
 from symla.experiments.symla.as_made import WORLD
 from symla.experiments.symla.figure3 import BANDITS, SEEDS_OF
-from symla.experiments.symla.figure5 import OURS, SEEDS_OF, TASKS
+from symla.experiments.symla.figure5 import BY_PPO, EVOLVED, OURS, TASKS
 from symla.experiments.symla.figure6 import FEWER, FEWER_LONG, GRIDS
 from symla.experiments.symla.figure7 import LEARNERS, TESTED, TRAINED
 from symla.rules.loading import load
@@ -66,7 +66,7 @@ FIGURE_4 = [
 ]
 FIGURE_5 = [
     pytest.param(who, task, permuted, marks=() if (who, task) == (OURS, "acrobot") else slow)
-    for who in SEEDS_OF
+    for who in (*EVOLVED, *BY_PPO)
     for task in TASKS
     for permuted in (False, True)
 ]
