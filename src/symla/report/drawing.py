@@ -13,10 +13,11 @@ from symla.core.matplotlib_import import matplotlib_importable
 
 with matplotlib_importable():
     import matplotlib
+    from matplotlib import colormaps
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
 
-__all__ = ["Figure", "FuncAnimation", "our_style"]
+__all__ = ["Figure", "FuncAnimation", "colormaps", "our_style"]
 
 STYLE: dict[str, Any] = {
     "font.size": 10,

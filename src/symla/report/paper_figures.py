@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from symla.report.drawing import Figure, FuncAnimation, our_style
+from symla.report.drawing import Figure, FuncAnimation, colormaps, our_style
 from symla.report.names import COLOURS, NAMES
 from symla.store import read_json
 
 FALLBACK = "#5c6770"
+CROWDED = 12  # lines of a panel
 LINES = ("-", "--", ":", "-.", (0, (1, 4)))
 PALETTE = ("#d1495b", "#2e86ab", "#edae49", "#3a7d44", "#8d5a97", "#5c6770", "#c77d2e", "#17324d")
 
@@ -132,6 +133,7 @@ def _curves(results: dict[str, Any]) -> Figure:
 
     Beside the mean over meta-training seeds (thick) each seed has a thin line: an interval of three
     seeds would cover all of them, and the verdicts have it. One rule has a band over lifetimes.
+    Where lines are many, means alone are drawn, the first line on top.
     """
     hidden = results.get("not_drawn", [])
     panels = {
@@ -139,15 +141,28 @@ def _curves(results: dict[str, Any]) -> Figure:
         for task, lines in results["panels"].items()
     }
     every = [line for lines in panels.values() for line in lines.values()]
+    crowded = max(map(len, panels.values())) > CROWDED
     rows = 1 + any(line["length"] > results["length"] for line in every)
-    figure = Figure(figsize=(1 + 3.6 * len(panels), 0.6 + 2.9 * rows))
-    axes = figure.subplots(rows, len(panels), squeeze=False)
-    for column, (task, lines) in zip(axes.T, panels.items()):
-        for who, line in lines.items():
+    bands = -(-len(panels) // 4)  # of panels, each with its rows
+    columns = -(-len(panels) // bands)
+    figure = Figure(figsize=(1 + 3.6 * columns, 0.6 + 2.9 * rows * bands + crowded))
+    axes = figure.subplots(rows * bands, columns, squeeze=False)
+    stacks = [
+        axes[rows * band : rows * (band + 1), x] for band in range(bands) for x in range(columns)
+    ]
+    for column in stacks[len(panels) :]:
+        column[0].set_visible(False)
+    for column, (task, lines) in zip(stacks, panels.items()):
+        for number, (who, line) in enumerate(lines.items()):
             long = line["length"] > results["length"]
             axis = column[1] if long else column[0]
             mean, ci95 = np.array(line["mean"]), np.array(line["ci95"])
             steps = (np.arange(mean.size) + 0.5) * line["length"] / mean.size
+            if crowded:
+                first = {"lw": 2.4, "color": "#d1495b", "zorder": 3}
+                other = {"lw": 1.2, "color": colormaps["tab20"](number % 20)}
+                axis.plot(steps, mean, label=who, **(other if number else first))
+                continue
             learner = who.partition(", ")[0]
             # The first line of a learner is solid, the second dashed, the third dotted.
             own = [
@@ -171,10 +186,12 @@ def _curves(results: dict[str, Any]) -> Figure:
                 axis.set(xlabel="step of the lifetime")
             else:
                 axis.set_visible(False)
-    axes[0][0].set_ylabel(results.get("measure", "reward a step"))
+    for axis in axes[:, 0]:
+        axis.set_ylabel(results.get("measure", "reward a step"))
     shown = [dict(zip(*reversed(axis.get_legend_handles_labels()))) for axis in axes.flat]
     handles = {label: handle for labels in shown for label, handle in labels.items()}
-    figure.legend(handles.values(), handles, loc="outside lower center", ncol=3, fontsize=8)
+    columns = 4 if crowded else 3
+    figure.legend(handles.values(), handles, loc="outside lower center", ncol=columns, fontsize=8)
     return figure
 
 
