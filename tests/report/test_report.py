@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from symla.report import paper_figures
 from symla.report.paper_figures import LINES, draw_figure, draw_recordings
 from symla.report.run_figures import draw
 from symla.report.tables import regret_table, training_table
@@ -97,6 +98,30 @@ def test_a_figure_with_more_lines_than_styles(figure9):
     paths = draw_recordings(figure9)
     assert [path.name for path in paths] == ["lifetime-0.gif", "lifetime-1.gif"]
     assert all(path.read_bytes().startswith(b"GIF") for path in paths)
+
+
+def test_many_panels_stand_in_rows_and_many_lines_without_their_seeds(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(paper_figures.Figure, "savefig", lambda self, path: drawn.append(self))
+    many = {f"learned, {number}": curve(20) for number in range(paper_figures.CROWDED + 1)}
+    for panels, lines in ((5, {"symla": curve(20)}), (8, many)):
+        folder = tmp_path / str(panels)
+        folder.mkdir()
+        results = {
+            "title": "a title",
+            "kind": "curves",
+            "length": 20,
+            "panels": {str(number): lines for number in range(panels)},
+        }
+        (folder / "results.json").write_text(json.dumps(results))
+        draw_figure(folder)
+    few, crowded = drawn
+    assert [axis.get_visible() for axis in few.axes] == [True] * 5 + [False]
+    rows = {axis.get_subplotspec().rowspan.start for axis in crowded.axes}
+    assert len(crowded.axes) == 8 and rows == {0, 1}
+    seeds = len(curve(20)["seeds"])
+    assert len(few.axes[0].lines) == 1 + seeds + 1  # the mean, its seeds, and zero
+    assert len(crowded.axes[0].lines) == len(many) + 1
 
 
 HOSTILE = {

@@ -11,7 +11,7 @@ from symla.store import read_json
 
 FALLBACK = "#5c6770"
 CROWDED = 12  # lines of a panel
-LINES = ("-", "--", ":", "-.", (0, (1, 4)))
+LINES = ("-", "--", ":")
 PALETTE = ("#d1495b", "#2e86ab", "#edae49", "#3a7d44", "#8d5a97", "#5c6770", "#c77d2e", "#17324d")
 
 
