@@ -111,6 +111,6 @@ def test_under_slurm_processes_find_each_other():
         for i in range(2)
     ]  # fmt: skip
     said = [process.communicate(timeout=300) for process in processes]
-    # The last lines: Gloo, by which they talk, prints some of its own.
-    assert said[0][0].strip().splitlines()[-1] == "0 2 1 True [0, 1]", said
-    assert said[1][0].strip().splitlines()[-1] == "1 2 1 False [0, 1]", said
+    # Gloo, by which they talk, prints lines of its own, before these or after them.
+    assert "0 2 1 True [0, 1]" in said[0][0].splitlines(), said
+    assert "1 2 1 False [0, 1]" in said[1][0].splitlines(), said
