@@ -23,7 +23,7 @@ from symla.core.precision import in_float32
 from symla.core.types import State
 
 AXIS = "batch"  # name of the mesh axis
-LEAST = 2  # devices of a program that goes over several: XLA rounds in another way in one for one
+LEAST = 2  # devices of a population: in a program for one XLA rounds in another way
 GROUPS = 4  # of a batch on a CPU, at most, and so the devices that it is on
 _chosen: ContextVar[tuple[jax.Device, ...]] = ContextVar("devices", default=())  # (): the usual
 _usual_of_process: list[int] = []  # how many of a CPU's are used; []: all

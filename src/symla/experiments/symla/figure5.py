@@ -174,7 +174,7 @@ class Figure5:
 def _compared(
     task: str, by: str, lines: Mapping[str, Curve], symla: str, meta_rnn: str
 ) -> list[Verdict]:
-    """What is claimed of SymLA, both trained by one outer loop."""
+    """What is claimed of SymLA beside MetaRNN, both trained by the same outer loop."""
     ours, permuted, theirs = lines[symla], lines[f"{symla}, permuted"], lines[meta_rnn]
     random = lines["random"]
     gain = ours.total.minus(random.total)
