@@ -26,7 +26,7 @@ from symla.environments import (
 from symla.evaluation.evaluate import meta_test
 from symla.evaluation.references import references
 from symla.experiments.base import View
-from symla.experiments.probe import Probe
+from symla.experiments.probe import PROBE_LIFETIMES, Probe
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.outer import OUTER_LOOPS, OuterLoop, ThroughCritic
 from symla.rules.loading import export, load
@@ -120,10 +120,14 @@ class Recipe:
 
     @property
     def _probe_every(self) -> int:
-        """Generations between two looks at how good the rule is: at most a hundred looks, and four
-        where a lifetime is hundreds of generations, so that they take little of the time."""
+        """Generations between two looks at how good the rule is: at most a hundred looks; where a
+        lifetime is many generations, so many that no look has more steps than the generations
+        before it, but at least four."""
         looks = 4 if isinstance(self.outer, ThroughCritic) else 100
-        return max(PROBE_EVERY, self.generations // looks)
+        every = max(PROBE_EVERY, self.generations // looks)
+        in_a_look = PROBE_LIFETIMES * self.lifetime * len(self.probes or self.environments)
+        as_long = in_a_look * self.generations // self.environment_steps
+        return max(every, min(as_long, self.generations // 4))
 
     @property
     def _share(self) -> float:
