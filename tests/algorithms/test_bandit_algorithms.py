@@ -3,16 +3,19 @@
 import itertools
 from functools import cache
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symla.algorithms import BayesOptimal
+from symla.algorithms import BayesOptimal, Thompson
 from symla.algorithms.bandit_algorithms import plan
+from symla.core.distributions import NOT_FINITE
 from symla.core.errors import SettingError, SizeError
 from symla.core.types import Discrete, Spec
 from symla.environments import make
 from symla.evaluation.evaluate import meta_test
 from symla.lifetimes.lifetime import lifetime
+from symla.lifetimes.percepts import next_percept
 from symla.rules.loading import hand_made
 
 # Expected regret over 100 pulls: random, UCB1, Thompson, Bayes-optimal.
@@ -86,6 +89,27 @@ def test_bayes_optimal_is_for_two_arms_and_short_lifetimes(key):
         BayesOptimal().init_state((), key, Spec(1, Discrete(3)))
     with pytest.raises(SettingError, match="between 1 and 200"):
         BayesOptimal(horizon=201)
+
+
+def test_thompson_has_no_action_where_nothing_can_be_drawn(key):
+    """After rewards below 0, as of hearts; never the same arm for ever."""
+    algorithm, spec = Thompson(), make("bandit-arms-3").spec
+    never = jnp.asarray(False)
+    state, action = algorithm.init_state((), key, spec), jnp.asarray(0)
+    for t, reward in enumerate((0.0, -1.0, -1.0)):
+        observation = jnp.ones(spec.observation_size)
+        percept = next_percept(
+            observation, action, jnp.float32(reward), never, never, observation, spec
+        )
+        action, state = algorithm.step((), state, percept, jnp.asarray(t), key)
+        action = jnp.where(action < 0, action, 0)
+    assert action == NOT_FINITE
+
+
+def test_settings_of_bayes_optimal_play_are_kept():
+    assert hand_made("bayes-optimal,horizon=5").algorithm == BayesOptimal(5)
+    dependent = make("bandit-uniform-dependent")
+    assert hand_made("bayes-optimal", dependent, 300).algorithm == BayesOptimal(100, dependent=True)
 
 
 def test_ucb1_pulls_each_arm_first(key):

@@ -60,6 +60,7 @@ def test_a_discrete_action_is_an_int():
         (Box(0, np.inf, (2,)), "no bounds"),
         (Box(0, 1, (0,)), "empty"),
         (MultiDiscrete([100, 100]), "10000 combinations"),
+        (Discrete(10**9), "more than 65536 actions"),
         (Dict({"a": Discrete(2)}), "supported are Discrete, Box,.*ActionWrapper"),
         ("not a space", "no space of Gymnasium"),
     ],

@@ -47,6 +47,11 @@ def test_stages_are_written_and_read(tmp_path):
     assert config_files.read(path) == options
 
 
+def test_any_character_of_a_path_is_read_back(tmp_path):
+    options = {"start": 'runs/\N{GRINNING FACE} "é\\'}
+    assert config_files.read(written(tmp_path, config_files.toml(options, "again"))) == options
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -18,6 +18,11 @@ TINY = (
     "--hidden-size", "2", "--test-lifetimes", "4",
 )  # fmt: skip
 
+BANDITS = (
+    "--generations", "2", "--population", "4", "--lifetimes", "2", "--length", "6",
+    "--hidden-size", "2", "--test-lifetimes", "4",
+)  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
@@ -26,7 +31,8 @@ def here(tmp_path, monkeypatch):
     for module in (cli, cli_train, cli_test):
         if hasattr(module, "prepare_jax"):
             monkeypatch.setattr(module, "prepare_jax", lambda *_: None)
-    monkeypatch.setattr("symla.cli.resume.prepare_jax", lambda *_: None)
+    for name in ("resume", "export"):
+        monkeypatch.setattr(f"symla.cli.{name}.prepare_jax", lambda *_: None)
     return tmp_path
 
 
@@ -48,6 +54,38 @@ def test_one_environment_ends_in_a_table_and_a_rule(here, capsys):
     assert run("report", "r") == 0
     assert run("test", "./r", "--lifetimes", 4, "--length", 6, "--alone") == 0
     assert "hearts-2x2" in capsys.readouterr().out
+
+
+def test_a_tested_run_can_be_exported(here):
+    assert run("train", "hearts-2x2", *TINY, "--run-dir", "r") == 0
+    assert run("export", "r", "it.safetensors") == 0
+    assert "hearts-2x2" in str(load("./it.safetensors").card["tests"])
+
+
+def test_seeds_go_on_only_as_they_were_begun(here, capsys):
+    """Nothing is written over, neither of a group nor of a single run in its place."""
+    group = "train", "bandits", *BANDITS, "--seeds", 0, 1, "--run-dir", "g"
+    assert run(*group) == 0
+    options = (here / "g" / "train.toml").read_text()
+    assert run(*group, "--sigma", 0.7, "--generations", 3) == 2
+    assert "search.sigma: 0.4 -> 0.7" in capsys.readouterr().err
+    assert (here / "g" / "train.toml").read_text() == options
+    assert run(*group, "--generations", 3) == 0  # more of the same
+    assert RunFolder(here / "g" / "seed-1").generations_done() == 3
+    assert len(RunFolder(here / "g" / "seed-1").config()["resumed"]) == 1
+
+    assert run("train", "hearts-2x2", *TINY, "--run-dir", "r") == 0
+    options = (here / "r" / "train.toml").read_text()
+    assert run("train", "hearts-2x2", *TINY, "--seeds", 4, 5, "--run-dir", "r") == 2
+    assert "already holds a run" in capsys.readouterr().err
+    assert (here / "r" / "train.toml").read_text() == options
+
+
+def test_what_is_wrong_is_refused_before_anything_is_written(here, capsys):
+    for wrong in (("--generations", 0), ("--test-lifetimes", 1), ("--seeds", 0, 2**32)):
+        assert run("train", "hearts-2x2", *TINY, *wrong, "--run-dir", "w") == 2
+        assert not (here / "w").exists()
+    assert "seed must be between 0 and 2^32 - 1" in capsys.readouterr().err
 
 
 @pytest.mark.slow

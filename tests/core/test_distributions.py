@@ -70,6 +70,7 @@ def test_log_probability_and_entropy_of_a_categorical():
     assert policy.log_probability(jnp.int32(1)) == pytest.approx(np.log(0.25))
     assert policy.entropy() == pytest.approx(1.5 * np.log(2))
     assert policy.mode() == 0
+    assert Categorical(jnp.array([0.0, jnp.nan])).mode() == NOT_FINITE
 
 
 def test_a_squashed_gaussian_stays_within_its_bounds_and_has_its_median():

@@ -56,6 +56,11 @@ def test_json_holds_numbers_only():
     assert set(report["regret"]) == set(report["return"]) == {"mean", "ci95"}
 
 
+def test_seeds_may_be_numpys():
+    found = meta_test(hand_made("random"), "bandit-easy", 4, 3, np.int64(3))
+    assert json.loads(json.dumps(found.to_json()))["seed"] == 3
+
+
 def test_curves_of_a_long_lifetime():
     length = 1037
     result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=4, length=length)

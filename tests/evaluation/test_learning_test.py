@@ -56,10 +56,35 @@ def test_a_test_that_is_stopped_goes_on_as_if_it_had_not_been():
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_the_clock_decides_no_bit():
+    """How many stretches there are in a call follows from it; sums go on as if it did not."""
+    algorithm = hand_made("reinforce,units=(4,),interval=8,workers=2").algorithm
+    test = LearningTest(algorithm, make("pendulum"), 2, 6400, 0)
+    often, rarely = (
+        live(test, (), begin(test, (), 0, Stream.TESTING), 0, lambda *_: None, seconds)[0].reached
+        for seconds in (0.0, 1000.0)
+    )
+    np.testing.assert_array_equal(often.reward, rarely.reward)
+    assert often.reward.shape[1] < 6400 / 16  # so each is of several stretches
+
+
+def test_one_lifetime_has_no_interval_and_its_file_says_so(tmp_path):
+    words = ["test", TINY, "--environment", "point-navigation,episode_length=8", "--length", "20"]
+    files = "--json", tmp_path / "it.json", "--plot", tmp_path / "it.png"
+    ran = typed(*words, "--lifetimes", 1, *files)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads((tmp_path / "it.json").read_text())["return"]["ci95"] is None
+    assert (tmp_path / "it.png").exists()
+
+
 def test_the_buffer_is_no_larger_than_the_lifetime():
     assert learning_test(ALGORITHM, WORLD, 1, 20, None).algorithm.capacity == 20
     assert learning_test(ALGORITHM, WORLD, 1, 3, None).algorithm.capacity == 5
     assert learning_test(ALGORITHM, WORLD, 1, 50, None).evaluate_every == 5
+    objective = hand_made("follow-critic").algorithm  # which adds `interval` steps of each worker
+    assert learning_test(objective, WORLD, 1, 4, None).algorithm.capacity == (
+        objective.interval * objective.workers
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Standings over environments, and the suite."""
 
+import json
+
 import pytest
 
 import symla
@@ -7,6 +9,7 @@ from symla.evaluation.comparison import Help, compare
 from symla.evaluation.ranking import standings
 from symla.evaluation.suites import SUITES
 from symla.rules.loading import is_hand_made
+from tests.cli.in_process import typed
 from tests.probes.environments import Corridor
 
 
@@ -25,6 +28,16 @@ def test_ranks_and_counts():
     assert (random.learned, random.above_random, random.above_q_learning) == (0, 0, 0)
     assert thompson.environments == (2 if "thompson" in there else 1)
     assert thompson.mean_rank < random.mean_rank
+
+
+def test_a_rule_that_can_be_nowhere_has_no_rank(tmp_path):
+    """And the file is written all the same."""
+    words = "compare", "random", "q-learning", "--environments", "cartpole", "--lifetimes", 2
+    file = tmp_path / "it.json"
+    ran = typed(*words, "--length", 4, "--json", file)
+    assert ran.returncode == 0, ran.stderr
+    ranks = {each["rule"]: each["mean_rank"] for each in json.loads(file.read_text())["standings"]}
+    assert ranks == {"random": 1.0, "q-learning": None}
 
 
 def test_help_is_the_same_for_all():

@@ -10,9 +10,13 @@ from scipy.stats import rankdata
 
 from symla.core.errors import SettingError
 from symla.core.optimisers import Optimiser
+from symla.lifetimes.host import spec_of
+from symla.lifetimes.resolve import make
 from symla.outer import EvolutionStrategies
 from symla.outer.evolution_strategies import centered_ranks
-from symla.outer.returns import Returns
+from symla.outer.returns import Returns, population_returns
+from symla.rules.loading import hand_made
+from symla.training.generation import Training
 
 
 def center(key):
@@ -199,3 +203,18 @@ def test_a_return_that_is_not_finite_leaves_out_its_pair(key, shaping, value):
 def test_settings_outside_their_range_are_refused(wrong):
     with pytest.raises((SettingError, TypeError), match=next(iter(wrong))):
         EvolutionStrategies(**wrong)
+
+
+def test_on_the_host_the_last_part_of_a_lifetime_counts_as_elsewhere():
+    """`Counting` pays 1, 2, 3, and then begins anew: 1 2 3 1 2 3 1 2 in eight steps."""
+    learner = hand_made("reinforce,units=(2,),interval=4,workers=1").algorithm
+    world = make("tests.bridge.registered:Counting")
+    params = jax.tree.map(
+        lambda x: jnp.stack([x, x]), learner.init_params(jax.random.key(0), spec_of(world))
+    )
+    for counted, expected in ((1.0, 15.0), (0.5, 8.0)):
+        outer = EvolutionStrategies(2, counted=counted)
+        setting = Training(learner, (world,), outer, lifetimes=1, length=8, seed=0)
+        asked = outer.ask(jax.random.key(1), outer.init(()))._replace(params=params)
+        found = population_returns(setting, world, asked, jax.random.key(2))
+        np.testing.assert_array_equal(found, [expected, expected])

@@ -16,6 +16,7 @@ from symla.core.optimisers import Optimiser
 from symla.environments import LinearSystem, PointNavigation
 from symla.lifetimes.resolve import make
 from symla.outer import ThroughUpdates
+from symla.outer.lifetime_gradients import staggered_ages
 from symla.runtime.devices import replicate, use_devices
 from symla.testing.tracing import QUICKLY
 from symla.training.generation import Training, generation, init
@@ -123,7 +124,8 @@ def test_the_number_of_devices_changes_no_bit(devices):
 
 @pytest.mark.slow
 def test_lives_go_on_and_are_renewed_at_staggered_times():
-    training = replace(TRAINING, outer=replace(OUTER, population=3, lifetime=45))
+    outer = replace(OUTER, population=3, lifetime=45)
+    training = replace(TRAINING, algorithm=replace(TRAINING.algorithm, later=1.0), outer=outer)
     step = jax.jit(partial(generation, training), compiler_options=QUICKLY)
     state = init(training)
     ages = [np.asarray(state.lives[0].life.age)[:, 0].tolist()]
@@ -140,12 +142,19 @@ def test_lives_go_on_and_are_renewed_at_staggered_times():
         ({"algorithm": Logits()}, "does not learn by differentiable updates"),
         ({"length": 5}, "at least two of them"),
         ({"length": 13}, "multiple of interval, 5"),
+        ({"outer": replace(OUTER, lifetime=45)}, "MAML's first step differs from its later ones"),
         ({"environments": (make("gymnasium:CartPole-v1"),)}, "is on the host"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(change, message):
     with pytest.raises(SettingError, match=message):
         replace(TRAINING, **change)
+
+
+def test_ages_of_a_very_long_life_do_not_overflow():
+    ages = np.asarray(staggered_ages(16, 64, 3_000_000, 100))
+    expected = [i * 3_000_000 // 1024 // 100 * 100 for i in range(1024)]
+    assert ages.reshape(-1).tolist() == expected
 
 
 @pytest.mark.parametrize("settings", [{"population": 0}, {"lifetime": -1}, {"trace": 1.5}])

@@ -130,6 +130,14 @@ def test_its_file_is_a_rule_with_the_card(tmp_path):
     assert symla.Agent.load(path, TWO).steps == 2
 
 
+def test_a_rule_saved_out_of_it_is_no_agent_any_more(tmp_path):
+    agent = symla.load("bandits").agent(TWO, seed=np.int64(3))
+    agent.save(tmp_path / "agent.safetensors")
+    path = symla.load(tmp_path / "agent.safetensors").save(tmp_path / "rule.safetensors")
+    with pytest.raises(CheckpointError, match="holds no agent, but a rule alone"):
+        symla.Agent.load(path, TWO)
+
+
 def test_files_that_hold_no_agent(tmp_path):
     for path, words in {
         PRETRAINED / "bandits.safetensors": "holds no agent, but a rule alone",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from symla.algorithms import MetaRNN, SymLA
 from symla.core.errors import CheckpointError, SettingError
 from symla.core.types import Discrete, Spec
-from symla.rules.loading import export, load
+from symla.rules.loading import load
 from symla.rules.rule import Rule
 from symla.store import RunFolder, load_checkpoint, save_checkpoint
 from symla.store.checkpoints import manifest_digest
@@ -37,7 +37,7 @@ def checkpoint(tmp_path, key):
         "training": {},
     }
     path = tmp_path / "rule.safetensors"
-    export(Rule(SymLA(hidden_size=4), params, card), path, {"summary": "a test"})
+    Rule(SymLA(hidden_size=4), params, card).save(path, summary="a test")
     return path, params
 
 

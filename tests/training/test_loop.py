@@ -280,3 +280,22 @@ def test_generations_go_round_the_environments():
         changed = np.flatnonzero(after.outer.baseline.mean != state.outer.baseline.mean)
         assert changed.tolist() == [number % 3]
         state = after
+
+
+def test_a_rule_that_cannot_be_probed_does_not_end_the_training(tmp_path, caplog):
+    """Nor is it the best; and a score that is no number says nothing."""
+    scores = iter([1.0, DivergenceError("not finite at step 3"), float("nan"), 0.5])
+    run = new_run(tmp_path / "run")
+
+    def probe(rule):
+        score = next(scores)
+        if isinstance(score, Exception):
+            raise score
+        return {"return": 2.0, "score": score}
+
+    train_rule(tiny(), 8, run, MANIFEST, probe=probe, probe_every=2)
+    assert "generation 4 could not be tested" in caplog.text
+    assert run.newest_checkpoint().manifest["best"] == {"generation": 2, "score": 1.0}
+    rows = [row for row in run.metrics() if row["generation"] % 2 == 0]
+    assert [row.get("score") for row in rows] == [1.0, None, None, 0.5]
+    assert [row.get("return") for row in rows] == [2.0, None, 2.0, 2.0]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from symla.core.distributions import NOT_FINITE
 from symla.core.errors import SizeError, require
 from symla.core.types import Action, Continuous, Discrete, Percept, PRNGKey, Spec
 
@@ -60,7 +61,10 @@ class UCB1:
 
 @dataclass(frozen=True)
 class Thompson:
-    """Thompson sampling: the best of payouts drawn from Beta(1 + wins, 1 + losses)."""
+    """Thompson sampling: the best of payouts drawn from Beta(1 + wins, 1 + losses).
+
+    It is for rewards from 0 to 1. Where others leave nothing to draw from, it has no action.
+    """
 
     def init_params(self, key: PRNGKey, spec: Spec) -> tuple[()]:
         return ()
@@ -73,7 +77,8 @@ class Thompson:
     ) -> tuple[Action, Counts]:
         pulls, wins = state = _count(state, percept)
         sampled = jax.random.beta(key, 1.0 + wins, 1.0 + pulls - wins)
-        return jnp.argmax(sampled).astype(jnp.int32), state
+        arm = jnp.argmax(sampled).astype(jnp.int32)
+        return jnp.where(jnp.all(jnp.isfinite(sampled)), arm, NOT_FINITE), state
 
 
 class Plan(NamedTuple):

@@ -12,6 +12,7 @@ from symla.bridge.refusals import name_of, other_library
 from symla.core.errors import SettingError, require
 
 MAX_ACTIONS = 4096  # combinations of the parts of a space
+MAX_DISCRETE = 1 << 16  # numbered ones
 
 
 class Actions(NamedTuple):
@@ -31,6 +32,11 @@ def actions(space: Any) -> Actions:
     """
     if isinstance(space, Discrete):
         first = int(space.start)
+        require(
+            int(space.n) <= MAX_DISCRETE,
+            f"its action space {name_of(space)} has more than {MAX_DISCRETE} actions: choose some "
+            "of them, with numbers, in a gymnasium.ActionWrapper",
+        )
         return Actions(int(space.n), False, lambda action: int(action) + first)
     if isinstance(space, Box):
         return _box_actions(space)

@@ -38,7 +38,8 @@ def compare(arguments: Sequence[str]) -> int:
     if suite:
         rules = rules | {name: name for name in suite.references if name not in rules}
         environments = dict(suite.environments)
-        lifetimes, length = lifetimes or suite.lifetimes, length or suite.length
+        lifetimes = suite.lifetimes if lifetimes is None else lifetimes
+        length = suite.length if length is None else length
     comparison = compare_rules(
         rules,
         {name: make(what, options.time_limit) for name, what in environments.items()},

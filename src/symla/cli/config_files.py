@@ -88,5 +88,9 @@ def toml(options: Mapping[str, Any], comment: str) -> str:
 
 
 def _lines(options: Mapping[str, Any]) -> list[str]:
-    # JSON's numbers, strings and lists are TOML's.
-    return [f"{key} = {json.dumps(x)}" for key, x in options.items() if key != "stages"]
+    # JSON's numbers, strings and lists are TOML's, but for its pairs of escapes.
+    return [
+        f"{key} = {json.dumps(x, ensure_ascii=False)}"
+        for key, x in options.items()
+        if key != "stages"
+    ]

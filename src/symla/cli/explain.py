@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symla.cli.console import complain
 from symla.cli.options import ExplainOptions, parse
 from symla.cli.results import four_digits
 from symla.cli.test import check_outputs, trained_on
-from symla.core.errors import SettingError
+from symla.core.errors import CheckpointError, SettingError
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import prepare_jax
 from symla.store import RunFolder, write_json
@@ -57,7 +58,8 @@ def _explain_objective(options: ExplainOptions, rule: "Rule", environment: Any, 
     """What a learned objective asks of a policy; of a run, at its earlier checkpoints, too."""
     from symla.evaluation.objective_explanation import explain_objective
 
-    length, agents = options.length or AGENT_STEPS, options.lifetimes or AGENTS
+    length = AGENT_STEPS if options.length is None else options.length
+    agents = AGENTS if options.lifetimes is None else options.lifetimes
     earlier = _earlier(Path(options.rule))
     found = explain_objective(rule, environment, agents, length, options.seed, earlier)
     print(f"{options.rule} on {where}: what it asks of {agents} fresh agents of {length} steps\n")
@@ -82,13 +84,18 @@ def _explain_objective(options: ExplainOptions, rule: "Rule", environment: Any, 
 
 
 def _earlier(path: Path) -> dict[int, "Rule"]:
-    """The rules of the older checkpoints of a run folder, by generation."""
+    """The rules of the older checkpoints of a run folder, by generation, but for damaged ones."""
     from symla.rules.loading import load
 
     if not path.is_dir():
         return {}
-    older = list(RunFolder(path).checkpoints())[1:]
-    return {int(file.stem.rpartition("-")[2]): load(file) for file in older}
+    found = {}
+    for file in list(RunFolder(path).checkpoints())[1:]:
+        try:
+            found[int(file.stem.rpartition("-")[2])] = load(file)
+        except CheckpointError as error:
+            complain(f"left out: {error}")
+    return found
 
 
 def _two(estimate: Any) -> str:

@@ -34,7 +34,6 @@ def export(arguments: Sequence[str]) -> int:
     check_writable(options.file)
     prepare_jax()
     from symla.rules.exporting import export_numpy
-    from symla.rules.loading import export as write_rule
     from symla.rules.loading import is_hand_made, load
 
     require(
@@ -48,7 +47,7 @@ def export(arguments: Sequence[str]) -> int:
         write(options.file, page_of(options.rule, rule, options.summary).encode())
         print(f"{options.file}: open it in a browser, it needs no network")
     else:
-        write_rule(rule, options.file, {"summary": options.summary} | _tested(options.rule))
+        rule.save(options.file, summary=options.summary, **_tested(options.rule))
         print(f"{options.file} and {options.file.with_suffix('.json')}")
     return 0
 
@@ -63,7 +62,8 @@ def _kind_of(file: Path) -> str:
 def _tested(name: str) -> dict[str, Any]:
     """What a run found of its rule."""
     run = RunFolder(Path(name))
-    return {"regret": run.results()["regret"]} if run.results_path.exists() else {}
+    found = run.results() if run.results_path.exists() else {}
+    return {key: found[key] for key in ("regret", "tests") if key in found}
 
 
 def page_of(name: str, rule: "Rule", summary: str = "") -> str:

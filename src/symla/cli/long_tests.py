@@ -30,7 +30,6 @@ def learn(
     """The result; None: a signal stopped it, and its run folder keeps what was reached."""
     from symla.core.streams import Stream
     from symla.environments.padding import padded_as
-    from symla.evaluation.evaluation import of_finite
     from symla.evaluation.learning_lives import learned
     from symla.evaluation.learning_test import latest, learning_test, result_of
     from symla.experiments.kept_test import run_kept_test
@@ -58,7 +57,7 @@ def learn(
         messages.print(f"continue with: symla resume {typed(run.path)}", soft_wrap=True)
         return None
     result = result_of(test, [found], seed)
-    run.write_results(of_finite({"algorithm": options.algorithm, **result.to_json()}))
+    run.write_results({"algorithm": options.algorithm, **result.to_json()})
     return result
 
 

@@ -182,7 +182,7 @@ def print_standings(standings: "Sequence[Standing]") -> None:
         [
             each.rule,
             *map(str, (each.environments, each.learned, each.above_random, each.above_q_learning)),
-            f"{each.mean_rank:.2f}",
+            "n/a" if each.mean_rank is None else f"{each.mean_rank:.2f}",
         ]
         for each in standings
     ]

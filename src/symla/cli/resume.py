@@ -8,15 +8,16 @@ from dataclasses import asdict, field, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from symla.cli.changes import allowed_changes
 from symla.cli.options import ResumeOptions, parse
 from symla.cli.test import resume_test
 from symla.cli.train import train
 from symla.cli.training_runs import run_experiment, run_recipe, say_finished, stoppable
-from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
+from symla.core.errors import UnknownNameError, require
 from symla.core.text import typed
-from symla.experiments import EXPERIMENTS, Experiment
+from symla.experiments import EXPERIMENTS
 from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
-from symla.store import RECIPE, TEST, RunFolder, differences, from_settings
+from symla.store import RECIPE, TEST, RunFolder, from_settings
 
 
 def resume(arguments: Sequence[str]) -> int:
@@ -56,12 +57,14 @@ def resume(arguments: Sequence[str]) -> int:
     streams.check_version(config.get("streams", 1), folder.path)
     run = RunFolder(folder.path, is_writer(), schedule)
     if experiment.finished(run):
-        _changes(run, experiment, name, seed, options.allow_changes)  # refuses others, as ever
+        allowed_changes(
+            run, experiment, name, seed, options.allow_changes
+        )  # refuses others, as ever
         return say_finished(run, f"`symla resume {typed(run.path)} --generations N` goes on")
 
     def go_on() -> int:
         with run.locked():
-            changes = _changes(run, experiment, name, seed, options.allow_changes)
+            changes = allowed_changes(run, experiment, name, seed, options.allow_changes)
             run.note_resume(provenance() | ({"changes": changes} if changes else {}), settings)
             return run_experiment(experiment, seed, run, changes)
 
@@ -112,44 +115,3 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
             return run_recipe(recipe, run, config.get("rule", run.path.name))
 
     return stoppable(go_on, run)
-
-
-def _changes(
-    run: RunFolder, experiment: Experiment, name: str, seed: int, allowed: bool
-) -> list[str]:
-    """How the settings differ from those that the run was trained with until now.
-
-    Raises SettingError, with the differences, if other generations would come of it.
-    """
-    now = {"experiment": name, "seed": seed, **asdict(experiment)}
-    before = _trained_with(run) or now
-    changes = differences(before, now)
-    if not changes or allowed or _same_training(before, experiment, seed, run.path):
-        return changes
-    raise SettingError(
-        f"{run.path} was trained with other settings until now:\n  "
-        + "\n  ".join(changes)
-        + "\nNothing was touched. Leave them as they were, or add --allow-changes to go on with "
-        "the new ones: the run then equals none that began with either"
-    )
-
-
-def _trained_with(run: RunFolder) -> dict[str, Any] | None:
-    """Seed, experiment and settings: of the newest checkpoint, else of the configuration."""
-    if any(run.checkpoints()):
-        trained = run.newest_checkpoint(warn=False).manifest.get("training")
-        return trained if isinstance(trained, dict) and "seed" in trained else None
-    config = run.config()
-    return {"experiment": config["experiment"], "seed": config["seed"], **config["settings"]}
-
-
-def _same_training(
-    before: Mapping[str, Any], experiment: Experiment, seed: int, where: Path
-) -> bool:
-    """Whether a generation is the same, whatever else (their number, the tests) is not."""
-    settings = {key: value for key, value in before.items() if key not in ("experiment", "seed")}
-    try:
-        trained = from_settings(type(experiment), settings, where).training(before["seed"])
-    except (CheckpointError, SettingError):
-        return False  # of another experiment
-    return trained == experiment.training(seed)

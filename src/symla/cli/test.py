@@ -15,7 +15,7 @@ from symla.cli.results import print_test
 from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError, require
 from symla.runtime.machine import prepare_jax
 from symla.runtime.signals import STOPPED
-from symla.store import RunFolder, check_writable, write_json
+from symla.store import RunFolder, check_writable, from_settings, write_json
 
 if TYPE_CHECKING:
     from symla.evaluation.evaluation import Evaluation
@@ -34,8 +34,10 @@ def test(arguments: Sequence[str]) -> int:
 def resume_test(run: RunFolder, config: Mapping[str, Any]) -> int:
     """Go on with the test that this folder keeps."""
     settings = {**config["settings"], "run_dir": str(run.path)}
-    paths = {name: settings[name] and Path(settings[name]) for name in PATHS}
-    return run_test(TestOptions(**settings | paths), run)
+    paths = {name: Path(settings[name]) for name in PATHS if settings.get(name)}
+    options = from_settings(TestOptions, settings | paths, run.config_path)
+    check_outputs(options.json, options.plot)
+    return run_test(options, run)
 
 
 def run_test(options: TestOptions, kept: RunFolder | None) -> int:
@@ -128,7 +130,11 @@ def _tell(
 
 
 def _minus_random(result: "Evaluation", random: "Evaluation | None") -> dict[str, float] | None:
-    return asdict(result.difference(random)) if random and random is not result else None
+    from symla.evaluation.evaluation import of_finite
+
+    if random is None or random is result:
+        return None
+    return of_finite(asdict(result.difference(random)))
 
 
 def check_outputs(json: Path | None, plot: Path | None) -> None:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, make_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symla.cli import config_files
+from symla.cli.changes import allowed_changes
 from symla.cli.options import SavingOptions, TrainOptions, TrainRunOptions, parse
 from symla.cli.training_checks import check_settings, check_words, in_stage
 from symla.cli.training_help import help_text
@@ -31,6 +32,9 @@ from symla.report.tensorboard import tensorboard
 from symla.report.terminal import console, print_table
 from symla.runtime.machine import MachineOptions, is_writer, prepare_jax, same_everywhere
 from symla.store import RunFolder, new_folder
+
+if TYPE_CHECKING:
+    from symla.experiments.recipes import Recipe
 
 USAGE = """usage: symla train ENV [ENV ...] [options]      on environments of your choice
        symla train EXPERIMENT [options]         on what an experiment of ours says
@@ -85,8 +89,11 @@ def train(arguments: Sequence[str]) -> int:
         path = options.run_dir or _new_folder(f"{name}-seed{seeds[0]}")
         return _train(Job(path, seeds[0], parsed), experiment, written, fresh=True)
     group = RunFolder(options.run_dir or _new_folder(f"{name}-{len(seeds)}seeds"), is_writer())
-    group.write_options(config_files.toml(written, "symla train --config this file"))
+    group.refuse_another_run()
     jobs = list(_jobs(group.path, seeds, each, bool(stages)))
+    for job in jobs:
+        _refuse_other_settings(job, experiment)
+    group.write_options(config_files.toml(written, "symla train --config this file"))
     for job in jobs:
         code = _train(job, experiment, written, fresh=False)
         if code:
@@ -162,6 +169,19 @@ def _jobs(path: Path, seeds: Sequence[int], each: Sequence[Any], staged: bool) -
             start = job.path
 
 
+def _refuse_other_settings(job: Job, experiment: str | None) -> None:
+    """Raises SettingError if the job's run was begun before, with other settings."""
+    run = RunFolder(job.path)
+    if not run.config_path.exists():
+        return
+    if experiment:
+        allowed_changes(run, job.parsed.settings, experiment, job.seed)
+        return
+    from symla.experiments.recipes import refuse_other_settings
+
+    refuse_other_settings(run, _recipe(job))
+
+
 def _train(job: Job, experiment: str | None, written: Mapping[str, Any], *, fresh: bool) -> int:
     """One training, whole or what is left of it; a `fresh` one must find no run in its folder."""
     options, settings = job.parsed.options, job.parsed.settings
@@ -190,6 +210,8 @@ def _train_experiment(
         if fresh or not run.config_path.exists():
             run.create({**config, **provenance()})
             run.write_options(text)
+        else:
+            run.note_resume(provenance(), settings)
         with run.locked():
             return run_experiment(experiment, seed, run)
 
@@ -202,10 +224,7 @@ def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> 
     from symla.rules.loading import load
     from symla.testing.own_classes import quick_check
 
-    settings = job.parsed.settings
-    if job.start is not None:
-        settings = replace(settings, choice=replace(settings.choice, start=str(job.start)))
-    recipe = settings.recipe(job.seed)
+    recipe = _recipe(job)
     same_everywhere({"settings": repr(recipe)})
     if not fresh and run.config_path.exists() and recipe.finished(run):
         return say_finished(run, "the next one follows")
@@ -223,6 +242,13 @@ def _train_on_environments(job: Job, run: RunFolder, text: str, fresh: bool) -> 
             return run_recipe(recipe, run, run.path.name, _watch(job.parsed.options, run))
 
     return stoppable(go_on, run)
+
+
+def _recipe(job: Job) -> "Recipe":
+    settings = job.parsed.settings
+    if job.start is not None:
+        settings = replace(settings, choice=replace(settings.choice, start=str(job.start)))
+    return settings.recipe(job.seed)
 
 
 def _watch(options: TrainOptions, run: RunFolder) -> Watch:

@@ -29,7 +29,8 @@ def check_settings(each: Sequence[Any], experiment: str | None, seeds: Sequence[
     if any(parsed.options.tensorboard for parsed in each):
         require_tensorboard()
     if experiment is not None:
-        each[0].settings.training(seeds[0])
+        for seed in seeds:
+            each[0].settings.training(seed)
         return
     from symla.experiments.fitting import Start, check_fit
     from symla.rules.loading import load
@@ -37,7 +38,9 @@ def check_settings(each: Sequence[Any], experiment: str | None, seeds: Sequence[
     start = None
     for number, parsed in enumerate(each, 1):
         with in_stage(number if len(each) > 1 else 0):
-            recipe = parsed.settings.recipe(seeds[0])
+            for seed in seeds:
+                recipe = parsed.settings.recipe(seed)
+                recipe.training()
             if recipe.start and number == 1:
                 start = Start.of(load(recipe.start))
             start = check_fit(recipe, start)

@@ -55,8 +55,9 @@ class Categorical(NamedTuple):
         return -jnp.sum(jnp.exp(log) * log)
 
     def mode(self) -> Int[Array, ""]:
-        """The most probable action."""
-        return jnp.argmax(self.logits).astype(jnp.int32)
+        """The most probable action; NOT_FINITE where logits are not finite, as of `sample`."""
+        action = jnp.argmax(self.logits).astype(jnp.int32)
+        return jnp.where(jnp.all(jnp.isfinite(self.logits)), action, NOT_FINITE)
 
 
 class SquashedGaussian(NamedTuple):

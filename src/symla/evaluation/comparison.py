@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import index
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from symla.evaluation.aggregates import (
     performance_profile,
 )
 from symla.evaluation.evaluate import BLACK_BOXES, LEARNERS
-from symla.evaluation.evaluation import Evaluation, evaluation, joined
+from symla.evaluation.evaluation import Evaluation, evaluation, joined, of_finite
 from symla.evaluation.learning_lives import learned
 from symla.evaluation.learning_test import learning_test, result_of
 from symla.evaluation.lifetime_sums import check_ranges, lived
@@ -204,7 +205,7 @@ def compare(
     each pair as it is done.
     Raises SettingError outside ranges or for nothing to compare, UnknownNameError, CheckpointError.
     """
-    seeds = tuple(seeds)
+    seeds = tuple(map(index, seeds))  # numpy's, too
     require(
         0 < len(seeds) == len(set(seeds)), f"seeds must be different numbers, got {list(seeds)}"
     )
@@ -307,5 +308,5 @@ def _pair_to_json(pair: Pair) -> dict[str, Any]:
     names = {"environment": pair.environment, "rule": pair.rule}
     if pair.result is None:
         return {**names, "reason": pair.reason}
-    difference = asdict(pair.difference) if pair.difference else None
+    difference = of_finite(asdict(pair.difference)) if pair.difference else None
     return {**names, **pair.result.to_json(), "difference_to_first": difference}

@@ -1,6 +1,7 @@
 """Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics."""
 
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from symla.algorithms.base import LearnsFromRollouts
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
@@ -26,7 +27,7 @@ def meta_test(
     environment: Any,
     lifetimes: int | None = None,
     length: int | None = None,
-    seed: int = 0,
+    seed: SupportsIndex = 0,
     stream: Stream = Stream.TESTING,
     *,
     permute: bool = False,
@@ -44,13 +45,15 @@ def meta_test(
     `environment` is whatever `symla.make` takes, a name or an object of symla or of Gymnasium; the
     three keywords change it as `transformed` says. The same seed gives the same tasks to every
     rule; those of `Stream.CHOOSING` are for choosing among rules, and never reported. Raises
-    SettingError for fewer than 2 lifetimes or a length below 1, UnknownNameError for an unknown
+    SettingError for fewer than 2 lifetimes (1 of what learns from rollouts, whose interval is then
+    not known) or a length below 1, UnknownNameError for an unknown
     name, SizeError if the rule cannot take the environment's sizes, DivergenceError if the rule's
     outputs are not finite, FaultyEnvironmentError, with what was `measured` before, if an
     environment of Gymnasium fails.
     """
     environment = transformed(make(environment), permute, project, swap_rewards)
     lifetimes, length = sizes(rule, lifetimes, length)
+    seed = index(seed)  # numpy's, too
     if isinstance(rule.algorithm, LearnsFromRollouts):
         environment = padded_as(rule.card, environment)
         test = learning_test(rule.algorithm, environment, lifetimes, length, evaluate_every)

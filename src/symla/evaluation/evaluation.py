@@ -183,8 +183,8 @@ class Evaluation:
         return figure
 
     def to_json(self) -> dict[str, Any]:
-        """Numbers only."""
-        return {
+        """Numbers, and None for those that JSON has not."""
+        found = {
             "lifetimes": self.lifetimes,
             "length": self.length,
             "seed": self.seed if isinstance(self.seed, int) else list(self.seed),
@@ -196,8 +196,9 @@ class Evaluation:
             "first_fifth": asdict(self.first),
             "last_fifth": asdict(self.last),
             "improvement": asdict(self.improvement),
-            **({"episodes": of_finite(asdict(self.episodes))} if self.episodes else {}),
+            **({"episodes": asdict(self.episodes)} if self.episodes else {}),
         }
+        return of_finite(found)
 
 
 def of_finite(tree: Any) -> Any:

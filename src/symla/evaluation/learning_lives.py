@@ -139,11 +139,11 @@ class _Stretches:
         else:
             advance = partial(_advance, test, self.params, *numbers)
             done += count * test.stretch
-        lives, *seen = zip(*on_each(advance, lives))
-        sums, finite = ungrouped(list(zip(*seen)), test.lifetimes)
-        for old, new in zip(reached, sums):
-            old += new
-        return lives, reached, done, finite
+        # A sum goes on in one order, however many stretches a call has: its bits are the same.
+        sums = grouped((reached.reward, reached.ends, reached.returns))
+        lives, *seen = zip(*on_each(lambda both: advance(*both), list(zip(lives, sums))))
+        (reward, ends, returns), finite = ungrouped(list(zip(*seen)), test.lifetimes)
+        return lives, Reached(reward, ends, returns, reached.evaluations), done, finite
 
     def evaluate(self, lives: Any, point: int) -> Float[np.ndarray, "lifetimes episodes"]:
         """Returns without exploration, at that point."""
@@ -230,10 +230,14 @@ def _born(test: LearningTest, params: Params, keys: Key[Array, " lifetimes"]) ->
 
 @partial(jax.jit, static_argnames="test", donate_argnames="lives")
 def _advance(
-    test: LearningTest, params: Params, done: Array, count: Array, lives: LearningLife
+    test: LearningTest,
+    params: Params,
+    done: Array,
+    count: Array,
+    lives: LearningLife,
+    sums: tuple[Array, ...],
 ) -> tuple[LearningLife, tuple[Array, ...], Bool[Array, " lives"]]:
-    """`count` stretches from step `done`; ended by a learner that diverges."""
-    none = jnp.zeros((lives.age.shape[0], test.edges.size - 1))
+    """`count` stretches from step `done`, added to the sums; ended by a learner that diverges."""
 
     def body(now):
         i, lives, sums, _ = now
@@ -243,19 +247,23 @@ def _advance(
         sums = _added(test, sums, happened, t, test.algorithm.interval)
         return i + 1, lives, sums, finite
 
-    start = jnp.zeros((), jnp.int32), lives, (none,) * 3, jnp.ones(lives.age.shape, bool)
+    start = jnp.zeros((), jnp.int32), lives, sums, jnp.ones(lives.age.shape, bool)
     return jax.lax.while_loop(lambda now: (now[0] < count) & jnp.all(now[3]), body, start)[1:]
 
 
 @partial(jax.jit, static_argnames=("test", "steps"), donate_argnames="lives")
 def _rest(
-    test: LearningTest, steps: int, params: Params, done: Array, lives: LearningLife
+    test: LearningTest,
+    steps: int,
+    params: Params,
+    done: Array,
+    lives: LearningLife,
+    sums: tuple[Array, ...],
 ) -> tuple[LearningLife, tuple[Array, ...], Bool[Array, " lives"]]:
     """The last steps, after which nothing is learned."""
-    none = jnp.zeros((lives.age.shape[0], test.edges.size - 1))
     collect = partial(learning.collect, test.algorithm, test.environment, params, steps=steps)
     lives, _, happened = jax.vmap(lambda life: collect(life=life))(lives)
-    sums = _added(test, (none,) * 3, happened, done, steps)
+    sums = _added(test, sums, happened, done, steps)
     return lives, sums, jnp.ones(lives.age.shape, bool)
 
 

@@ -99,7 +99,7 @@ def learning_test(
     """A test with the usual times of evaluation, and with a replay buffer no larger than a lifetime
     can fill, in which the same is learned. Raises SettingError outside ranges."""
     capacity = getattr(algorithm, "capacity", 0)
-    enough = max(length, algorithm.interval)
+    enough = max(length, algorithm.interval * algorithm.workers)
     if capacity > enough:
         algorithm = replace(algorithm, capacity=enough)
     every = max(1, length // 10) if evaluate_every is None else evaluate_every

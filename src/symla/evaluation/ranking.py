@@ -23,7 +23,7 @@ class Standing:
     learned_in: tuple[str, ...]
     above_random: int  # return of a lifetime, paired interval above 0
     above_q_learning: int  # likewise, the better of its two forms where both can be
-    mean_rank: float  # by the return of a lifetime, 1 is best; of rules that can be there
+    mean_rank: float | None  # by the return of a lifetime, 1 is best; None: it can be nowhere
 
     @property
     def learned(self) -> int:
@@ -75,7 +75,7 @@ def _standing(
         learned_in=learned,
         above_random=sum(above(pair, pairs.get("random")) for pair, pairs in own),
         above_q_learning=sum(above(pair, _best(pairs)) for pair, pairs in own),
-        mean_rank=float(np.mean([ranks[place][name] for place in there])) if there else np.nan,
+        mean_rank=float(np.mean([ranks[place][name] for place in there])) if there else None,
     )
 
 

@@ -13,7 +13,7 @@ from symla.core.errors import UnknownNameError
 from symla.environments import make
 from symla.evaluation.explanation import Explanation, explain
 from symla.evaluation.suites.unseen import UNSEEN
-from symla.rules.loading import export, load, pretrained
+from symla.rules.loading import load, pretrained
 from symla.runtime.provenance import revision
 
 SEED = 2025  # as of the other tests of the cards
@@ -48,7 +48,7 @@ def write_explanation(name: str) -> Path:
             "revision": revision(),
         },
     }
-    export(rule, path, card)
+    rule.save(path, **card)
     return path
 
 

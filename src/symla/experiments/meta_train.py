@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from operator import index
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 from rich.console import Console
 
@@ -51,7 +52,7 @@ def meta_train(
     generations: int = 300,
     lifetimes: int | None = None,
     length: int | None = None,
-    seed: int = 0,
+    seed: SupportsIndex = 0,
     start: Rule | str | None = None,
     probes: Any = (),
     run_dir: str | os.PathLike[str] | None = None,
@@ -96,7 +97,7 @@ def meta_train(
         generations=generations,
         lifetimes=lifetimes,
         length=length,
-        seed=seed,
+        seed=index(seed),  # numpy's, too
         start=start if isinstance(start, str) else ("given" if start else ""),
         probes=_as_tuple(probes),
     )

@@ -29,7 +29,7 @@ from symla.experiments.base import View
 from symla.experiments.probe import PROBE_LIFETIMES, Probe
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.outer import OUTER_LOOPS, OuterLoop, ThroughCritic
-from symla.rules.loading import export, load
+from symla.rules.loading import load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import provenance
 from symla.store import (
@@ -92,6 +92,11 @@ class Recipe:
     test_lifetimes: int = 0
 
     def __post_init__(self):
+        require(self.generations >= 1, f"generations must be at least 1, got {self.generations}")
+        require(
+            self.test_lifetimes == 0 or self.test_lifetimes >= 2,
+            f"test_lifetimes must be 0, for no test, or at least 2, got {self.test_lifetimes}",
+        )
         for world in (*self.environments, *self.probes, *self.tests):
             require(
                 is_on_host(world) or isinstance(world, Environment),
@@ -325,21 +330,25 @@ def begin(run: RunFolder, recipe: Recipe, start: Rule | None = None, **more: Any
     if not run.config_path.exists():
         if start is not None and run.writer:  # first: whatever has a configuration can go on
             run.path.mkdir(parents=True, exist_ok=True)
-            export(start, run.start_path, {})
+            start.save(run.start_path)
         config = {"experiment": RECIPE, "seed": recipe.seed, "settings": settings, **more}
         run.create({**config, "streams": streams.VERSION, **provenance()})
         return
+    refuse_other_settings(run, recipe)
+    run.note_resume(provenance(), settings)
+
+
+def refuse_other_settings(run: RunFolder, recipe: Recipe) -> None:
+    """Raises SettingError if `run` was begun with another recipe, CheckpointError if it drew other
+    random numbers."""
     config = run.config()
     streams.check_version(config.get("streams", 1), run.path)
-    changes = differences(_whole(config["settings"], run.config_path), settings)
+    changes = []
+    if config["experiment"] == RECIPE:  # as this version describes it, new fields at their default
+        before = from_settings(Recipe, config["settings"], run.config_path, CLASSES)
+        changes = differences(describe(before, CLASSES), describe(recipe, CLASSES))
     if config["experiment"] != RECIPE or changes:
         raise SettingError(
             f"{run.path} was begun with other settings: delete it, or take another folder"
             + "".join(f"\n  {change}" for change in changes)
         )
-    run.note_resume(provenance(), settings)
-
-
-def _whole(settings: Mapping[str, Any], where: Path) -> dict[str, Any]:
-    """The settings of a recipe as this version describes them, new fields at their default."""
-    return describe(from_settings(Recipe, settings, where, CLASSES), CLASSES)

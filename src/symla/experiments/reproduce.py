@@ -31,7 +31,7 @@ from symla.experiments.symla.figure4 import Figure4
 from symla.experiments.symla.figure5 import Figure5
 from symla.experiments.symla.figure6 import Figure6
 from symla.experiments.symla.figure7 import Figure7
-from symla.rules.loading import export, load
+from symla.rules.loading import load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import command, provenance
 from symla.store import RunFolder, load_manifest, write_json
@@ -185,7 +185,7 @@ def train(
             return False
         seconds = run.metrics()[-1]["seconds"]
         folder.mkdir(parents=True, exist_ok=True)
-        export(rule, folder / f"{who}.safetensors", {"seconds_of_training": seconds})
+        rule.save(folder / f"{who}.safetensors", seconds_of_training=seconds)
     return True
 
 

@@ -40,7 +40,7 @@ from symla.evaluation.statistics import estimate
 from symla.experiments.explained import WHERE, write_explanation
 from symla.experiments.figures import MORE_SEEDS, SEEDS
 from symla.experiments.reproduce import figures
-from symla.rules.loading import PRETRAINED, export, hand_made, load
+from symla.rules.loading import PRETRAINED, hand_made, load
 from symla.rules.rule import Rule
 from symla.runtime.provenance import revision
 
@@ -177,7 +177,7 @@ def ship(name: str, results: Path = Path("results")) -> Path:
         **_origin(shipped, best),
     }
     path = PRETRAINED / f"{name}.safetensors"
-    export(rules[best], path, card)
+    rules[best].save(path, **card)
     return path
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from symla.core.errors import require
 from symla.evaluation.suites.unseen import UNSEEN
-from symla.rules.loading import PRETRAINED, export, load
+from symla.rules.loading import PRETRAINED, load
 from symla.runtime.machine import prepare_jax
 from symla.store import read_json
 
@@ -45,7 +45,7 @@ def ship(run: Path, comparison: Path, revision: str = "") -> Path:
         "not_good": [text for name, text in said.items() if name not in learned],
     }
     path = PRETRAINED / "general.safetensors"
-    export(rule, path, card)
+    rule.save(path, **card)
     return path
 
 

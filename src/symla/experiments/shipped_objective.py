@@ -19,7 +19,7 @@ from symla.experiments.learned_table import METAGENRL, table
 from symla.experiments.metagenrl.lessons import CHOOSING, STEPS, TEST_SEED
 from symla.experiments.probe import Probe
 from symla.lifetimes.resolve import make
-from symla.rules.loading import PRETRAINED, export, load
+from symla.rules.loading import PRETRAINED, load
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import revision
 from symla.store import read_json
@@ -57,7 +57,7 @@ def ship(paths: list[Path], known: Mapping[str, Any]) -> Path:
         "good": [text for text, holds in judged if holds],
         "not_good": [text for text, holds in judged if not holds],
     }
-    export(rule, path, card)
+    rule.save(path, **card)
     return path
 
 

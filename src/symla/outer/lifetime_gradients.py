@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import Differentiable
@@ -118,16 +119,23 @@ def _copied(outer: ThroughLifetimes, params: Params) -> Params:
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (outer.population, *x.shape)), params)
 
 
+def staggered_ages(
+    population: int, lifetimes: int, lifetime: int, length: int
+) -> Int[Array, "population lifetimes"]:
+    """Life i of n begins at an age of i / n of its lifetime, a multiple of `length`, so that as
+    many end in every generation."""
+    count = population * lifetimes
+    ages = np.arange(count, dtype=np.int64) * lifetime // count // length * length
+    return jnp.asarray(ages.reshape(population, lifetimes), jnp.int32)
+
+
 def begin_lives(
     outer: ThroughLifetimes, setting: Setting, params: Params, key: PRNGKey
 ) -> tuple[Any, ...]:
-    """Those that go on, [P, lifetimes] in each environment; life i of n begins at an age of
-    i / n of its lifetime, so that as many end in every generation."""
+    """Those that go on, [P, lifetimes] in each environment, of ages that are spread."""
     if not outer.lifetime:
         return ()
-    count = outer.population * setting.lifetimes
-    shape = outer.population, setting.lifetimes
-    ages = jnp.arange(count) * outer.lifetime // count // setting.length * setting.length
+    ages = staggered_ages(outer.population, setting.lifetimes, outer.lifetime, setting.length)
     numbers = jnp.arange(outer.population)
 
     def begin(index: int) -> Any:
@@ -138,7 +146,7 @@ def begin_lives(
                     differentiable(setting), setting.environments[index],
                     _copied(outer, params), own, outer.lifetime,
                 )  # fmt: skip
-            return local(lives._replace(age=ages.reshape(shape).astype(jnp.int32)))
+            return local(lives._replace(age=ages))
 
         def of_candidate(number, params, key):
             keys = lifetime_keys_of_group(key, number, setting.lifetimes)
@@ -146,7 +154,7 @@ def begin_lives(
 
         over_devices = spread(one_by_one(of_candidate))
         lives = over_devices(numbers, params, jax.random.fold_in(key, index))
-        return lives._replace(age=ages.reshape(shape).astype(jnp.int32))
+        return lives._replace(age=ages)
 
     return tuple(begin(index) for index in range(len(setting.environments)))
 

@@ -273,18 +273,18 @@ class LifetimePPO:
             return total, total
 
         found = jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, decay), reverse=True)[1].T
-        counts = jnp.broadcast_to(finite[:, None], found.shape)
+        counts = finite[:, None] & ~truncated.T  # what would have come after these is not known
         return jnp.where(counts, _normalised(found, counts), 0.0).reshape(shape)
 
     def _ends(self, percept: Percept) -> tuple[Bool[Array, "L W"], Bool[Array, "L W"]]:
-        """Whether each step of lifetimes [W] terminated an episode, and whether it truncated one,
-        as the next percept tells; nowhere where that does not matter."""
+        """Whether each step of lifetimes [W] terminated an episode, and whether it truncated one
+        that did not terminate, as the next percept tells; nowhere where that does not matter."""
 
         def of(flag: Bool[Array, "W L"]) -> Bool[Array, "L W"]:
             told = jnp.concatenate([flag[:, 1:], jnp.zeros_like(flag[:, :1])], axis=1).T
             return told if self.episodic else jnp.zeros_like(told)
 
-        return of(percept.terminated), of(percept.truncated)
+        return of(percept.terminated), of(percept.truncated & ~percept.terminated)
 
 
 def features(seen: Perceived) -> Float[Array, "L W features"]:

@@ -77,8 +77,12 @@ def _return_of(
         return lifetime(algorithm, environment, params, key, setting.length, record=None)[0]
     stretches = setting.length // algorithm.interval
     earned = lived_whole(algorithm, environment, params, key, stretches)
-    counted = max(1, round(stretches * getattr(setting.outer, "counted", 1.0)))
-    return jnp.sum(earned[-counted:])
+    return jnp.sum(earned[-_counted(setting, stretches) :])
+
+
+def _counted(setting: Setting, stretches: int) -> int:
+    """How many of the last stretches of a lifetime count."""
+    return max(1, round(stretches * getattr(setting.outer, "counted", 1.0)))
 
 
 def lifetime_keys_of_group(key: PRNGKey, group: Int[Array, ""], lifetimes: int) -> Key[Array, " E"]:
@@ -101,22 +105,27 @@ def _host_returns(
     fits = (n for n in range(1, len(mine) + 1) if len(mine) % n == 0 and n * E <= HOST_COPIES)
     at_once = max(fits, default=1)
     returns = np.zeros(len(mine), np.float32)
+    first_counted = 0
+    if isinstance(setting.algorithm, LearnsFromRollouts):
+        interval = setting.algorithm.interval
+        first_counted = setting.length - interval * _counted(setting, setting.length // interval)
     for begin in range(0, len(mine), at_once):
         numbers = np.arange(mine[begin], mine[begin] + at_once)
         params = jax.tree.map(lambda x, own=numbers: x[own], every)
         totals = np.zeros(at_once * E, np.float64)
         with use_devices(own_devices()):
             keys = host_keys(key, group[numbers % G], E)
-            for transition in host_lifetimes(
+            lived = host_lifetimes(
                 step_by_step(setting.algorithm),
                 environment,
                 params,
                 keys,
                 setting.length,
-                begin * E,
+                int(mine[begin]) * E,
                 at_once,
-            ):
-                totals += transition.reward
+            )
+            for step, transition in enumerate(lived):
+                totals += transition.reward if step >= first_counted else 0.0
         returns[begin : begin + at_once] = totals.reshape(at_once, E).mean(axis=1)
     return jnp.asarray(gather_shares(returns, P))
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import LearnsDifferentiably
+from symla.algorithms.maml import MAML
 from symla.algorithms.parts import linear_baseline
 from symla.algorithms.parts.linear_value import LinearValue, init_value, refitted
 from symla.core.errors import SettingError, require
@@ -19,7 +20,7 @@ from symla.lifetimes.host import is_on_host
 from symla.lifetimes.learning import LearningLife, born, collect, learning_key
 from symla.lifetimes.percepts import lifetime_keys
 from symla.outer.base import Candidates, Setting
-from symla.outer.lifetime_gradients import mean_of_finite, one_by_one
+from symla.outer.lifetime_gradients import mean_of_finite, one_by_one, staggered_ages
 from symla.outer.on_host import renewed
 from symla.outer.returns import lifetime_keys_of_group
 from symla.runtime.devices import spread
@@ -111,6 +112,12 @@ class ThroughUpdates:
                 f"{getattr(environment, 'name', 'an environment')} is on the host; take one of "
                 "`symla list`, or evolution strategies",
             )
+        if isinstance(algorithm, MAML):
+            require(
+                not self.lifetime or algorithm.later == 1.0,
+                "MAML's first step differs from its later ones, and in lives that go on it cannot "
+                "know its own: leave lifetime out, or give it later=1.0",
+            )
         require(
             setting.length % algorithm.interval == 0 and setting.length >= 2 * algorithm.interval,
             f"length must be a multiple of interval, {algorithm.interval}, and at least two of "
@@ -135,20 +142,16 @@ class ThroughUpdates:
         return Candidates(copies, jnp.arange(self.population), state.generation)
 
     def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
-        """Those that go on, [P, lifetimes] in each environment; life i of n begins at an age of
-        i / n of its lifetime, so that as many end in every generation."""
+        """Those that go on, [P, lifetimes] in each environment, of ages that are spread."""
         if not self.lifetime:
             return ()
-        shape = self.population, setting.lifetimes
-        count, turn = shape[0] * shape[1], setting.length
-        ages = (jnp.arange(count) * self.lifetime // count // turn * turn).astype(jnp.int32)
+        ages = staggered_ages(self.population, setting.lifetimes, self.lifetime, setting.length)
 
         def begin(index: int) -> Valued:
             one = one_by_one(partial(self._born, setting, index))
             keys = _keys(jax.random.fold_in(key, index), jnp.arange(self.population), setting)
             lives = spread(one)(keys, params)
-            aged = lives.life._replace(age=ages.reshape(shape))
-            return lives._replace(life=aged)
+            return lives._replace(life=lives.life._replace(age=ages))
 
         return tuple(begin(index) for index in range(len(setting.environments)))
 

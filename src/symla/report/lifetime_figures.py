@@ -39,7 +39,8 @@ def draw_lifetimes(panels: Mapping[str, Mapping[str, Result]]) -> Figure:
 def _draw_line(axis: Any, label: str, colour: str, result: Result) -> None:
     edges = np.array([0, *result["steps"]])
     middle = (edges[1:] + edges[:-1] + 1) / 2  # of each stretch; the step itself where it is one
-    mean, ci95 = (np.array(result[key]) for key in ("reward_per_step", "reward_per_step_ci95"))
+    keys = "reward_per_step", "reward_per_step_ci95"  # no interval of a single lifetime: None
+    mean, ci95 = (np.array(result[key], np.float64) for key in keys)
     marker = "o" if mean.size == 1 else ""
     axis.plot(middle, mean, color=colour, lw=1.8, label=label, marker=marker)
     axis.fill_between(middle, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)

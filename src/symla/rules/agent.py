@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsIndex
 
 import gymnasium
 import jax
@@ -52,7 +53,7 @@ class Agent:
 
     rule_from: ClassVar[Callable[[Checkpoint], Learned]]  # `loading`'s, given by the package
 
-    def __init__(self, rule: Learned, environment: Any, seed: int = 0):
+    def __init__(self, rule: Learned, environment: Any, seed: SupportsIndex = 0):
         """`environment` is a gymnasium.Env, or its (observation_space, action_space).
 
         Raises SettingError for spaces it cannot take, SizeError for sizes the rule cannot take.
@@ -79,10 +80,11 @@ class Agent:
             raise SettingError(f"{self._environment}: {error}") from error
 
     @in_float32
-    def _begin(self, seed: int) -> None:
+    def _begin(self, seed: SupportsIndex) -> None:
+        self.seed = seed = index(seed)  # numpy's, too
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
         keys = lifetime_keys(stream_key(seed, Stream.AGENT))
-        self.seed, self.steps, self._acted, self._used = seed, 0, False, False
+        self.steps, self._acted, self._used = 0, False, False
         self._key = keys.action
         self._state = _begun(self._algorithm, self.spec, self.rule.params, keys.learner)
         self._last = first_step(self._unknown, self.spec.action)

@@ -15,7 +15,7 @@ from symla.core.types import ACTION_SPACES, Params, Spec, State
 from symla.lifetimes.percepts import LastStep
 from symla.store import Checkpoint, describe, flatten, save_checkpoint, unflatten
 
-OWN = {"schema", "sha256", "best"}  # of the manifest of the file that a rule came from
+OWN = {"schema", "sha256", "best", "agent"}  # of the manifest of the file a rule came from
 
 
 @runtime_checkable

@@ -1,7 +1,6 @@
 """From what a person names to a rule: shipped, hand-made, a run folder, or a checkpoint file."""
 
 import os
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -101,14 +100,6 @@ def rule_from(checkpoint: Checkpoint) -> Rule:
     return Rule(algorithm, jax.tree.map(jnp.asarray, found), manifest)
 
 
-def export(rule: Rule, path: Path, card: Mapping[str, Any]) -> None:
-    """Write the rule alone, without the outer loop's state, as the package ships it.
-
-    Its card keeps where the rule comes from, and what `card` adds: a summary, say, or results.
-    """
-    rule.save(path, **card)
-
-
 def is_hand_made(name: str) -> bool:
     """Whether that, perhaps with settings after it, names an algorithm that learns nothing before
     its lifetime."""
@@ -124,10 +115,11 @@ def hand_made(name: str, environment: Environment | None = None, length: int = 1
     SettingError for settings that it does not have.
     """
     base, settings = parse(name)
-    algorithm = with_preset(ALGORITHMS[base](), settings, base)
-    if isinstance(algorithm, BayesOptimal):
+    if ALGORITHMS[base] is BayesOptimal:
         dependent = isinstance(environment, DependentBandit)
-        algorithm = BayesOptimal(horizon=100 if dependent else length, dependent=dependent)
+        usual = {"horizon": 100 if dependent else length, "dependent": dependent}
+        settings = usual | settings
+    algorithm = with_preset(ALGORITHMS[base](), settings, base)
     spec = environment.spec if environment else Spec(1, Discrete(2))
     params = algorithm.init_params(jax.random.key(0), spec)
     return Rule(algorithm, params, {"algorithm": {"class": base}})

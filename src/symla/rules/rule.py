@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from symla.core.precision import in_float32, narrowed
 from symla.core.text import brief, cut, html_table
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State
 from symla.rules.agent import Agent
+from symla.rules.agent_memory import OWN
 from symla.store import flatten, save_checkpoint
 
 
@@ -48,7 +49,7 @@ class Rule:
     params: Params
     card: dict[str, Any] = field(default_factory=dict)
 
-    def agent(self, environment: Any, *, seed: int = 0) -> Agent:
+    def agent(self, environment: Any, *, seed: SupportsIndex = 0) -> Agent:
         """It, living one lifetime in a gymnasium.Env, or anything of its two spaces."""
         return Agent(self, environment, seed)
 
@@ -61,8 +62,7 @@ class Rule:
         path = Path(path)
         require(path.suffix == ".safetensors", f"{path} must end in .safetensors")
         require("spec" in self.card, f"{self!r} has no learned meta-parameters to save: load it")
-        own = {"schema", "sha256", "best"}  # of the file it came from
-        origin = {key: value for key, value in self.card.items() if key not in own}
+        origin = {key: value for key, value in self.card.items() if key not in OWN}
         save_checkpoint(path, flatten(jax.device_get(self.params), "params"), {**origin, **card})
         return path
 

@@ -150,8 +150,10 @@ def available_memory() -> int | None:
         lines = Path("/proc/meminfo").read_text().splitlines()
         line = next(x for x in lines if x.startswith("MemAvailable:"))
         found.append(1024 * int(line.split()[1]))
-    with suppress(OSError, ValueError):  # of a container; "max" where it has no limit
+    with suppress(OSError, ValueError, KeyError):  # of a container; "max" where it has no limit
         group = Path("/sys/fs/cgroup")
         limit, used = ((group / name).read_text() for name in ("memory.max", "memory.current"))
-        found.append(int(limit) - int(used))
+        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        cached = int(counts["inactive_file"])  # of files: given up where memory is short
+        found.append(int(limit) - int(used) + cached)
     return min(found, default=None)

@@ -4,6 +4,7 @@ ask -> evidence -> tell         one generation, all on the device
 metrics, checkpoint, watch      between chunks, on the host
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from symla.bridge.pool import keep_pools
-from symla.core.errors import require
+from symla.core.errors import DivergenceError, require
 from symla.core.precision import as_outside, in_float32
 from symla.core.streams import Stream, stream_key
 from symla.core.text import typed
@@ -210,17 +211,27 @@ class _Loop:
     def _record(self, rows: list[dict[str, Any]], state: State, generations: int) -> None:
         done, row = rows[-1]["generation"], rows[-1]
         if done % self.probe_every == 0 or done == generations:
-            params = self.training.outer.params(state.outer)
-            row |= self.probe(Rule(self.training.algorithm, params, self.saver.manifest))
-            self.saver.consider(done, row, state)
+            row |= self._probed(done, self.training.outer.params(state.outer))
         row["seconds"] = round(self.before + time.monotonic() - self.started, 3)
         self.run.append_metrics(rows)
+        self.saver.consider(done, row, state)
         # Rows and state go on together: whatever was raised until here, both are as before.
         self.done, self.state, self.row, self.rows = done, state, row, rows
         self.not_finite += sum(row["not_finite"] for row in rows)
         self.equal += sum(row["return_best"] == row["return_worst"] for row in rows)
         if self.saver.due(done) or self.pace > LONG_SECONDS:
             self.saver.save(done, state)
+
+    def _probed(self, done: int, params: Params) -> dict[str, float]:
+        """What the probe says of these meta-parameters; nothing of those that diverge there, by
+        which training can still go on, and which are not to be the best."""
+        try:
+            found = self.probe(Rule(self.training.algorithm, params, self.saver.manifest))
+        except DivergenceError as error:
+            text = "the rule of generation %s could not be tested, training goes on: %s"
+            logging.getLogger("symla").warning(text, done, error)
+            return {}
+        return {key: value for key, value in found.items() if math.isfinite(value)}
 
 
 def _int(value: int) -> Int[Array, ""]:

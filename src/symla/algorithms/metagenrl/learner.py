@@ -22,9 +22,9 @@ from symla.algorithms.metagenrl.hand_made import (
     log_density,
 )
 from symla.algorithms.metagenrl.learned import LearnedObjective, RandomObjective
-from symla.algorithms.metagenrl.objective import Objective, Seen, masked_mean
+from symla.algorithms.metagenrl.objective import Objective, Seen
 from symla.algorithms.parts import normalisation, replay
-from symla.algorithms.parts.critics import critic, policy
+from symla.algorithms.parts.critics import critic, mean_where, policy
 from symla.algorithms.td3 import TD3, Networks, TD3State, TD3Weights, first_critic
 from symla.core.errors import require
 from symla.core.networks import Perceptron
@@ -122,7 +122,7 @@ class MetaGenRL(TD3):
     def act(
         self, params: Params, state: TD3State, observation: Observation, key: PRNGKey
     ) -> tuple[Action, Scalar]:
-        """As TD3; and the log density of the action, before it was clipped."""
+        """As TD3; and the log density of the action as it was done, within its bounds."""
         action, _ = super().act(params, state, observation, key)
         mean = self.greedy(params, state, observation)
         explored = log_density(action, mean, max(self.exploration_noise, 1e-3))
@@ -202,7 +202,7 @@ class MetaGenRL(TD3):
             if guidance is not None:
                 values = critic(seen.critic, seen.steps.observation, action)
                 losses = (1.0 - guidance.share) * losses - guidance.share * values
-            return masked_mean(losses, seen.known)
+            return mean_where(seen.known, losses)
 
         networks, optimizers = weights.networks, weights.optimizers
         network, optimizer = self.policy_optimizer.descend(
@@ -250,7 +250,7 @@ class MetaGenRL(TD3):
         for _ in range(self.inner_steps):
             gradient = jax.grad(loss)(action)
             if self.unit_step:
-                square = masked_mean(jnp.mean(gradient**2, axis=-1), seen.known)
+                square = mean_where(seen.known, jnp.mean(gradient**2, axis=-1))
                 gradient = gradient * jax.lax.rsqrt(square + 1e-16)
             action = jnp.clip(action - self.inner_rate * gradient, -1.0, 1.0)
         return action
@@ -275,10 +275,10 @@ class MetaGenRL(TD3):
         """The mean of -Q_1(s, action), over its deviation with `scaled_value`."""
         values = critic(seen.critic, _states(seen), action)
         if not self.scaled_value:
-            return -masked_mean(values, seen.known)
+            return -mean_where(seen.known, values)
         fixed = jax.lax.stop_gradient(values)
-        spread = masked_mean((fixed - masked_mean(fixed, seen.known)) ** 2, seen.known)
-        return -masked_mean(values, seen.known) / (jnp.sqrt(spread) + 1e-5)
+        spread = mean_where(seen.known, (fixed - mean_where(seen.known, fixed)) ** 2)
+        return -mean_where(seen.known, values) / (jnp.sqrt(spread) + 1e-5)
 
 
 @dataclass(frozen=True)

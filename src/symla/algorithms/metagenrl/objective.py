@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from symla.algorithms.parts.critics import Experience
+from symla.algorithms.parts.critics import Experience, mean_where
 from symla.core.networks import Perceptron
 from symla.core.types import Params, PRNGKey, Spec
 
@@ -64,11 +64,6 @@ def standardised(
     With `like`, mean and deviation are those of `like`.
     """
     of = x if like is None else like
-    mean = masked_mean(of, known)
-    deviation = jnp.sqrt(masked_mean((of - mean) ** 2, known))
+    mean = mean_where(known, of)
+    deviation = jnp.sqrt(mean_where(known, (of - mean) ** 2))
     return jnp.where(known, (x - mean) / (deviation + 1e-5), 0.0)
-
-
-def masked_mean(x: Float[Array, "*batch"], known: Bool[Array, "*batch"]) -> Float[Array, ""]:
-    """Of what is known; 0 if nothing is."""
-    return jnp.sum(jnp.where(known, x, 0.0)) / jnp.maximum(jnp.sum(known, dtype=x.dtype), 1)

@@ -77,7 +77,7 @@ def bootstrapped(
 
 def mean_where(known: Bool[Array, "*batch"], x: Float[Array, "*batch"]) -> Float[Array, ""]:
     """Of what is known; 0 if nothing is."""
-    return jnp.sum(jnp.where(known, x, 0.0)) / jnp.maximum(jnp.sum(known, dtype=jnp.float32), 1.0)
+    return jnp.sum(jnp.where(known, x, 0.0)) / jnp.maximum(jnp.sum(known, dtype=x.dtype), 1)
 
 
 def moved_towards(target: Any, params: Any, rate: float) -> Any:
