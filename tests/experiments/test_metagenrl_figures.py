@@ -46,6 +46,9 @@ def test_each_rule_is_trained_as_its_figure_says():
     without = left_out.WithoutInputs().recipes()["without-v-3"]
     assert not without.algorithm.objective.value
     assert not without.algorithm.objective.next_value
+    td_error = left_out.WithoutInputs().recipes()["td-error-3"].algorithm.objective
+    assert td_error == dataclasses.replace(without.algorithm.objective, reward="td-error",
+                                           value=True, next_value=True)  # fmt: skip
     assert inner_steps.InnerSteps().recipes()["inner-3-0"].algorithm.inner_steps == 3
     assert more_training.MoreTraining().recipes()["all-40-2"].outer.generations == 40
     alone = table2.Table2().recipes()["linear-120-4"]
@@ -75,9 +78,10 @@ def test_a_claim_holds_where_all_of_its_interval_does():
 def test_a_loss_of_inputs_is_judged_by_its_interval():
     names = [left_out.WHOLE]
     names += [f"learned, without {what}" for what in left_out.WithoutInputs.changes]
-    lines = dict(zip(names, map(curve, (0.5, 0.5, 0.4, 0.1))))
+    names.append(left_out.TD_ERROR)
+    lines = dict(zip(names, map(curve, (0.5, 0.5, 0.4, 0.1, 0.6))))
     found = left_out.WithoutInputs().verdicts({"panels": {"arm": lines}})
-    assert [verdict.holds for verdict in found] == [True, False, True]
+    assert [verdict.holds for verdict in found] == [True, False, True, True]
 
 
 def test_what_is_left_out_is_trained_without_it():

@@ -28,6 +28,7 @@ from symla.experiments.recipes import Recipe
 from symla.rules.rule import Rule
 
 WHOLE, PAPERS = "learned, nothing left out", "learned, the paper's recipe"
+TD_ERROR = "learned, the TD error in place of the reward"
 # What is trained instead, by what is left out: settings of `lessons.recipe`.
 INPUTS: dict[str, dict[str, Any]] = {
     "t": {"time": False},
@@ -99,10 +100,22 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class WithoutInputs(LeftOut):
-    """Figure 5: each is trained without the input, and tested without it."""
+    """Figure 5: each is trained without the input, and tested without it. And, which the paper has
+    not, with r + discount V' - V in place of r, which tells how V' - V and r compare in size."""
 
     title = "what the objective sees: reward a step of fresh agents over their lives"
     changes = INPUTS
+
+    def recipes(self) -> dict[str, Recipe]:
+        td_error = {f"td-error-{s}": self._recipe(s, {"reward": "td-error"}) for s in self.seeds}
+        return super().recipes() | td_error
+
+    def methods(self, rules: Mapping[str, Rule]) -> dict[str, list[Rule]]:
+        found = super().methods(rules)
+        agents: Any = found[WHOLE][0].algorithm
+        return found | {
+            TD_ERROR: [in_agents(agents, rules[f"td-error-{seed}"]) for seed in self.seeds]
+        }
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
         """Paired over meta-training seeds."""
@@ -115,6 +128,8 @@ class WithoutInputs(LeftOut):
                 else:
                     claim = f"{world}: without {what} no loss is shown"
                     found.append(Verdict(claim, show(lost), lost.low <= 0))
+            claim = f"ours, {world}: better with the TD error in place of the reward"
+            found.append(claim_above(claim, gain(lines, TD_ERROR, WHOLE)))
         return found
 
 
