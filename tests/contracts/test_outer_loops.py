@@ -9,11 +9,11 @@ import pytest
 
 from symla.core.optimisers import Optimiser
 from symla.outer import OUTER_LOOPS, LifetimePPO, PolicyGradient, Teacher, ThroughUpdates
-from symla.outer.base import Evidence
+from symla.outer.base import Evidence, OuterState
 from symla.outer.lifetime_gradients import Gradients
 from symla.outer.lifetime_ppo import Updated
 from symla.outer.returns import Returns
-from symla.outer.through_critic import CriticState, Improvement, ThroughCritic
+from symla.outer.through_critic import Improvement, ThroughCritic
 from symla.outer.through_updates import Taught
 from symla.runtime.devices import replicate
 from symla.store import describe, rebuild
@@ -38,7 +38,7 @@ def evidence_of(loop, candidates):
         down = jax.vmap(jax.grad(lambda params: -quadratic(params)))(candidates.params)
         counts, state = jnp.ones_like(returns, bool), candidates.extra
         stepped = loop._step(state.params, state.optimizer, (down, counts), jnp.ones(()))
-        return Improvement(returns, CriticState(*stepped, state.generation + 1))
+        return Improvement(returns, OuterState(*stepped, state.generation + 1))
     if not isinstance(loop, PolicyGradient | LifetimePPO | Teacher | ThroughUpdates):
         return Returns(returns)
     gradient = jax.vmap(jax.grad(quadratic))(candidates.params)

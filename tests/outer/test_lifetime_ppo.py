@@ -17,11 +17,11 @@ from symla.core.errors import SettingError
 from symla.core.optimisers import Optimiser
 from symla.environments import LinearSystem, PointNavigation
 from symla.experiments.probe import Probe
+from symla.lifetimes.perceived import perceived_lifetime
 from symla.lifetimes.percepts import lifetime_keys
 from symla.lifetimes.resolve import make
 from symla.outer import LifetimePPO
 from symla.outer.lifetime_ppo import LivedBefore, features
-from symla.outer.perceived import perceived_lifetime
 from symla.runtime.devices import replicate, use_devices
 from symla.store import RunFolder
 from symla.testing.tracing import QUICKLY

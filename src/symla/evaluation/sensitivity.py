@@ -2,30 +2,19 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from symla.algorithms.base import Differentiable, LearningAlgorithm
+from symla.algorithms.base import Differentiable
 from symla.core.distributions import Categorical
 from symla.core.streams import Stream, stream_key
-from symla.core.types import (
-    Action,
-    Discrete,
-    Params,
-    Percept,
-    PRNGKey,
-    Spec,
-    State,
-    Task,
-    Transition,
-)
+from symla.core.types import Discrete, Params, Percept, Spec, State
 from symla.environments import Environment
-from symla.lifetimes.lifetime import lifetime
-from symla.lifetimes.percepts import new_percept
+from symla.lifetimes.perceived import perceived_lifetime
 from symla.rules.rule import Rule
 
 LAGS = 32  # rewards that are looked back to, at most
@@ -64,47 +53,13 @@ def sensitivities(
     return tuple(found)
 
 
-class _Seen(NamedTuple):
-    """A learner's state, and what it perceived last."""
-
-    own: State
-    percept: Percept
-
-
-@dataclass(frozen=True)
-class _Watched:
-    """Another algorithm, that shows what it perceives."""
-
-    algorithm: LearningAlgorithm
-
-    def init_params(self, key: PRNGKey, spec: Spec) -> Params:
-        return self.algorithm.init_params(key, spec)
-
-    def init_state(self, params: Params, key: PRNGKey, spec: Spec) -> _Seen:
-        own = self.algorithm.init_state(params, key, spec)
-        return _Seen(own, new_percept(jnp.zeros(spec.observation_size), spec))
-
-    def step(
-        self, params: Params, state: _Seen, percept: Percept, t: Array, key: PRNGKey
-    ) -> tuple[Action, _Seen]:
-        action, own = self.algorithm.step(params, state.own, percept, t, key)
-        return action, _Seen(own, percept)
-
-
 @partial(jax.jit, static_argnames=("algorithm", "environment", "length"))
 def _percepts(
-    algorithm: LearningAlgorithm, environment: Environment, params: Params, keys: Any, length: int
+    algorithm: Differentiable, environment: Environment, params: Params, keys: Any, length: int
 ) -> Percept:
     """Of every step of the lifetimes [lifetimes, length, ...]."""
-
-    def record(transition: Transition, task: Task, learner: _Seen, world: State) -> Percept:
-        return learner.percept
-
-    def one(key: PRNGKey) -> Percept:
-        watched = _Watched(algorithm)
-        return lifetime(watched, environment, params, key, length, record=record)[2]
-
-    return jax.vmap(one)(keys)
+    live = perceived_lifetime(algorithm, environment, length)
+    return jax.vmap(partial(live, params))(keys).percept
 
 
 @partial(jax.jit, static_argnames=("algorithm", "spec", "lags"))

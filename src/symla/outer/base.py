@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from symla.algorithms.base import AnyAlgorithm
@@ -19,6 +21,19 @@ class Candidates(NamedTuple):
     params: Params  # stacked on a leading axis P
     group: Int[Array, " G"]
     extra: Any = ()  # whatever `evidence` or `tell` wants to see again
+
+
+def copied(params: Params, population: int) -> Params:
+    """The same meta-parameters for each candidate, [P, ...]."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (population, *x.shape)), params)
+
+
+class OuterState(NamedTuple):
+    """The state of an outer loop that takes one step of its optimiser in a generation."""
+
+    params: Params
+    optimizer: State
+    generation: Int[Array, ""]  # how many there were
 
 
 @runtime_checkable

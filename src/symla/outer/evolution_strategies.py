@@ -7,26 +7,18 @@ from typing import Any, Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from symla.algorithms.base import LearnsFromRollouts
 from symla.core.errors import require
 from symla.core.optimisers import Optimiser, geometric_decay
 from symla.core.random_numbers import fast_key
-from symla.core.types import PRECISION, Params, PRNGKey, State
-from symla.outer.base import Candidates, Setting
+from symla.core.types import PRECISION, Params, PRNGKey
+from symla.outer.base import Candidates, OuterState, Setting
 from symla.outer.returns import Returns, population_returns
 from symla.runtime.devices import everywhere, spread
 
 Shaping = Literal["ranks", "group-ranks", "raw"]
-
-
-class ESState(NamedTuple):
-    """The state of evolution strategies: `params` are the centre of the perturbations, theta."""
-
-    params: Params
-    optimizer: State
-    generation: Int[Array, ""]  # generations done
 
 
 class Perturbation(NamedTuple):
@@ -110,13 +102,13 @@ class EvolutionStrategies:
         """How many groups of candidates live the same lifetimes."""
         return self.population // 2 // self.pairs_per_group
 
-    def init(self, params: Params, environments: int = 1) -> ESState:
-        return ESState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
+    def init(self, params: Params, environments: int = 1) -> OuterState:
+        return OuterState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
 
-    def params(self, state: ESState) -> Params:
+    def params(self, state: OuterState) -> Params:
         return state.params
 
-    def ask(self, key: PRNGKey, state: ESState) -> Candidates:
+    def ask(self, key: PRNGKey, state: OuterState) -> Candidates:
         """P / 2 pairs; the first half of the candidates adds the noise, the second subtracts it.
 
         The noise of a pair depends on the key and the pair's number alone, so that neither the
@@ -176,11 +168,11 @@ class EvolutionStrategies:
             noise,
         )
 
-    def tell(self, state: ESState, candidates: Candidates, evidence: Returns) -> ESState:
+    def tell(self, state: OuterState, candidates: Candidates, evidence: Returns) -> OuterState:
         """One step of the optimiser up the gradient."""
         gradient = self.gradient(candidates, evidence.returns)
         params, optimizer = self.optimiser.ascend(state.params, gradient, state.optimizer)
-        return ESState(params, optimizer, state.generation + 1)
+        return OuterState(params, optimizer, state.generation + 1)
 
 
 def centered_ranks(returns: Float[Array, " P"]) -> Float[Array, " P"]:

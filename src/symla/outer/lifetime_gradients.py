@@ -20,7 +20,7 @@ from symla.core.types import Params, PRNGKey, Scalar, Spec, State
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.lifetime import Life, born
 from symla.lifetimes.percepts import lifetime_keys
-from symla.outer.base import Candidates, Setting
+from symla.outer.base import Candidates, Setting, copied
 from symla.outer.on_host import host_born, live_before_learning, renewed
 from symla.outer.returns import host_keys, lifetime_keys_of_group
 from symla.outer.through_lifetime import (
@@ -111,12 +111,8 @@ def start_state(outer: ThroughLifetimes, params: Params, environments: int) -> G
 
 def copies(outer: ThroughLifetimes, state: GradientState) -> Candidates:
     """The same meta-parameters P times, each for lifetimes of its own."""
-    candidates = _copied(outer, state.params)
+    candidates = copied(state.params, outer.population)
     return Candidates(candidates, jnp.arange(outer.population), state.baseline)
-
-
-def _copied(outer: ThroughLifetimes, params: Params) -> Params:
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (outer.population, *x.shape)), params)
 
 
 def staggered_ages(
@@ -144,7 +140,7 @@ def begin_lives(
             with use_devices(own_devices()):
                 lives = host_born(
                     differentiable(setting), setting.environments[index],
-                    _copied(outer, params), own, outer.lifetime,
+                    copied(params, outer.population), own, outer.lifetime,
                 )  # fmt: skip
             return local(lives._replace(age=ages))
 

@@ -17,11 +17,11 @@ from symla.core.random_numbers import fast_key
 from symla.core.trees import all_finite, with_axes_of
 from symla.core.types import Params, Percept, PRNGKey, Scalar, Spec, State
 from symla.lifetimes.host import is_on_host, spec_of
+from symla.lifetimes.perceived import Perceived, perceived, perceived_lifetime
 from symla.lifetimes.percepts import lifetime_keys
-from symla.outer.base import Candidates, Setting
+from symla.outer.base import Candidates, Setting, copied
 from symla.outer.lifetime_gradients import differentiable, mean_of_finite, one_by_one
 from symla.outer.on_host import live_before_learning
-from symla.outer.perceived import Perceived, perceived, perceived_lifetime
 from symla.outer.returns import host_keys, lifetime_keys_of_group
 from symla.outer.through_lifetime import Steps, differentiable_percepts
 from symla.runtime.devices import (
@@ -124,9 +124,7 @@ class LifetimePPO:
 
     def ask(self, key: PRNGKey, state: PPOUpdates) -> Candidates:
         """The same meta-parameters P times, each for lifetimes of its own."""
-        copies = jax.tree.map(
-            lambda x: jnp.broadcast_to(x, (self.population, *x.shape)), state.params
-        )
+        copies = copied(state.params, self.population)
         return Candidates(copies, jnp.arange(self.population), state)
 
     def tell(self, state: PPOUpdates, candidates: Candidates, evidence: Updated) -> PPOUpdates:

@@ -11,8 +11,8 @@ from symla.algorithms.base import Differentiable
 from symla.core.types import Params
 from symla.lifetimes import host_lives
 from symla.lifetimes.host_lives import HostLives
+from symla.lifetimes.perceived import SamplesPolicy
 from symla.lifetimes.percepts import LastStep
-from symla.outer.perceived import SamplesPolicy
 
 
 def host_born(

@@ -18,7 +18,7 @@ from symla.core.random_numbers import fast_key
 from symla.core.trees import all_finite
 from symla.core.types import Params, PRNGKey, State
 from symla.lifetimes.host import is_on_host
-from symla.outer.base import Candidates, Setting
+from symla.outer.base import Candidates, OuterState, Setting, copied
 from symla.outer.population import (
     Agents,
     Place,
@@ -36,19 +36,11 @@ from symla.runtime.devices import Joined, spread_groups
 ENDLESS = 100_000  # steps of an episode on the host that are kept to be lived again, at most
 
 
-class CriticState(NamedTuple):
-    """The state of the outer loop."""
-
-    params: Params
-    optimizer: State
-    generation: Int[Array, ""]  # how many there were
-
-
 class Improvement(NamedTuple):
     """The evidence of a generation: what agents earned, and what the objective has become."""
 
     returns: Float[Array, " P"]  # over the steps of the generation; NaN: the agent diverged
-    state: CriticState
+    state: OuterState
 
 
 @dataclass(frozen=True)
@@ -120,22 +112,18 @@ class ThroughCritic:
         """Agents of different devices see each other's gradients within a generation."""
         return True
 
-    def init(self, params: Params, environments: int = 1) -> CriticState:
-        return CriticState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
+    def init(self, params: Params, environments: int = 1) -> OuterState:
+        return OuterState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
 
-    def params(self, state: CriticState) -> Params:
+    def params(self, state: OuterState) -> Params:
         return state.params
 
-    def ask(self, key: PRNGKey, state: CriticState) -> Candidates:
+    def ask(self, key: PRNGKey, state: OuterState) -> Candidates:
         """The objective as it is, for all agents."""
-        copies = jax.tree.map(
-            lambda x: jnp.broadcast_to(x, (self.population, *x.shape)), state.params
-        )
+        copies = copied(state.params, self.population)
         return Candidates(copies, jnp.arange(self.population), state)
 
-    def tell(
-        self, state: CriticState, candidates: Candidates, evidence: Improvement
-    ) -> CriticState:
+    def tell(self, state: OuterState, candidates: Candidates, evidence: Improvement) -> OuterState:
         """What the objective has become."""
         return evidence.state
 
@@ -160,14 +148,14 @@ class ThroughCritic:
         after, returns = zip(*found)
         return self._improvement(returns, state), after
 
-    def _improvement(self, returns: Any, state: CriticState) -> Improvement:
+    def _improvement(self, returns: Any, state: OuterState) -> Improvement:
         """The returns of groups, as those of agents in their order."""
         order = np.argsort(np.concatenate(numbers_of(self.population, len(returns))))
         return Improvement(jnp.concatenate(returns)[order], state)
 
     def _generation(
-        self, setting: Setting, joined: Joined, groups: Any, state: CriticState, key: PRNGKey
-    ) -> tuple[Any, CriticState]:
+        self, setting: Setting, joined: Joined, groups: Any, state: OuterState, key: PRNGKey
+    ) -> tuple[Any, OuterState]:
         """Births, steps and updates of the agents that are on this device."""
         algorithm, lived = with_critic(setting), []
         birth_key, update_key = jax.random.split(key)
@@ -187,7 +175,7 @@ class ThroughCritic:
         ), state
 
     def _host_evidence(
-        self, setting: Setting, state: CriticState, lives: Any, key: PRNGKey
+        self, setting: Setting, state: OuterState, lives: Any, key: PRNGKey
     ) -> tuple[Improvement, Any]:
         """The same where worlds are on the host; some of them may be in JAX."""
         algorithm, lived, learners = with_critic(setting), [], []
@@ -210,7 +198,7 @@ class ThroughCritic:
         return self._improvement(returns, state), tuple(after)
 
     def _renewed(
-        self, setting: Setting, places: Place, life: Agents, state: CriticState, key: PRNGKey
+        self, setting: Setting, places: Place, life: Agents, state: OuterState, key: PRNGKey
     ) -> tuple[Bool[Array, " n"], Key[Array, " n"]]:
         """Whose time is over, or who diverged; and keys of whoever is born in their place."""
         due = ~are_whole(life.learner)
@@ -221,8 +209,8 @@ class ThroughCritic:
         return due, jax.vmap(partial(jax.random.fold_in, key))(places.number)
 
     def _improve(
-        self, setting: Setting, joined: Joined, groups: Any, state: CriticState, key: PRNGKey
-    ) -> tuple[Any, CriticState]:
+        self, setting: Setting, joined: Joined, groups: Any, state: OuterState, key: PRNGKey
+    ) -> tuple[Any, OuterState]:
         """The learners after the updates of a generation, and whose are finite; the objective."""
         algorithm, updates, key = with_critic(setting), setting.length, fast_key(key)
         places = [place for place, _, _ in groups]
@@ -273,7 +261,7 @@ class ThroughCritic:
         numbers = jnp.arange(updates, dtype=jnp.int32)
         (learners, params, optimizer), _ = jax.lax.scan(step, start, numbers)
         found = tuple((learner, are_whole(learner)) for learner in learners)
-        return found, CriticState(params, optimizer, state.generation + 1)
+        return found, OuterState(params, optimizer, state.generation + 1)
 
     def _gradient(
         self,
@@ -382,6 +370,6 @@ _live_in_jax = jax.jit(live_in_jax, static_argnums=(0, 1, 5))
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _improve(
-    outer: ThroughCritic, setting: Setting, groups: Any, state: CriticState, key: PRNGKey
-) -> tuple[Any, CriticState]:
+    outer: ThroughCritic, setting: Setting, groups: Any, state: OuterState, key: PRNGKey
+) -> tuple[Any, OuterState]:
     return spread_groups(partial(outer._improve, setting))(groups, state, key)

@@ -26,8 +26,8 @@ from symla.core.types import (
 )
 from symla.environments.base import Environment
 from symla.lifetimes.lifetime import Life, Record, lifetime, live_on
+from symla.lifetimes.perceived import Perceived, perceived
 from symla.lifetimes.percepts import LastStep
-from symla.outer.perceived import Perceived, perceived
 
 
 class Steps(NamedTuple):

@@ -19,19 +19,11 @@ from symla.core.types import Params, PRNGKey, Rollout, Scalar, Spec, State
 from symla.lifetimes.host import is_on_host
 from symla.lifetimes.learning import LearningLife, born, collect, learning_key
 from symla.lifetimes.percepts import lifetime_keys
-from symla.outer.base import Candidates, Setting
+from symla.outer.base import Candidates, OuterState, Setting, copied
 from symla.outer.lifetime_gradients import mean_of_finite, one_by_one, staggered_ages
 from symla.outer.on_host import renewed
 from symla.outer.returns import lifetime_keys_of_group
 from symla.runtime.devices import spread
-
-
-class UpdatesState(NamedTuple):
-    """The state of the outer loop."""
-
-    params: Params
-    optimizer: State
-    generation: Int[Array, ""]  # how many there were
 
 
 class Valued(NamedTuple):
@@ -128,17 +120,15 @@ class ThroughUpdates:
         """How much of a lifetime, at its end, counts: what comes after the updates."""
         return 1.0 if self.lifetime else updating(setting).interval / setting.length
 
-    def init(self, params: Params, environments: int = 1) -> UpdatesState:
-        return UpdatesState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
+    def init(self, params: Params, environments: int = 1) -> OuterState:
+        return OuterState(params, self.optimiser.init(params), jnp.zeros((), jnp.int32))
 
-    def params(self, state: UpdatesState) -> Params:
+    def params(self, state: OuterState) -> Params:
         return state.params
 
-    def ask(self, key: PRNGKey, state: UpdatesState) -> Candidates:
+    def ask(self, key: PRNGKey, state: OuterState) -> Candidates:
         """The same meta-parameters P times, each for lifetimes of its own."""
-        copies = jax.tree.map(
-            lambda x: jnp.broadcast_to(x, (self.population, *x.shape)), state.params
-        )
+        copies = copied(state.params, self.population)
         return Candidates(copies, jnp.arange(self.population), state.generation)
 
     def lives(self, setting: Setting, params: Params, key: PRNGKey) -> tuple[Any, ...]:
@@ -167,11 +157,11 @@ class ThroughUpdates:
             lives = (*lives[:index], after, *lives[index + 1 :])
         return found, lives
 
-    def tell(self, state: UpdatesState, candidates: Candidates, evidence: Taught) -> UpdatesState:
+    def tell(self, state: OuterState, candidates: Candidates, evidence: Taught) -> OuterState:
         """One step of the optimiser up the mean gradient."""
         gradient = mean_of_finite(evidence.gradient, evidence)
         params, optimizer = self.optimiser.ascend(state.params, gradient, state.optimizer)
-        return UpdatesState(params, optimizer, state.generation + 1)
+        return OuterState(params, optimizer, state.generation + 1)
 
     def _born(self, setting: Setting, index: int, keys: Any, params: Params) -> Valued:
         """The lives of one candidate, before their first step."""
