@@ -28,6 +28,7 @@ _HOMES = {
     "MetaRNN": "algorithms",
     "EvolutionStrategies": "outer",
     "PolicyGradient": "outer",
+    "LifetimePPO": "outer",
     "Teacher": "outer",
     "Optimiser": "core.optimisers",
     "Training": "training.generation",
