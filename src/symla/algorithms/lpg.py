@@ -61,7 +61,9 @@ class LPG:
 
     by plain gradient steps, after every `interval` steps in each of `workers` environments. y(s)
     are `predictions` probabilities, which the rule is free to use as a value function. The memory
-    is an LSTM, begun anew where an episode ends. The defaults are those of tables: with `units` of
+    is an LSTM, begun anew where an episode ends. An end is an end to it: as in the paper it is not
+    told whether a step terminated its episode or was truncated, and sees no y after either (the
+    rules that were trained so know no other). The defaults are those of tables: with `units` of
     hidden layers, tanh, rates must be far lower.
 
     The meta-objective gains the entropies of the policy and of y, and loses the squares of pi_hat

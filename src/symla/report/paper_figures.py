@@ -154,31 +154,13 @@ def _curves(results: dict[str, Any]) -> Figure:
         column[0].set_visible(False)
     for column, (task, lines) in zip(stacks, panels.items()):
         for number, (who, line) in enumerate(lines.items()):
-            long = line["length"] > results["length"]
-            axis = column[1] if long else column[0]
-            mean, ci95 = np.array(line["mean"]), np.array(line["ci95"])
-            steps = (np.arange(mean.size) + 0.5) * line["length"] / mean.size
+            axis = column[1] if line["length"] > results["length"] else column[0]
             if crowded:
                 first = {"lw": 2.4, "color": "#d1495b", "zorder": 3}
                 other = {"lw": 1.2, "color": colormaps["tab20"](number % 20)}
-                axis.plot(steps, mean, label=who, **(other if number else first))
-                continue
-            learner = who.partition(", ")[0]
-            # The first line of a learner is solid, the second dashed, the third dotted.
-            own = [
-                other
-                for other, beside in lines.items()
-                if other.partition(", ")[0] == learner and beside["length"] == line["length"]
-            ]
-            style = LINES[own.index(who) % len(LINES)]
-            colour = COLOURS.get(learner, FALLBACK)
-            if len(own) > len(LINES):  # more than styles can tell apart
-                style, colour = "-", PALETTE[own.index(who) % len(PALETTE)]
-            axis.plot(steps, mean, ls=style, color=colour, lw=1.8, label=who)
-            if len(line["seeds"]) == 1:
-                axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)
-            for seed in line["seeds"] if len(line["seeds"]) > 1 else ():
-                axis.plot(steps, seed, linestyle=style, color=colour, lw=0.6, alpha=0.5)
+                axis.plot(_middles(line), line["mean"], label=who, **(other if number else first))
+            else:
+                _draw_seeds(axis, who, line, *_look(who, lines))
         column[0].set_title(task)
         for axis in column:
             if axis.lines:
@@ -193,6 +175,38 @@ def _curves(results: dict[str, Any]) -> Figure:
     columns = 4 if crowded else 3
     figure.legend(handles.values(), handles, loc="outside lower center", ncol=columns, fontsize=8)
     return figure
+
+
+def _middles(line: dict[str, Any]) -> np.ndarray:
+    """The step of the lifetime in the middle of each stretch."""
+    count = len(line["mean"])
+    return (np.arange(count) + 0.5) * line["length"] / count
+
+
+def _look(who: str, lines: dict[str, Any]) -> tuple[str, str]:
+    """Style and colour: a learner has one colour; its first line is solid, the second dashed, the
+    third dotted; if it has more of that length, each has a colour of its own."""
+    learner, length = who.partition(", ")[0], lines[who]["length"]
+    own = [
+        other
+        for other, line in lines.items()
+        if other.partition(", ")[0] == learner and line["length"] == length
+    ]
+    number = own.index(who)
+    if len(own) > len(LINES):
+        return "-", PALETTE[number % len(PALETTE)]
+    return LINES[number], COLOURS.get(learner, FALLBACK)
+
+
+def _draw_seeds(axis: Any, who: str, line: dict[str, Any], style: str, colour: str) -> None:
+    """The mean, and each seed; one rule has a band over lifetimes."""
+    steps, mean, ci95 = _middles(line), np.array(line["mean"]), np.array(line["ci95"])
+    axis.plot(steps, mean, ls=style, color=colour, lw=1.8, label=who)
+    if len(line["seeds"]) == 1:
+        axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)
+        return
+    for seed in line["seeds"]:
+        axis.plot(steps, seed, linestyle=style, color=colour, lw=0.6, alpha=0.5)
 
 
 def _growing(results: dict[str, Any]) -> Figure:
