@@ -213,7 +213,7 @@ def test_an_interrupted_resume_says_how_to_continue(whole, begun, capsys, monkey
     assert digest(run) == whole.digest
 
 
-@pytest.mark.parametrize("where", ["RunFolder.create", "export"])
+@pytest.mark.parametrize("where", ["RunFolder.create", "Rule.save"])
 def test_killed_while_the_run_folder_is_made(whole, begun, monkeypatch, where):
     """Between the rule it begins with and the configuration: there is no run that lacks the rule,
     and would be continued from a fresh one."""
