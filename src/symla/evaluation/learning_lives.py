@@ -49,7 +49,8 @@ def begin(test: LearningTest, params: Params, seed: int, stream: Stream) -> Lear
     params = jax.device_get(params)  # each group of lifetimes takes them to its own device
     if is_on_host(test.environment):
         steps = test.length // test.algorithm.workers
-        lives = host_learning.born(test.algorithm, test.environment, params, keys, steps)
+        own = jax.tree.map(jnp.asarray, params)
+        lives = host_learning.born(test.algorithm, test.environment, own, keys, steps)
     else:
         lives = _born(test, params, keys)
     bins = test.edges.size - 1
@@ -164,6 +165,10 @@ class _Stretches:
 
 class _HostStretches(_Stretches):
     """The same where environments are on the host: a stretch at a time."""
+
+    def __init__(self, test: LearningTest, params: Params):
+        super().__init__(test, params)
+        self.params = jax.tree.map(jnp.asarray, self.params)
 
     def placed(self, state: LearningState) -> tuple[Any, Reached]:
         learner = jax.tree.map(jnp.copy, state.lives.learner)  # which learning donates
