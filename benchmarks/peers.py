@@ -40,7 +40,7 @@ from symla.core.streams import Stream, stream_key
 from symla.core.types import Discrete, Spec, Timestep
 from symla.environments import Environment, IndependentBandit
 from symla.evaluation.evaluate import meta_test
-from symla.experiments.training_options import SearchSettings
+from symla.experiments.bandit_training import SearchSettings
 from symla.lifetimes.lifetime import lifetime
 from symla.lifetimes.percepts import new_percept, next_percept
 from symla.rules.rule import Rule
@@ -118,12 +118,24 @@ def bandit_rollout(algorithm: SymLA, params, key, length: int):
     return lifetime(algorithm, IndependentBandit(2), params, key, length, record=None)[0]
 
 
+@dataclass(frozen=True)
+class Evolution:
+    """Evolution strategies as both have them."""
+
+    generations: int = 500
+    population: int = 128
+    lifetimes: int = 16
+    sigma: float = 0.4
+    learning_rate: float = 0.05
+    annealing: int = 400
+
+
 class Evosax:
     """Open_ES with SymLA in plain JAX and the settings of ours. evosax minimises."""
 
     def __init__(
         self,
-        settings: SearchSettings,
+        settings: Evolution,
         algorithm: SymLA,
         rollout: Callable[..., Any],
         length: int,
@@ -203,7 +215,7 @@ class Ours:
 
 def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
     """Of all programs on CartPole, timed in turns."""
-    settings = SearchSettings(
+    settings = Evolution(
         population=shape.population, lifetimes=shape.lifetimes, sigma=0.1, learning_rate=0.02,
         annealing=0,
     )  # fmt: skip
@@ -233,10 +245,9 @@ def steps_per_second(shape: Shape, repeats: int) -> dict[str, Any]:
 
 def time_to_regret(seed: int) -> dict[str, Any]:
     """Seconds of training, without probes and compilation, until regret on two arms is TARGET."""
-    settings = SearchSettings()
-    ours = Training(
-        SymLA(), (IndependentBandit(2),), settings.build(), settings.lifetimes, 100, seed
-    )
+    settings = Evolution()
+    outer = SearchSettings(**asdict(settings)).build()
+    ours = Training(SymLA(), (IndependentBandit(2),), outer, settings.lifetimes, 100, seed)
     theirs = SymLA(backend="plain")
     runs = {
         "symla": Ours(ours, settings.generations),

@@ -19,8 +19,8 @@ TINY = (
 )  # fmt: skip
 
 BANDITS = (
-    "--generations", "2", "--population", "4", "--lifetimes", "2", "--length", "6",
-    "--hidden-size", "2", "--test-lifetimes", "4",
+    "--outer", "evolution-strategies", "--generations", "2", "--population", "4",
+    "--lifetimes", "2", "--length", "6", "--hidden-size", "2", "--test-lifetimes", "4",
 )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def test_seeds_go_on_only_as_they_were_begun(here, capsys):
     assert run(*group) == 0
     options = (here / "g" / "train.toml").read_text()
     assert run(*group, "--sigma", 0.7, "--generations", 3) == 2
-    assert "search.sigma: 0.4 -> 0.7" in capsys.readouterr().err
+    assert "search.sigma: None -> 0.7" in capsys.readouterr().err
     assert (here / "g" / "train.toml").read_text() == options
     assert run(*group, "--generations", 3) == 0  # more of the same
     assert RunFolder(here / "g" / "seed-1").generations_done() == 3

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from symla.core import streams
 from symla.experiments import Bandits
-from symla.experiments.training_options import LearnerSettings, SearchSettings
+from symla.experiments.bandit_training import SearchSettings
+from symla.experiments.training_options import LearnerSettings
 from symla.runtime.machine import MachineOptions, prepare_jax
 from symla.store import CheckpointSchedule, RunFolder, load_checkpoint
 from symla.training import loop as train
 
 WORDS = [
+    *("--outer", "evolution-strategies"),  # which compiles in a fraction of the time
     *("--generations", "4", "--population", "4", "--lifetimes", "2", "--length", "5"),
     *("--hidden-size", "4", "--devices", "1", "--test-lifetimes", "2", "--test-arms", "3"),
 ]
@@ -31,7 +33,9 @@ def experiment(generations=ENDLESS, **search):
     return Bandits(
         length=5,
         learner=LearnerSettings("meta-rnn", hidden_size=4),
-        search=SearchSettings(generations=generations, population=4, lifetimes=2, **search),
+        search=SearchSettings(
+            "evolution-strategies", generations, population=4, lifetimes=2, **search
+        ),
         test_arms=(3,),
         test_lifetimes=2,
     )

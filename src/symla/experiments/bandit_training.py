@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from symla.core.errors import require
-from symla.experiments.training_options import LearnerSettings, SearchSettings
+from symla.experiments.outer_options import OuterSettings
+from symla.experiments.training_options import LearnerSettings
 
 if TYPE_CHECKING:  # jax is imported late, so that --help answers at once
     from symla.evaluation.evaluation import Evaluation
     from symla.evaluation.statistics import Estimate
     from symla.experiments.base import View
+    from symla.outer import OuterLoop
     from symla.rules.rule import Rule
     from symla.store import RunFolder
     from symla.training.generation import Training
 
 PROBE_LIFETIMES = 1000
+BY_PPO, BY_EVOLUTION = "lifetime-ppo", "evolution-strategies"
+OWN = {BY_PPO: ("discount", "entropy"), BY_EVOLUTION: ("sigma", "shaping")}  # options of one alone
+# What suits bandits where nobody says otherwise, by outer loop.
+USUAL: dict[str, dict[str, Any]] = {
+    BY_PPO: {
+        "population": 8,
+        "learning_rate": 3e-3,
+        "annealing": 600,
+        "discount": 0.95,
+        "entropy": 0.01,
+    },
+    BY_EVOLUTION: {"population": 128, "learning_rate": 0.05, "annealing": 400, "sigma": 0.4},
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,60 @@ class BanditSettings:
     """Arms it is tested on besides those trained on. Each at least 2."""
     test_lifetimes: int = 4000
     """Lifetimes of each final test. At least 2."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The outer loop: what searches the meta-parameters."""
+
+    outer: Literal["lifetime-ppo", "evolution-strategies"] | None = None
+    """lifetime-ppo: proximal policy optimisation over lifetimes (symla, meta-rnn).
+    evolution-strategies: as in the paper, of any algorithm. Default: lifetime-ppo where the
+    algorithm has a gradient, and no option of evolution strategies is given."""
+    generations: int = 600
+    """Steps of meta-training. At least 1; more is better, and takes as much longer."""
+    population: int | None = None
+    """Candidates a generation. Even, at least 2. Default: 8, evolution-strategies 128."""
+    lifetimes: int = 16
+    """Lifetimes each candidate lives in a generation. At least 1."""
+    learning_rate: float | None = None
+    """Adam's step, at first. Above 0. Default: 0.003, evolution-strategies 0.05."""
+    annealing: int | None = None
+    """Generations over which it, and sigma, fall to a quarter; 0: constant. Default: 600,
+    evolution-strategies 400."""
+    discount: float | None = None
+    """lifetime-ppo: of later rewards. 0 to 1, default 0.95."""
+    entropy: float | None = None
+    """lifetime-ppo: weight of the policy's entropy. At least 0, default 0.01."""
+    sigma: float | None = None
+    """evolution-strategies: standard deviation of the perturbations, at first. Above 0, default
+    0.4."""
+    shaping: Literal["ranks", "group-ranks", "raw"] | None = None
+    """evolution-strategies: what counts: the rank of a return in its population (the default), or
+    among candidates that lived the same tasks, or (as in the paper) the return."""
+
+    def build(self, has_gradient: bool = True) -> OuterLoop:
+        """The outer loop. Raises SettingError for a setting outside its range, and for one of the
+        other loop."""
+        given = {k: x for k, x in asdict(self).items() if x is not None and k != "lifetimes"}
+        evolved = not has_gradient or any(name in given for name in OWN[BY_EVOLUTION])
+        outer = self.outer or (BY_EVOLUTION if evolved else BY_PPO)
+        for owner, names in OWN.items():
+            for name in names:
+                require(
+                    outer == owner or name not in given,
+                    f"{name} belongs to {owner}, and the outer loop is {outer}: leave it out, or "
+                    f"say --outer {owner}",
+                )
+        chosen = USUAL[outer] | given | {"outer": outer}
+        population, annealing = chosen["population"], chosen["annealing"]
+        require(
+            population >= 2 and population % 2 == 0,
+            f"population must be an even number, at least 2, got {population}",
+        )
+        require(annealing >= 0, f"annealing must be at least 0, got {annealing}")
+        parts = {"minibatches": 4 if population % 4 == 0 else 2} if outer == BY_PPO else {}
+        return OuterSettings(**chosen, **parts).build(on_host=False)
 
 
 @dataclass(frozen=True)
@@ -51,6 +120,7 @@ class Bandits(BanditSettings):
 
     def training(self, seed: int) -> Training:
         """Raises SettingError for a setting outside its range."""
+        from symla.algorithms.base import Differentiable
         from symla.environments import IndependentBandit
         from symla.training.generation import Training
 
@@ -64,10 +134,11 @@ class Bandits(BanditSettings):
             self.search.generations >= 1,
             f"generations must be at least 1, got {self.search.generations}",
         )
+        algorithm = self.learner.build()
         return Training(
-            algorithm=self.learner.build(),
+            algorithm=algorithm,
             environments=(IndependentBandit(self.arms),),
-            outer=self.search.build(),
+            outer=self.search.build(isinstance(algorithm, Differentiable)),
             lifetimes=self.search.lifetimes,
             length=self.length,
             seed=seed,

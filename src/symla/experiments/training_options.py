@@ -85,38 +85,3 @@ class LearnerSettings:
             self.aggregation,
             self.initial_std,
         )
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """The outer loop: evolution strategies."""
-
-    generations: int = 500
-    """Steps of meta-training. At least 1; more is better, and takes as much longer."""
-    population: int = 128
-    """Candidates a generation, in antithetic pairs. Even, at least 2."""
-    lifetimes: int = 16
-    """Lifetimes each candidate lives in a generation. At least 1."""
-    sigma: float = 0.4
-    """Standard deviation of the perturbations, at first. Above 0."""
-    learning_rate: float = 0.05
-    """Adam's step, at first. Above 0."""
-    annealing: int = 400
-    """Generations over which sigma and the learning rate fall to a quarter; 0: constant."""
-    shaping: Literal["ranks", "group-ranks", "raw"] = "ranks"
-    """What counts: the rank of a return in its population, or among candidates that lived the same
-    tasks, or (as in the paper) the return."""
-
-    def build(self):
-        """The outer loop. Raises SettingError for a setting outside its range."""
-        from symla.core.optimisers import Optimiser
-        from symla.outer import EvolutionStrategies
-
-        require(self.annealing >= 0, f"annealing must be at least 0, got {self.annealing}")
-        return EvolutionStrategies(
-            self.population,
-            self.sigma,
-            Optimiser(self.learning_rate, decay_steps=self.annealing),
-            self.shaping,
-            self.annealing,
-        )
