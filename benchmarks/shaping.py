@@ -30,7 +30,7 @@ TRAINED: dict[str, tuple[int, ...]] = {"2 arms": (2,), "2 and 8 arms in turn": (
 
 
 def loops(generations: int) -> dict[str, EvolutionStrategies]:
-    """Everything but the shaping is that of `symla train bandits`."""
+    """All but the shaping is as in `symla train bandits --outer evolution-strategies`."""
     base = evolution(128, 0.4, 0.05, decay_steps=int(0.8 * generations))
     return {
         "ranks": base,

@@ -13,16 +13,17 @@ from symla.rules.loading import load
 FLAT, RISING = (0.2, 0.2), (0.0, 0.2)
 
 
-def curve(first, last, seeds=5):
+def curve(first, last, by_hand=False):
     """Of that reward a step in the first and in the second half of 10 steps."""
     noise = np.linspace(-0.001, 0.001, 4)[:, None]
     half = np.ones(5)
     rewards = np.concatenate([first * half, last * half]) + noise
-    return Curve([rewards + 1e-4 * seed for seed in range(seeds)], bin_edges(10, 10))
+    by_seed = [rewards + 1e-4 * seed for seed in range(5)]
+    return Curve(by_seed, bin_edges(10, 10), by_hand)
 
 
 def panel(ours, theirs=(0.3, 0.3)):
-    found = {"random": curve(0.0, 0.0, seeds=1)}
+    found = {"random": curve(0.0, 0.0, by_hand=True)}
     for which, sign in (("", 1), (", swapped", -1)):
         found[f"symla{which}"] = found[f"symla{which}, longer"] = curve(*ours)
         found[f"meta-rnn{which}"] = curve(*(sign * x for x in theirs))
@@ -59,7 +60,7 @@ def test_less_than_half_of_the_way_is_said():
 
 def test_half_of_the_way_to_random_play_is_that_of_every_lifetime():
     own = Measured([np.array([2.0, 4.0]), np.array([0.0, 8.0])])
-    there = Measured([np.array([0.0, 2.0])])
+    there = Measured([np.array([0.0, 2.0])] * 2, by_hand=True)
     half = own.towards(there, 0.5)
     assert [x.tolist() for x in half.samples] == [[1.0, 3.0], [0.0, 5.0]]
 

@@ -202,7 +202,7 @@ def _draw_seeds(axis: Any, who: str, line: dict[str, Any], style: str, colour: s
     """The mean, and each seed; one rule has a band over lifetimes."""
     steps, mean, ci95 = _middles(line), np.array(line["mean"]), np.array(line["ci95"])
     axis.plot(steps, mean, ls=style, color=colour, lw=1.8, label=who)
-    if len(line["seeds"]) == 1:
+    if len(line["seeds"]) <= 1:
         axis.fill_between(steps, mean - ci95, mean + ci95, color=colour, alpha=0.2, lw=0)
         return
     for seed in line["seeds"]:

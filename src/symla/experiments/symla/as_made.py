@@ -42,7 +42,7 @@ class AsMade:
 
     def measure(self, rules: Mapping[str, Rule], lifetimes: int, scale: float) -> dict[str, Any]:
         length = max(10, int(LENGTH * scale))
-        lines = {"random": Curve.of([hand_made("random", WORLD)], WORLD, lifetimes, length, "ends")}
+        lines = {"random": Curve.of(hand_made("random", WORLD), WORLD, lifetimes, length, "ends")}
         for learner in LEARNERS:
             own = [rules[f"{learner}-{seed}"] for seed in MORE_SEEDS]
             lines[learner] = Curve.of(own, WORLD, lifetimes, length, "ends")

@@ -99,8 +99,7 @@ class Figure3:
         }
 
     def verdicts(self, measured: Mapping[str, Any]) -> list[Verdict]:
-        """Differences from hand-made algorithms are paired, those of two learners Welch's: both
-        over meta-training seeds."""
+        """Over meta-training seeds; differences are paired by tasks."""
         matrix, references = measured["matrix"], measured["references"]
         found = []
         for bandit in BANDITS:

@@ -121,7 +121,7 @@ class Figure5:
                 lines[f"symla-ppo, without {name}"] = Curve.of(
                     blind, environment, max(2, lifetimes // 4), length
                 )
-            random = [hand_made("random", environment)]
+            random = hand_made("random", environment)
             lines["random"] = Curve.of(random, environment, lifetimes, length)
             lines["symla, trained on all three"] = Curve.of(
                 [rules[f"symla-control-{seed}"] for seed in SEEDS],

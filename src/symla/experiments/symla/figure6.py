@@ -117,7 +117,7 @@ class Figure6:
                 "symla, swapped": Curve.of(ours, swapped, few, length),
                 "meta-rnn": Curve.of(theirs, environment, few, length),
                 "meta-rnn, swapped": Curve.of(theirs, swapped, few, length),
-                "random": Curve.of([hand_made("random", environment)], environment, few, length),
+                "random": Curve.of(hand_made("random", environment), environment, few, length),
                 "symla, longer": Curve.of(ours, environment, fewer, LONG * length),
                 "symla, swapped, longer": Curve.of(ours, swapped, fewer, LONG * length),
             }

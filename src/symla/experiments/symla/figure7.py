@@ -69,7 +69,7 @@ class Figure7:
         panels: dict[str, Any] = {}
         for task, environment in {**TESTED, **UNNAMED}.items():
             lines = panels[task] = {}
-            random = [hand_made("random", environment)]
+            random = hand_made("random", environment)
             lines["random"] = Curve.of(random, environment, lifetimes, length)
             learners = LEARNERS if task in TESTED else ("symla",)
             for learner in learners:
