@@ -144,12 +144,11 @@ def test_episodic_advantages_end_with_the_episode(seen):
     both is told was a termination."""
     perceived = seen[1].seen
     at = np.arange(8)
-    terminated = np.tile(at == 3, (3, 1))  # as told by the percept
-    truncated = np.tile((at == 6) | (at == 3), (3, 1))
-    percept = perceived.percept._replace(
+    terminated = np.tile(at == 2, (3, 1))
+    truncated = np.tile((at == 5) | (at == 2), (3, 1))
+    perceived = perceived._replace(
         terminated=jnp.asarray(terminated), truncated=jnp.asarray(truncated)
     )
-    perceived = perceived._replace(percept=percept)
     outer = replace(OUTER, trace=0.8, discount=0.9, episodic=True)
     reward, returns = np.asarray(perceived.reward), np.zeros((3, 9))
     ends = {2: "terminated", 5: "truncated"}  # the steps that did so
@@ -176,8 +175,10 @@ def test_an_episodic_return_is_the_mean_of_episodes():
     """In training and where the checkpoint is chosen: CartPole's is 1 in every step."""
     world = make("gymnax:CartPole-v1")
     params, perceived, key = lived(LEARNER, world, 2, 40)
-    falls = np.asarray(perceived.percept.terminated).sum(axis=1)  # but one in the last step
+    falls = np.asarray(perceived.terminated).sum(axis=1)
     assert falls.min() > 0
+    told = np.asarray(perceived.percept.terminated)[:, 1:]  # by the percept after
+    np.testing.assert_array_equal(perceived.terminated[:, :-1], told)
     outer = replace(OUTER, population=1, minibatches=1, update_epochs=1, episodic=True)
     one = jax.tree.map(lambda x: x[None], (key, perceived))
     found = jax.jit(
@@ -187,6 +188,19 @@ def test_an_episodic_return_is_the_mean_of_episodes():
     whole = Probe((world,), 40, 0).random[0]
     assert (whole == 40).all()
     assert (Probe((world,), 40, 0, episodic=True).random[0] < 40).any()
+
+
+def test_an_episode_that_ends_with_the_lifetime_is_counted(seen):
+    """Two episodes of four steps, in lifetimes of eight."""
+    key, perceived = seen[1].key, seen[1].seen
+    np.testing.assert_array_equal(perceived.truncated[0], np.arange(8) % 4 == 3)
+    assert not np.asarray(perceived.terminated).any()
+    outer = replace(OUTER, population=1, minibatches=1, update_epochs=1, episodic=True)
+    lived = jax.tree.map(lambda x: x[None], (key, perceived))
+    state = outer.init(seen[0])
+    found = jax.jit(lambda: outer.learned(LEARNER, WORLD.spec, state, lived, KEY).returns)()
+    whole = np.asarray(perceived.reward).sum(axis=1).mean()
+    np.testing.assert_allclose(found, [whole / 2], rtol=1e-5)
 
 
 @pytest.mark.slow

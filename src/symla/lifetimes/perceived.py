@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from symla.algorithms.base import Differentiable
 from symla.core.types import Action, Params, Percept, PRNGKey, Spec, State, Task, Transition
@@ -21,13 +21,16 @@ class Perceived(NamedTuple):
     percept: Percept  # of each step, before the action [L]
     action: Int[Array, " L"] | Float[Array, "L B"]
     reward: Float[Array, " L"]  # what that action earned
+    terminated: Bool[Array, " L"]  # whether it did this to the episode
+    truncated: Bool[Array, " L"]
 
 
 def perceived(seen: LastStep, spec: Spec) -> Perceived:
     """Of a lifetime on the host, of which `seen` [L + 1] is what each step left behind."""
     before = jax.tree.map(lambda x: x[:-1], seen)
     percept = jax.vmap(lambda last: next_percept(**last._asdict(), spec=spec))(before)
-    return Perceived(percept, seen.action[1:], seen.reward[1:])
+    after = jax.tree.map(lambda x: x[1:], seen)
+    return Perceived(percept, after.action, after.reward, after.terminated, after.truncated)
 
 
 def perceived_lifetime(
@@ -37,7 +40,7 @@ def perceived_lifetime(
     watched = _RemembersPercept(SamplesPolicy(algorithm.differentiable()))
 
     def record(transition: Transition, task: Task, learner: "_Saw", world: State) -> Perceived:
-        return Perceived(learner.percept, transition.action, transition.reward)
+        return Perceived(learner.percept, *transition)
 
     def live(params: Params, key: PRNGKey) -> Perceived:
         return lifetime(watched, environment, params, key, length, record=record)[2]

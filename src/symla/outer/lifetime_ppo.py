@@ -15,7 +15,7 @@ from symla.core.errors import require
 from symla.core.optimisers import Optimiser
 from symla.core.random_numbers import fast_key
 from symla.core.trees import all_finite, with_axes_of
-from symla.core.types import Params, Percept, PRNGKey, Scalar, Spec, State
+from symla.core.types import Params, PRNGKey, Scalar, Spec, State
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.perceived import Perceived, perceived, perceived_lifetime
 from symla.lifetimes.percepts import lifetime_keys
@@ -194,7 +194,7 @@ class LifetimePPO:
 
         def acted(lived: tuple[Array, Perceived], params: Params) -> tuple[Array, Array]:
             steps = again(params, *lived)
-            ended = jnp.sum(jnp.stack(self._ends(lived[1].percept)), axis=(0, 1))
+            ended = jnp.sum(jnp.stack(self._ends(lived[1])), axis=(0, 1))
             episodes = jnp.maximum(ended, 1).astype(steps.reward.dtype)
             return jnp.mean(jnp.sum(steps.reward, axis=1) / episodes), steps.log_probability
 
@@ -254,7 +254,7 @@ class LifetimePPO:
             lambda x: jnp.where(with_axes_of(x, finite), x, jnp.zeros_like(x)), flat
         )
         reward = zeroed.reward.T  # [L, lifetimes], as `linear_baseline` has it
-        terminated, truncated = self._ends(zeroed.percept)
+        terminated, truncated = self._ends(zeroed)
         known = features(zeroed)
         there = jnp.broadcast_to(finite[None, :, None], known.shape)
         known = jnp.where(there, known, 0.0)  # in all of them time goes on
@@ -274,15 +274,12 @@ class LifetimePPO:
         counts = finite[:, None] & ~truncated.T  # what would have come after these is not known
         return jnp.where(counts, _normalised(found, counts), 0.0).reshape(shape)
 
-    def _ends(self, percept: Percept) -> tuple[Bool[Array, "L W"], Bool[Array, "L W"]]:
+    def _ends(self, seen: Perceived) -> tuple[Bool[Array, "L W"], Bool[Array, "L W"]]:
         """Whether each step of lifetimes [W] terminated an episode, and whether it truncated one
-        that did not terminate, as the next percept tells; nowhere where that does not matter."""
-
-        def of(flag: Bool[Array, "W L"]) -> Bool[Array, "L W"]:
-            told = jnp.concatenate([flag[:, 1:], jnp.zeros_like(flag[:, :1])], axis=1).T
-            return told if self.episodic else jnp.zeros_like(told)
-
-        return of(percept.terminated), of(percept.truncated & ~percept.terminated)
+        that did not terminate; nowhere where that does not matter."""
+        terminated, truncated = seen.terminated.T, (seen.truncated & ~seen.terminated).T
+        matters = jnp.asarray(self.episodic)
+        return terminated & matters, truncated & matters
 
 
 def features(seen: Perceived) -> Float[Array, "L W features"]:
