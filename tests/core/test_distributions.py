@@ -100,6 +100,21 @@ def test_the_gradient_of_its_log_probability_is_the_gaussians():
     np.testing.assert_allclose(gradient.mean, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("mean", "deviation"), [(0.0, 1.0), (0.0, 7.0), (6.0, 1.0), (8.0, 3.0)])
+def test_the_mean_of_the_gradient_of_its_log_probability_is_zero(mean, deviation):
+    """Also where many actions are at the bounds."""
+
+    def of(parameters, key):
+        one = SquashedGaussian(parameters[:1], parameters[1:])
+        return one.log_probability(jax.lax.stop_gradient(one.sample(key)))
+
+    parameters = jnp.array([mean, np.log(deviation)])
+    keys = jax.random.split(jax.random.key(0), 20_000)
+    score = jax.jit(jax.vmap(jax.grad(of), (None, 0)))(parameters, keys)
+    error = np.std(score, axis=0) / np.sqrt(len(keys))
+    assert (np.abs(np.mean(score, axis=0)) < 4 * error + 1e-6).all()
+
+
 def test_at_its_bounds_probabilities_and_gradients_are_finite():
     extreme = SquashedGaussian(jnp.array([50.0, -50.0]), jnp.array([9.0, -90.0]))
     action = extreme.sample(KEYS[0])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Bool, Float, Int
 
 from symla.core.networks import dot
@@ -82,12 +83,15 @@ class SquashedGaussian(NamedTuple):
     def log_probability(self, action: Float[Array, " B"]) -> Scalar:
         """log of the density at `action`: log N(u; mean, deviation) - log(1 - tanh(u)^2), summed.
 
-        u is the inverse of the squashing, a constant for gradients.
+        u is the inverse of the squashing, a constant for gradients. At the bounds, where all that
+        is beyond is put, the log of the probability of that: so E[gradient] stays 0.
         """
-        u = jnp.arctanh(jnp.clip(jax.lax.stop_gradient(action), -1.0 + EDGE, 1.0 - EDGE))
+        action = jax.lax.stop_gradient(action)
+        u = jnp.arctanh(jnp.clip(action, -1.0 + EDGE, 1.0 - EDGE))
         error = (u - self.mean) / self.deviation
         normal = -0.5 * (error**2 + math.log(2.0 * math.pi)) - jnp.log(self.deviation)
-        return jnp.sum(normal - _log_slope(u))
+        beyond = log_ndtr(-jnp.sign(u) * error)
+        return jnp.sum(jnp.where(jnp.abs(action) >= 1.0 - EDGE, beyond, normal - _log_slope(u)))
 
     def entropy(self) -> Scalar:
         """Of the squashed actions, in nats: H(u) + E[log(1 - tanh(u)^2)], the latter by quadrature.
