@@ -13,7 +13,7 @@ from symla.evaluation.statistics import estimate
 from symla.experiments.measures import Curve, regret
 from symla.experiments.reproduce import figures, trained
 from symla.experiments.symla.as_made import WORLD
-from symla.experiments.symla.figure3 import BANDITS, SEEDS_OF
+from symla.experiments.symla.figure3 import BANDITS, MORE, SEEDS_OF
 from symla.experiments.symla.figure5 import BY_PPO, EVOLVED, OURS, TASKS
 from symla.experiments.symla.figure6 import FEWER, FEWER_LONG, GRIDS
 from symla.experiments.symla.figure7 import LEARNERS, TESTED, TRAINED
@@ -84,7 +84,7 @@ FIGURE_7 = [
 @pytest.mark.parametrize(("who", "bandit"), FIGURE_3)
 def test_figure_3_is_what_its_rules_do(who, bandit):
     cell = matrix("figure3")[who][bandit][bandit]
-    assert_regret(cell, f"figure3/{who}-{bandit}-1", f"bandit-{bandit}")
+    assert_regret(cell, f"figure3/{who}-{bandit}-1", f"bandit-{bandit}", MORE * 512)
 
 
 @pytest.mark.parametrize(("learner", "trained", "arms"), FIGURE_4)
@@ -97,10 +97,10 @@ def matrix(figure):
     return json.loads((RESULTS / figure / "results.json").read_text())["matrix"]
 
 
-def assert_regret(cell, name, environment):
+def assert_regret(cell, name, environment, lifetimes=512):
     """Of the rule of seed 1, on the very tasks that were stored, within the interval over them."""
     rule = load(RESULTS / f"{name}.safetensors")
-    again = regret([rule], environment, 512, 100, seeds=[1])
+    again = regret([rule], environment, lifetimes, 100, seeds=[1])
     allowed = estimate(again.samples[0]).ci95
     assert again.estimate.mean == pytest.approx(cell["seeds"][1], abs=allowed)
 

@@ -1,7 +1,9 @@
 """`unseen`: is a rule any good where it has never been?
 
 FROZEN. No rule of this package is trained or chosen in these environments, with these sizes; what
-is added later gets another name, so that results stay comparable.
+is added later gets another name, so that results stay comparable. Found since: in SimpleBandit 11
+nothing can be learned, by anybody. An episode there is one pull, and gymnax draws the payouts of
+its arms anew in each episode.
 """
 
 from symla.evaluation.suites.suite import Suite
