@@ -135,9 +135,13 @@ def test_environments_may_stand_in_the_stages_alone(here):
     """As docs/training.md has it."""
     text = 'seeds = [0]\n[[stages]]\nenvironments = ["hearts", "target"]\n[[stages]]\nsigma = 0.5\n'
     (here / "c.toml").write_text(text)
-    arguments, stages = cli_train._with_config(["--config", "c.toml", "--sigma", "0.1"])
+    arguments, stages, typed = cli_train._with_config(["--config", "c.toml", "--sigma", "0.1"])
     assert arguments == ["hearts", "target", "--seeds", "0", "--sigma", "0.1"]
-    assert len(stages) == 2
+    assert typed == ["--sigma", "0.1"]
+    each = cli_train._of_stages(arguments, stages, typed)
+    assert [one.settings.search.sigma for one in each] == [0.1, 0.1]  # what is typed counts more
+    with pytest.raises(SettingError, match="leave pendulum out"):
+        cli_train._with_config(["pendulum", "--config", "c.toml"])
 
 
 @pytest.mark.slow
@@ -209,7 +213,8 @@ def test_metrics_are_one_row_a_generation(here):
         (["bandits", "hearts"], SettingError, "leave hearts out"),
         (["hearts", "--algorithm", "symm"], UnknownNameError, "'symla'"),
         (["hearts", "--seeds", "1", "1"], SettingError, "differ"),
-        (["--seeds", "1"], SettingError, "say what to train on"),
+        (["--seeds"], SettingError, "say what to train on: symla train ENV"),
+        (["--seeds", "1", "hearts"], SettingError, "say what to train on first, then the options"),
         (["hearts", "--config"], SettingError, "needs the path"),
         (["hearts", "--start", "bandit"], UnknownNameError, "'bandits'"),
     ],
@@ -243,10 +248,11 @@ RNN = 'algorithm = "meta-rnn"\n'
     ],
 )
 def test_every_stage_is_checked_before_the_first_is_trained(here, first, second, said):
-    text = f'environments = ["hearts-2x2"]\n{first}[[stages]]\nsigma = 0.5\n[[stages]]\n{second}\n'
-    (here / "c.toml").write_text(text)
+    numbers = "generations = 2\npopulation = 2\nlifetimes = 1\nlength = 6\nhidden_size = 2\n"
+    text = f'environments = ["hearts-2x2"]\n{numbers}{first}test_lifetimes = 4\n'
+    (here / "c.toml").write_text(f"{text}[[stages]]\nsigma = 0.5\n[[stages]]\n{second}\n")
     with pytest.raises(SettingError, match=f"^stage 2: .*{said}"):
-        cli_train.train(["--config", "c.toml", *TINY, "--run-dir", "g"])
+        cli_train.train(["--config", "c.toml", "--run-dir", "g"])
     assert [path.name for path in here.iterdir()] == ["c.toml"]
 
 

@@ -1,6 +1,7 @@
 """Settings become JSON and come back: equal, hashable, refused where they are not what they say."""
 
 import json
+import sys
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
@@ -189,3 +190,17 @@ def test_a_text_of_an_earlier_version_has_the_fields_that_came_since():
 @pytest.mark.parametrize("text", ["Unknown(x=1)", "CartPole-v1", "Hearts(size=0)", "Hearts(", ""])
 def test_a_text_that_is_no_known_dataclass_stays_as_it_is(text):
     assert rewritten(text, CLASSES) == text
+
+
+def test_own_classes_are_found_in_the_current_folder(tmp_path, monkeypatch):
+    """As where a training was begun: nothing else says where they are."""
+    text = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass World:\n    size: int = 1\n"
+    (tmp_path / "worlds_of_mine.py").write_text(text)
+    described = {"class": "worlds_of_mine:World", "size": 3}
+    with pytest.raises(CheckpointError, match="worlds_of_mine:World: No module named"):
+        rebuild(described, CLASSES, WHERE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert rebuild(described, CLASSES, WHERE).size == 3
+    with pytest.raises(CheckpointError, match="worlds_of_mine:Other"):
+        rebuild(described | {"class": "worlds_of_mine:Other"}, CLASSES, WHERE)

@@ -99,7 +99,7 @@ def _earlier(path: Path) -> dict[int, "Rule"]:
 
 
 def _two(estimate: Any) -> str:
-    return f"{estimate.mean:.2f} ± {estimate.ci95:.2f}"
+    return f"{estimate:.2f}"
 
 
 def _length(card: Mapping[str, Any]) -> int:

@@ -217,6 +217,19 @@ class ResumeOptions:
     machine: MachineOptions = field(default_factory=MachineOptions)
 
 
+@dataclass(frozen=True)
+class ResumeRecipeOptions(ResumeOptions):
+    """Continue an interrupted run, exactly where its newest checkpoint is; or a finished one, with
+    more generations.
+
+    All other settings are the run's own. What a run of an experiment (bandits) can be given anew
+    is in `symla resume RUN --help`.
+    """
+
+    generations: int | None = None
+    """How many generations there shall be in all. Default: as many as the run was begun with."""
+
+
 ExportFormat = Literal["safetensors", "numpy", "web"]
 
 

@@ -85,7 +85,9 @@ def learning(result: "Evaluation", random: "Evaluation | None") -> str:
         "yes": f"{what} is {four_digits(gain)} higher in the last fifth of a lifetime than in the "
         "first",
         "no": f"{what} is not higher in the last fifth of a lifetime than in the first",
-        "not shown": "the interval of last - first contains 0",
+        "not shown": "the interval of last - first contains 0"
+        if result.lifetimes > 1
+        else "one lifetime has no interval",
     }
     why_of_random = {
         "no": f"{what} rises no more than that of random play",
@@ -96,7 +98,7 @@ def learning(result: "Evaluation", random: "Evaluation | None") -> str:
 
 def four_digits(x: "Estimate") -> str:
     """As rewards a step are shown."""
-    return f"{x.mean:.4f} ± {x.ci95:.4f}"
+    return f"{x:.4f}"
 
 
 def _lifetime_rows(results: "Mapping[str, Evaluation]") -> Rows:

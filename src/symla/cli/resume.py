@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from symla.cli.changes import allowed_changes
-from symla.cli.options import ResumeOptions, parse
+from symla.cli.options import ResumeOptions, ResumeRecipeOptions, parse
 from symla.cli.test import resume_test
 from symla.cli.train import train
 from symla.cli.training_runs import run_experiment, run_recipe, say_finished, stoppable
 from symla.core.errors import UnknownNameError, require
-from symla.core.text import typed
+from symla.core.text import summary, typed
 from symla.experiments import EXPERIMENTS
 from symla.runtime.machine import is_writer, prepare_jax, same_everywhere
 from symla.store import RECIPE, TEST, RunFolder, from_settings
@@ -23,7 +23,7 @@ from symla.store import RECIPE, TEST, RunFolder, from_settings
 def resume(arguments: Sequence[str]) -> int:
     """Continue an interrupted run: symla resume RUN"""
     if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
-        path = parse(ResumeOptions, arguments, "resume").run
+        path = parse(ResumeRecipeOptions, arguments, "resume").run
         rest = list(arguments)
         rest.remove(next(x for x in rest if Path(x) == path))
         arguments = [str(path), *rest]
@@ -44,7 +44,7 @@ def resume(arguments: Sequence[str]) -> int:
     stored = from_settings(EXPERIMENTS[name], config["settings"], folder.config_path)
     settings_field = "settings", EXPERIMENTS[name], field(default=stored)
     Command = make_dataclass("Command", [("options", ResumeOptions), settings_field], frozen=True)
-    parsed = parse(Command, arguments, "resume")
+    parsed = parse(Command, arguments, "resume", summary(ResumeOptions))
     options, experiment = parsed.options, parsed.settings
     schedule = options.saving.build()
     prepare_jax(options.machine)
@@ -73,13 +73,7 @@ def resume(arguments: Sequence[str]) -> int:
 
 def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequence[str]) -> int:
     """A run on environments, or of a figure: of its settings only `generations` is an option."""
-    Command = make_dataclass(
-        "Command",
-        [("options", ResumeOptions), ("generations", int | None, field(default=None))],
-        frozen=True,
-    )
-    parsed = parse(Command, arguments, "resume")
-    options = parsed.options
+    options = parse(ResumeRecipeOptions, arguments, "resume")
     require(
         not options.allow_changes,
         f"{folder.path} has the settings of a recipe, of which only --generations can be given "
@@ -95,13 +89,13 @@ def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequ
     recipe = from_settings(Recipe, config["settings"], folder.config_path, CLASSES)
     longest = getattr(recipe.outer, "generations", 0)  # of a schedule that ends at a rate of 0
     anew = f"`symla train ... --start {typed(folder.path)}` begins another training with its rule"
-    if parsed.generations is not None:
+    if options.generations is not None:
         require(
-            not longest or parsed.generations <= longest,
+            not longest or options.generations <= longest,
             f"the learning rate of {folder.path} falls to 0 at generation {longest}, as it was "
             f"begun, so that more generations would change nothing: {anew}",
         )
-        recipe = replace(recipe, generations=parsed.generations)
+        recipe = replace(recipe, generations=options.generations)
     settings = {**config["settings"], "generations": recipe.generations}
     same_everywhere({"experiment": RECIPE, "settings": settings})
     run = RunFolder(folder.path, is_writer(), schedule)

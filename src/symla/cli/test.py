@@ -78,8 +78,10 @@ def run_test(options: TestOptions, kept: RunFolder | None) -> int:
             _tell(options, where, {row: fault.measured}, incomplete=True, reason=str(fault))
         raise
     problem = ""
+    if lifetimes == 1 and not options.alone:
+        problem = "nothing stands beside one lifetime: take --lifetimes 2 or more, or --alone"
     try:
-        others = {} if options.alone else references(environment, length)
+        others = {} if options.alone or problem else references(environment, length)
         for who, other in others.items():
             if other.algorithm != rule.algorithm:
                 results[who] = meta_test(other, environment, *numbers)

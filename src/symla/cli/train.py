@@ -43,6 +43,9 @@ USAGE = """usage: symla train ENV [ENV ...] [options]      on environments of yo
 ENV: a name of `symla list`, gymnax:ID, gymnasium:ID, package.module:CLASS; settings after commas:
 hearts,size=4. Experiments: {experiments}; `symla train EXPERIMENT --help`."""
 
+_NOTHING_SAID = "say what to train on: symla train ENV [ENV ...] (`symla list`)"
+_NOTHING_FIRST = "say what to train on first, then the options: symla train ENV [ENV ...] --option"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -59,7 +62,7 @@ def train(arguments: Sequence[str]) -> int:
     if not arguments:
         print(_usage())
         return 2
-    arguments, stages = _with_config(list(arguments))
+    arguments, stages, own = _with_config(list(arguments))
     words = _leading_words(arguments)
     experiment = words[0] if words and words[0] in EXPERIMENTS else None
     if {"-h", "--help"} & set(arguments):
@@ -71,7 +74,7 @@ def train(arguments: Sequence[str]) -> int:
         f"{' '.join(words[1:])} out",
     )
     require(not (experiment and stages), "stages are for trainings on environments")
-    require(bool(words), "say what to train on: symla train ENV [ENV ...] (`symla list`)")
+    require(bool(words), _NOTHING_SAID if len(arguments) < 2 else _NOTHING_FIRST)
     parsed = _parsed(experiment, arguments)
     options = parsed.options
     prepare_jax(options.machine)
@@ -79,7 +82,7 @@ def train(arguments: Sequence[str]) -> int:
         check_words(words)
     seeds = options.seeds
     require(len(set(seeds)) == len(seeds) >= 1, f"seeds must differ from each other, got {seeds}")
-    each = _of_stages(arguments, stages) if stages else [parsed]
+    each = _of_stages(arguments, stages, own) if stages else [parsed]
     check_settings(each, experiment, seeds)  # before anything is written
     single = len(seeds) == 1 and not stages
     name = experiment or parsed.settings.name
@@ -105,10 +108,11 @@ def train(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _with_config(arguments: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
-    """The arguments with those of the file that --config names before them, and its stages."""
+def _with_config(arguments: list[str]) -> tuple[list[str], list[dict[str, Any]], list[str]]:
+    """The arguments with those of the file that --config names before them, its stages, and the
+    options that were typed. Raises SettingError for environments that are typed beside stages."""
     if "--config" not in arguments:
-        return arguments, []
+        return arguments, [], []
     at = arguments.index("--config")
     require(at + 1 < len(arguments), "--config needs the path of a TOML file")
     options = config_files.read(Path(arguments[at + 1]))
@@ -117,10 +121,14 @@ def _with_config(arguments: list[str]) -> tuple[list[str], list[dict[str, Any]]]
     if words:  # instead of what the file has
         options = {k: v for k, v in options.items() if k not in config_files.FIRST}
     given, stages = config_files.arguments(options), options.get("stages", [])
+    require(
+        not (words and stages),
+        f"the stages of {arguments[at + 1]} have their environments: leave {' '.join(words)} out",
+    )
     of_stages = [str(x) for stage in stages[:1] for x in stage.get("environments", [])]
     first = words or _leading_words(given) or of_stages
     rest = given[len(_leading_words(given)) :] + own[len(words) :]
-    return [*first, *rest], stages
+    return [*first, *rest], stages, own[len(words) :]
 
 
 def _leading_words(arguments: Sequence[str]) -> list[str]:
@@ -138,9 +146,11 @@ def _parsed(experiment: str | None, arguments: Sequence[str]) -> Any:
     return parse(Command, rest, f"train {experiment or 'ENV'}", summary(kind))
 
 
-def _of_stages(arguments: Sequence[str], stages: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """What each stage's options are, those outside of the stages included. Raises SettingError,
-    with the number of the stage."""
+def _of_stages(
+    arguments: Sequence[str], stages: Sequence[Mapping[str, Any]], typed: Sequence[str]
+) -> list[Any]:
+    """What each stage's options are: those of the file outside of the stages, then its own, then
+    what was typed. Raises SettingError, with the number of the stage."""
     parsed = []
     common = arguments[len(_leading_words(arguments)) :]
     for number, stage in enumerate(stages, 1):
@@ -154,7 +164,7 @@ def _of_stages(arguments: Sequence[str], stages: Sequence[Mapping[str, Any]]) ->
             words = [str(x) for x in stage.get("environments", [])]
             rest = {key: x for key, x in stage.items() if key != "environments"}
             given = [*(words or _leading_words(arguments)), *common]
-            parsed.append(_parsed(None, [*given, *config_files.arguments(rest)]))
+            parsed.append(_parsed(None, [*given, *config_files.arguments(rest), *typed]))
             check_words(words)
     return parsed
 

@@ -117,7 +117,7 @@ class Evaluation:
             "regret": self.regret,
             "reward a step, first fifth": f"{self.first.reward.mean:.4f}",
             "reward a step, last fifth": f"{self.last.reward.mean:.4f}",
-            "last - first": f"{self.improvement.mean:.4f} ± {self.improvement.ci95:.4f}",
+            "last - first": f"{self.improvement:.4f}",
         }
         return html_table(f"Evaluation: {self._where()}", rows)
 

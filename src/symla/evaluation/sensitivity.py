@@ -47,7 +47,7 @@ def sensitivities(
     found = []
     for age in ages:
         seen = jax.tree.map(lambda x, age=age: x[:, :age], percepts)
-        lags = min(LAGS, age)
+        lags = max(1, min(LAGS, age - 1))  # before the first action there is no reward
         moved = _derivatives(algorithm.differentiable(), environment.spec, rule.params, seen, lags)
         found.append(Sensitivity(age, tuple(np.asarray(moved, np.float64)[::-1].tolist())))
     return tuple(found)

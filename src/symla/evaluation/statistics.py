@@ -28,7 +28,15 @@ class Estimate:
     ci95: float
 
     def __str__(self) -> str:
-        return for_stdout(f"{self.mean:.2f} ± {self.ci95:.2f}")
+        return f"{self:.2f}"
+
+    def __format__(self, numbers: str) -> str:
+        """Mean and interval, both as `numbers` says: f"{x:.4f}". The mean alone where the interval
+        is infinite, as of one lifetime."""
+        if not numbers:
+            return str(self)
+        interval = f" ± {self.ci95:{numbers}}" if np.isfinite(self.ci95) else ""
+        return for_stdout(f"{self.mean:{numbers}}{interval}")
 
     @property
     def low(self) -> float:

@@ -3,12 +3,12 @@
 import ast
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from symla.core.errors import CheckpointError, SettingError
+from symla.core.naming import load_module
 from symla.core.settings import fits
 
 
@@ -71,15 +71,14 @@ def _own_class(name: str, where: Path) -> type:
     """The class that a person wrote, by "package.module:Class"."""
     module, _, path = name.partition(":")
     try:
-        found: Any = import_module(module)
+        found: Any = load_module(module, name)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
+    except SettingError as error:
+        raise CheckpointError(f"{where} needs the class {error}") from error
+    except AttributeError as error:
         script = " (it was defined in a script: run that again)" if module == "__main__" else ""
-        raise CheckpointError(
-            f"{where} needs the class {name}, which cannot be imported here: {error}{script}. Run "
-            "where its module can be found, or set PYTHONPATH"
-        ) from error
+        raise CheckpointError(f"{where} needs the class {name}: {error}{script}") from error
     if not (isinstance(found, type) and is_dataclass(found)):
         raise CheckpointError(f"{where} needs the class {name}, which is no dataclass here")
     return found
