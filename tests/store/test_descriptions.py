@@ -194,7 +194,7 @@ def test_a_text_that_is_no_known_dataclass_stays_as_it_is(text):
 
 def test_own_classes_are_found_in_the_current_folder(tmp_path, monkeypatch):
     """As where a training was begun: nothing else says where they are."""
-    text = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass World:\n    size: int = 1\n"
+    text = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass World:\n    size: int\n"
     (tmp_path / "worlds_of_mine.py").write_text(text)
     described = {"class": "worlds_of_mine:World", "size": 3}
     with pytest.raises(CheckpointError, match="worlds_of_mine:World: No module named"):
