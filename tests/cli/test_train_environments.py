@@ -142,6 +142,12 @@ def test_environments_may_stand_in_the_stages_alone(here):
     assert [one.settings.search.sigma for one in each] == [0.1, 0.1]  # what is typed counts more
     with pytest.raises(SettingError, match="leave pendulum out"):
         cli_train._with_config(["pendulum", "--config", "c.toml"])
+    assert cli_train._with_config(["--config=c.toml"])[1] == stages
+    with pytest.raises(SettingError, match="one --config is enough"):
+        cli_train._with_config(["--config=c.toml", "--config", "d.toml"])
+    (here / "d.toml").write_text('config = "c.toml"')
+    with pytest.raises(SettingError, match="names another file"):
+        cli_train._with_config(["--config", "d.toml"])
 
 
 @pytest.mark.slow

@@ -122,3 +122,23 @@ def test_an_interrupt_that_is_dropped_still_stops():
             assert stopped.is_set()
     with interruptible(), stop_signal() as stopped:
         assert not stopped.is_set()
+
+
+def stuck(folder):
+    """Compiled code that does not return to Python, as a lifetime of an hour."""
+    with interruptible(0.5):
+        (folder / "begun").touch()
+        for _ in range(600):
+            with suppress(KeyboardInterrupt):
+                time.sleep(1)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_does_not_return_is_left(tmp_path, times):
+    process = child(stuck, tmp_path)
+    wait_for((tmp_path / "begun").exists)
+    for _ in range(times):
+        time.sleep(0.1)
+        os.kill(process.pid, signal.SIGINT)
+    process.join(10)
+    assert process.exitcode == 130

@@ -1,5 +1,7 @@
 """An agent in a person's own loop: what it takes, in which order, and what it says otherwise."""
 
+import copy
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -298,3 +300,29 @@ def test_spaces_it_cannot_take():
 def test_a_rule_of_fixed_sizes_says_so():
     with pytest.raises(SizeError):
         hand_made("bayes-optimal").agent((Box(1, 1, (1,)), Discrete(3)))
+
+
+def test_a_copy_lives_on_by_itself():
+    env = gymnasium.make("CartPole-v1")
+    observation, _ = env.reset(seed=0)
+    one = hand_made("random").agent(env, seed=1)
+    other = copy.copy(one)
+    assert one.act(observation) == other.act(observation)
+
+
+def test_all_that_step_returns_is_not_an_observation():
+    env = gymnasium.make("CartPole-v1")
+    observation, _ = env.reset(seed=0)
+    agent = hand_made("random").agent(env)
+    step = env.step(agent.act(observation))
+    with pytest.raises(SymlaError, match=r"observe was given all that env.step\(action\) returns"):
+        agent.observe(1.0, False, False, step)
+    with pytest.raises(FaultyEnvironmentError, match="no array"):
+        agent.observe(1.0, False, False, [[1.0], [2.0, 3.0]])
+    with pytest.raises(FaultyEnvironmentError, match="not a number"):
+        agent.observe(10**400, False, False)
+
+
+def test_settings_that_need_other_meta_parameters_are_refused():
+    with pytest.raises(SettingError, match="of other sizes than hidden_size would need"):
+        symla.load("bandits,hidden_size=3")

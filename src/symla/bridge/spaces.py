@@ -63,7 +63,7 @@ def reward(number: Any) -> np.float32:
     """A reward as float32. Raises FaultyEnvironmentError if it is not a finite float32 number."""
     try:
         number = float(number)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         text = " ".join(repr(number).split())[:100]
         raise FaultyEnvironmentError(f"its reward was {text}, not a number") from None
     if not abs(number) <= FLOAT32_MAX:
@@ -129,7 +129,11 @@ def _array(observation: Any, space: Space) -> np.ndarray:
     The number of bits and the limits are not checked: widely used environments violate both, and
     learning does not depend on them.
     """
-    array = np.asarray(observation)
+    try:
+        array = np.asarray(observation)
+    except (TypeError, ValueError) as error:
+        text = f"its observation is no array: {error}; declared is {name_of(space)}"
+        raise FaultyEnvironmentError(text) from error
     assert space.dtype is not None  # only spaces of spaces have none
     if array.dtype.kind not in ("biuf" if space.dtype.kind == "f" else "biu"):
         kind = type(observation).__name__

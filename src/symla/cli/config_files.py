@@ -38,6 +38,8 @@ def _flat(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
             yield key, [dict(_flat(stage, path)) for stage in value]
         elif isinstance(value, dict):
             yield from _flat(value, path)
+        elif key == "config":
+            raise SettingError(f"{path} names another file, config = {value!r}: put all into one")
         else:
             yield key, value
 

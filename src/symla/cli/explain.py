@@ -43,9 +43,11 @@ def explain(arguments: Sequence[str]) -> int:
     environment: Any = make(name)
     if rule and isinstance(rule.algorithm, MetaGenRL):
         return _explain_objective(options, rule, environment, name)
-    length = options.length or _length(rule.card if rule else {})
+    usual = _length(rule.card if rule else {})
+    length = usual if options.length is None else options.length
     rule = rule or hand_made(options.rule, environment, length)
-    found = explain_rule(rule, environment, options.lifetimes or LIFETIMES, length, options.seed)
+    lifetimes = LIFETIMES if options.lifetimes is None else options.lifetimes
+    found = explain_rule(rule, environment, lifetimes, length, options.seed)
     _print(options.rule, name, found)
     if options.json:
         write_json(options.json, {"rule": options.rule, **found.to_json()})

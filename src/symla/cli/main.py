@@ -30,9 +30,10 @@ from symla.report.terminal import console, print_table
 from symla.report.training_view import TrainingView
 from symla.runtime import processes
 from symla.runtime.machine import MachineOptions, prepare_jax
-from symla.runtime.signals import STOPPED
+from symla.runtime.signals import STOPPED, interruptible
 from symla.store import check_writable, write_json
 
+PATIENCE = 5.0  # seconds that a command without anything to save has to end after a signal
 EXIT_CODES = "0 done, 1 a fault of symla, 2 wrong input or machine, 130 stopped by a signal"
 
 
@@ -179,7 +180,8 @@ def run_command(arguments: Sequence[str]) -> int:
             return 0
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
-        code = COMMANDS[arguments[0]](arguments[1:])
+        with interruptible(PATIENCE):
+            code = COMMANDS[arguments[0]](arguments[1:])
         processes.leave()
         return code
     except KeyboardInterrupt:

@@ -111,8 +111,14 @@ def train(arguments: Sequence[str]) -> int:
 def _with_config(arguments: list[str]) -> tuple[list[str], list[dict[str, Any]], list[str]]:
     """The arguments with those of the file that --config names before them, its stages, and the
     options that were typed. Raises SettingError for environments that are typed beside stages."""
+    arguments = [
+        word
+        for argument in arguments
+        for word in (argument.split("=", 1) if argument.startswith("--config=") else [argument])
+    ]
     if "--config" not in arguments:
         return arguments, [], []
+    require(arguments.count("--config") == 1, "one --config is enough: put all into one file")
     at = arguments.index("--config")
     require(at + 1 < len(arguments), "--config needs the path of a TOML file")
     options = config_files.read(Path(arguments[at + 1]))

@@ -1,5 +1,6 @@
 """A rule as an agent in somebody's own Gymnasium loop: one lifetime, one step at a time."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -106,8 +107,7 @@ class Agent:
                 "act was called twice: what the last action earned is missing. After each "
                 "env.step call agent.observe(reward, terminated, truncated), then act"
             )
-        if not isinstance(self._spaces[0], gymnasium.spaces.Tuple):
-            self._refuse_a_tuple(observation)
+        self._refuse_a_tuple(observation, "act")
         with self._named():
             vector = self._observations.encode(observation)
         self._used = not explore
@@ -159,6 +159,7 @@ class Agent:
                 "observe was called without an action before it: call agent.act(observation), "
                 "env.step with its action, then agent.observe(reward, terminated, truncated)"
             )
+        self._refuse_a_tuple(observation, "observe")
         with self._named():
             known = observation is not None
             self._last = self._last._replace(
@@ -211,12 +212,18 @@ class Agent:
         own = {"_observations", "_actions"}  # functions, which follow from the spaces
         return {name: value for name, value in vars(self).items() if name not in own}
 
+    def __copy__(self) -> "Agent":
+        """A whole one: what the next step donates to jax cannot be of two agents."""
+        return copy.deepcopy(self)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._read_spaces()
 
-    def _refuse_a_tuple(self, observation: Any) -> None:
+    def _refuse_a_tuple(self, observation: Any, given: str) -> None:
         """Whole results of reset or step, which are taken for an observation now and then."""
+        if isinstance(self._spaces[0], gymnasium.spaces.Tuple):
+            return
         if isinstance(observation, tuple) and observation and isinstance(observation[-1], dict):
             of_reset = len(observation) == 2
             names = (
@@ -226,8 +233,8 @@ class Agent:
             )
             call = "env.reset()" if of_reset else "env.step(action)"
             raise SymlaError(
-                f"{self._environment},{self._where()}: act was given all that {call} returns, and "
-                f"takes the observation alone: `{names} = {call}`, then agent.act(observation)"
+                f"{self._environment},{self._where()}: {given} was given all that {call} returns, "
+                f"and takes the observation alone: `{names} = {call}`, then the agent's {given}"
             )
 
     @property

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from symla.algorithms import ALGORITHM_CLASSES, ALGORITHMS, HAND_MADE, BayesOptimal
 from symla.algorithms.bandit_algorithms import MAX_HORIZON
-from symla.core.errors import CheckpointError, SettingError, UnknownNameError
+from symla.core.errors import CheckpointError, SettingError, UnknownNameError, require
 from symla.core.naming import parse
 from symla.core.precision import in_float32
 from symla.core.settings import with_settings
@@ -76,6 +76,13 @@ def load(what: str | os.PathLike[str]) -> Rule:
 def _changed(rule: Rule, settings: dict[str, Any], name: str) -> Rule:
     """The same meta-parameters in an algorithm of other settings."""
     algorithm = with_preset(rule.algorithm, settings, name)
+    spec = from_settings(Spec, rule.card["spec"], Path(name), ACTION_SPACES)
+    needed = jax.eval_shape(lambda: algorithm.init_params(jax.random.key(0), spec))
+    sizes = [jax.tree.map(jnp.shape, params) for params in (needed, rule.params)]
+    require(
+        sizes[0] == sizes[1],
+        f"{name}: its meta-parameters are of other sizes than {', '.join(settings)} would need",
+    )
     described = describe(algorithm, ALGORITHM_CLASSES)
     return Rule(algorithm, rule.params, {**rule.card, "algorithm": described})
 

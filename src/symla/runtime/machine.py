@@ -89,7 +89,7 @@ def prepare_jax(machine: MachineOptions = MachineOptions()) -> None:
         platforms = os.environ.get("JAX_PLATFORMS", "")
         raise SettingError(
             f"jax cannot use the devices it was told to (JAX_PLATFORMS={platforms!r}): "
-            f"{error or 'there are none here'}. Unset JAX_PLATFORMS, or set it to cpu"
+            f"{str(error) or 'there are none here'}. Unset JAX_PLATFORMS, or set it to cpu"
         ) from error
 
 

@@ -38,18 +38,30 @@ def stop_signal(hint: str = "", exits: bool = True) -> Iterator[threading.Event]
         with _own_handlers(stopped):
             yield stopped
         return
-    sender, receiver = socket.socketpair()  # Python writes the number of each signal to `sender`
-    sender.setblocking(False)
     before = {n: signal.signal(n, lambda *_: stopped.set()) for n in _NUMBERS}
-    wakeup_before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-    thread = threading.Thread(target=_watch, args=(receiver, stopped, hint), daemon=True)
-    thread.start()
+    late = f"ended without saving: the generation took more than {GRACE_SECONDS:.0f} s longer"
     try:
-        yield stopped
+        with _watched(stopped, GRACE_SECONDS, late, hint):
+            yield stopped
     finally:
-        signal.set_wakeup_fd(wakeup_before)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _watched(stopped: threading.Event, seconds: float, late: str, hint: str = "") -> Iterator[None]:
+    """A thread sees signals, too, also while a single call does not return to Python. The first
+    sets `stopped`; a second one, or so many seconds, ends the process."""
+    sender, receiver = socket.socketpair()  # Python writes the number of each signal to `sender`
+    sender.setblocking(False)
+    wakeup_before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    arguments = receiver, stopped, seconds, late, hint
+    thread = threading.Thread(target=_watch, args=arguments, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup_before)
         sender.close()  # ends the thread
         thread.join()
         receiver.close()
@@ -72,18 +84,20 @@ def _own_handlers(stopped: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _watch(receiver: socket.socket, stopped: threading.Event, hint: str) -> None:
-    """Set `stopped` at the first signal; end the process at the second, or after the grace time."""
+def _watch(
+    receiver: socket.socket, stopped: threading.Event, seconds: float, late: str, hint: str
+) -> None:
+    """Set `stopped` at the first signal; end the process at the second, or after `seconds`."""
     if not _wait_for_signal(receiver):
         return
     stopped.set()
-    receiver.settimeout(GRACE_SECONDS)
+    receiver.settimeout(seconds)
     try:
         if not _wait_for_signal(receiver):
             return
         reason = "ended at once by a second signal"
     except TimeoutError:
-        reason = f"ended without saving: the generation took more than {GRACE_SECONDS:.0f} s longer"
+        reason = late
     with suppress(OSError):
         print(f"symla: {reason}. {hint}".rstrip(), file=sys.stderr, flush=True)
     os._exit(STOPPED)
@@ -98,8 +112,9 @@ def _wait_for_signal(receiver: socket.socket) -> bool:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt.
+def interruptible(seconds: float = GRACE_SECONDS) -> Iterator[None]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt; where a call does not return to Python, as a
+    compiled lifetime of an hour, a second one, or so many seconds, ends the process.
 
     Raised in a callback of the garbage collector, jax's say, Python drops it: so it is remembered,
     too, and a `stop_signal` inside begins with its event set.
@@ -115,7 +130,8 @@ def interruptible() -> Iterator[None]:
     _interrupted.clear()
     before = {number: signal.signal(number, interrupt) for number in _NUMBERS}
     try:
-        yield
+        with _watched(_interrupted, seconds, "stopped in the middle of a calculation"):
+            yield
     finally:
         _interrupted.clear()
         for number, handler in before.items():
