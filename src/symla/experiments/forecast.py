@@ -28,7 +28,7 @@ def forecast(recipe: Recipe) -> str:
         steps / HOST_STEPS * sum(map(is_on_host, recipe.environments)) / len(recipe.environments)
     )
     if seconds:
-        said.append(f"about {_words(seconds)} on {available_cores()} cores")
+        said.append(f"about {_words(seconds)} on {available_cores()} cores besides compiling")
     at_once = recipe.outer.population * recipe.lifetimes * (recipe.length if gradient else 1)
     size = max(_state_bytes(recipe, world) for world in recipe.environments)
     said.append(f"{max(1, round(at_once * size / 1e6)):,} MB of states")
