@@ -98,7 +98,9 @@ class SearchSettings:
             f"population must be an even number, at least 2, got {population}",
         )
         require(annealing >= 0, f"annealing must be at least 0, got {annealing}")
-        parts = {"minibatches": 4 if population % 4 == 0 else 2} if outer == BY_PPO else {}
+        parts: dict[str, Any] = {}
+        if outer == BY_PPO:
+            parts["minibatches"] = 4 if population % 4 == 0 else 2
         return OuterSettings(**chosen, **parts).build(on_host=False)
 
 
