@@ -66,10 +66,10 @@ class Measured:
         return paired(self.samples, self._same_tasks(other))
 
     def beside(self, other: Measured) -> Estimate:
-        """The difference from another method, trained apart: paired by tasks where it has as many
-        seeds, or else Welch's."""
-        same = len(self.samples) == len(other.samples)
-        return (paired if same else unpaired)(self.samples, other.samples)
+        """The difference from another method, trained apart: paired by the tasks of each seed where
+        it has as many, or else Welch's."""
+        ours, theirs = ([np.mean(s, keepdims=True) for s in x.samples] for x in (self, other))
+        return (paired if len(ours) == len(theirs) else unpaired)(ours, theirs)
 
     def _same_tasks(self, other: Measured) -> Lifetimes:
         """What another has in the tasks of these seeds."""
