@@ -71,6 +71,7 @@ TAUGHT = (
     taught("2x2", (GRIDS[2],), 512, 0.01, 400),
     taught("3x3", (GRIDS[2], GRIDS[3]), 1024, 0.005, 1600),
     taught("4x4", (GRIDS[4],), 3072, 0.005, 1600),
+    taught("5x5", (GRIDS[5],), 6144, 0.005, 6400),
 )
 
 
@@ -109,8 +110,7 @@ class Figure6:
         before: list[Rule] = []  # of the stage before, whose grids are smaller
         for size, environment in GRIDS.items():
             name, swapped = f"{size}x{size}", Rewards(environment, swap=1.0)
-            stage = TAUGHT[min(size - 1, len(TAUGHT) - 1)].name  # 5 x 5: of 4 x 4
-            ours = [rules[f"symla-taught-{stage}-{seed}"] for seed in MORE_SEEDS]
+            ours = [rules[f"symla-taught-{name}-{seed}"] for seed in MORE_SEEDS]
             theirs = [rules[f"meta-rnn-taught-{name}-{seed}"] for seed in MORE_SEEDS]
             panels[name] = {
                 "symla": Curve.of(ours, environment, few, length),
@@ -121,7 +121,7 @@ class Figure6:
                 "symla, longer": Curve.of(ours, environment, fewer, LONG * length),
                 "symla, swapped, longer": Curve.of(ours, swapped, fewer, LONG * length),
             }
-            if before and stage == name:
+            if before:
                 never = Curve.of(before, environment, fewer, LONG * length)
                 panels[name]["symla, never seen, longer"] = never
             before = ours
