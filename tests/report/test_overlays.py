@@ -18,6 +18,7 @@ from symla.report.curves import RunCurve, RunGroup, every_run, overlaid
 from symla.report.html_report import html_report, watched_report
 from symla.report.long_test_figures import draw_test
 from symla.report.overlay_figures import draw_overlay
+from symla.report.run_figures import draw_training
 from symla.report.served import server
 from symla.report.tables import overlay_table
 from symla.rules.loading import load
@@ -55,10 +56,57 @@ def test_seeds_of_one_setting_are_one_line_with_an_interval(runs):
     header, rows = overlay_table(measure, groups)
     assert rows[0][1:] == ["2", "2", "3.000 ± 12.706", "3.000"]
     assert all(len(row) == len(header) for row in rows)
-    assert len({group.name for group in groups}) == 2
-    axis = draw_overlay(measure, groups).axes[0]
-    assert len(axis.get_legend().get_texts()) == 2
-    assert axis.get_legend().get_texts()[0].get_text().endswith("2 seeds")
+    assert [group.name for group in groups] == ["symla on hearts", "symla on hearts (length=7)"]
+    shown = [text.get_text() for text in draw_overlay(measure, groups).legends[0].get_texts()]
+    assert shown == ["symla on hearts, 2 seeds", "symla on hearts (length=7)"]
+
+
+def test_the_same_seed_again_is_no_other_seed(runs, tmp_path):
+    again = made(tmp_path / "again", 0, [1.0, 2.0, 3.0])
+    groups = overlaid([*runs[:2], again])[1]
+    assert [len(group.curves) for group in groups] == [2, 1]
+    assert groups[1].name == f"symla on hearts ({again.path})"
+
+
+def test_groups_are_called_by_what_differs(runs, tmp_path):
+    outer = [{"class": "teacher", "population": 4}, {"class": "teacher", "population": 8}]
+    found = [made(tmp_path / f"p{i}", 0, [1.0, 2.0], outer=x) for i, x in enumerate(outer)]
+    names = [group.name for group in overlaid(found)[1]]
+    assert names == [f"symla on hearts (outer.population={n})" for n in (4, 8)]
+
+
+def test_where_environments_take_turns_candidates_have_the_mean_of_a_round(tmp_path):
+    run = made(tmp_path / "a", 0, [])
+    rows = zip((1.0, 9.0, 2.0, 20.0, 7.0), (0, 1, 0, 1, 0))
+    run.append_metrics(
+        [
+            {"generation": i, "return_mean": x, "environment": turn}
+            for i, (x, turn) in enumerate(rows, start=1)
+        ]
+    )
+    curve = overlaid([run])[1][0].curves[0]
+    assert curve.at.tolist() == [2, 4] and curve.values.tolist() == [5.0, 11.0]
+
+
+def test_training_has_a_line_for_each_environment_and_an_axis_for_what_lives_longer(tmp_path):
+    settings = {"environments": ["hearts", "bandit-arms-5"], "length": 32}
+    run = made(tmp_path / "a", 0, [], **settings, outer={"lifetime": 128})
+    run.append_metrics(
+        [
+            {"generation": 1, "return_mean": 1.0, "environment": 0},
+            {"generation": 2, "return_mean": 2.0, "environment": 1},
+            {"generation": 3, "return_mean": 3.0, "environment": 0, "return": 9, "return_ci95": 1},
+        ]
+    )
+    figure = draw_training(run)
+    lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
+    assert lines == {"candidates in hearts": [1, 3], "candidates in 5 arms": [2]}
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == [*lines, "the rule, probed in hearts"]
+    assert "32 steps" in figure.axes[0].get_ylabel()
+    assert "a lifetime" in figure.axes[1].get_ylabel()
+    whole = made(tmp_path / "b", 0, [1.0, 2.0])
+    assert len(draw_training(whole).axes) == 1 and draw_training(whole).axes[0].get_ylabel()
 
 
 def test_a_long_run_takes_no_longer_than_its_points(tmp_path):

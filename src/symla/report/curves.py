@@ -24,6 +24,7 @@ MEASURES = {
     "return": "return of a lifetime, probed",
     "return_mean": "return of a lifetime, mean of the candidates",
 }
+FEW = 3  # settings in the name of a group, at most
 
 
 @dataclass(frozen=True)
@@ -87,31 +88,69 @@ def overlaid(runs: Sequence[RunFolder]) -> tuple[str, list[RunGroup]]:
         "`symla test --run-dir`",
     )
     measure = (curves or shared)[0]
-    groups: dict[str, list[RunCurve]] = {}
+    groups: dict[tuple[str, int], list[RunCurve]] = {}
+    seen: Counter[tuple[str, int]] = Counter()
     for run in begun:
-        found = [row for row in rows[run.path] if measure in row]
+        found = [row for row in _rounds(rows[run.path], measure) if measure in row]
         at, values = (
             np.array([row[name] for row in found], float) for name in ("generation", measure)
         )
         config = run.config()
-        groups.setdefault(_same(config), []).append(RunCurve(run, config["seed"], at, values))
+        one = _same(config), config["seed"]
+        seen[one] += 1  # the same seed again is no other seed: it goes into a group of its own
+        groups.setdefault((one[0], seen[one]), []).append(RunCurve(run, one[1], at, values))
     names = _names([curves[0].run for curves in groups.values()])
     return measure, [RunGroup(name, tuple(curves)) for name, curves in zip(names, groups.values())]
 
 
+def _rounds(rows: list[dict[str, Any]], measure: str) -> list[dict[str, Any]]:
+    """Where environments take turns, the mean of what candidates earned in one turn of each."""
+    turns = len({row.get("environment") for row in rows})
+    if measure != "return_mean" or turns == 1:
+        return rows
+    rounds = [rows[i : i + turns] for i in range(0, len(rows) - turns + 1, turns)]
+    return [each[-1] | {measure: float(np.mean([r[measure] for r in each]))} for each in rounds]
+
+
 def _same(config: dict[str, Any]) -> str:
     """Equal for runs that differ in their seed, or in where their files are, alone."""
+    return json.dumps([config["experiment"], _settings(config)], sort_keys=True)
+
+
+def _settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Without the seed, and without where files are."""
     own = {"seed", "seeds", "run_dir", "json", "plot"}
-    settings = {key: value for key, value in config["settings"].items() if key not in own}
-    return json.dumps([config["experiment"], settings], sort_keys=True)
+    return {key: value for key, value in config["settings"].items() if key not in own}
 
 
 def _names(runs: Sequence[RunFolder]) -> list[str]:
-    """Of groups: what is trained or tested, and where; with the folder where that is not unlike."""
+    """Of groups: what is trained or tested, and where; the length where lifetimes are not equally
+    long, for their returns are not the same then; what else differs between those that are still
+    called alike, or the folder where that is much."""
     short = [_what(run.config()) for run in runs]
-    if len(set(short)) == len(short):
-        return short
-    return [f"{name} ({run.path})" for name, run in zip(short, runs)]
+    settings = [_flat(_settings(run.config())) for run in runs]
+    lengths = {each.get("length") for each in settings}
+    names = []
+    for name, own in zip(short, settings):
+        alike = [each for other, each in zip(short, settings) if other == name]
+        differ = [key for key in own if any(each.get(key) != own[key] for each in alike)]
+        shown = differ if len(differ) <= FEW else []
+        if len(lengths) > 1 and "length" in own and "length" not in shown:
+            shown = ["length", *shown]
+        of = ", ".join(f"{key}={own[key]}" for key in shown)
+        names.append(f"{name} ({of})" if of else name)
+    return [
+        name if names.count(name) == 1 else f"{name} ({run.path})" for name, run in zip(names, runs)
+    ]
+
+
+def _flat(settings: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """{"outer": {"population": 4}} is {"outer.population": 4}."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        inner = isinstance(value, dict)
+        found |= _flat(value, f"{before}{key}.") if inner else {before + key: value}
+    return found
 
 
 def _what(config: dict[str, Any]) -> str:
@@ -122,8 +161,15 @@ def _what(config: dict[str, Any]) -> str:
     if isinstance(algorithm, dict):
         algorithm = algorithm.get("class", algorithm.get("algorithm", ""))
     name = str(algorithm)
-    where = settings.get("environments", config["experiment"])
-    if isinstance(where, list):
-        shown = [w.get("name", w.get("class", "")) if isinstance(w, dict) else w for w in where]
-        where = ", ".join(environment_name(str(each)) for each in shown[:3])
-    return f"{name} on {where}" if name else str(where)
+    where = ", ".join(environment_names(settings.get("environments"))[:3]) or config["experiment"]
+    return f"{name} on {where}" if name else where
+
+
+def environment_names(described: Sequence[Any] | str | None) -> list[str]:
+    """How figures call the environments of a run's settings."""
+    if isinstance(described, str):
+        return [described]
+    shown = (
+        x.get("name", x.get("class", "")) if isinstance(x, dict) else x for x in described or ()
+    )
+    return [environment_name(str(each)) for each in shown]

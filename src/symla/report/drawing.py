@@ -5,7 +5,7 @@ whatever a person's matplotlibrc sets, and whatever figures the program around h
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ with matplotlib_importable():
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
 
-__all__ = ["Figure", "FuncAnimation", "colormaps", "our_style"]
+__all__ = ["Figure", "FuncAnimation", "below", "colormaps", "our_style"]
 
 STYLE: dict[str, Any] = {
     "font.size": 10,
@@ -40,3 +40,9 @@ def our_style() -> Iterator[None]:
         settings = {name: value for name, value in settings.items() if "backend" not in name}
         with matplotlib.rc_context(settings):
             yield
+
+
+def below(figure: Figure, handles: Sequence[Any]) -> None:
+    """A legend under the axes, where it hides nothing."""
+    columns = 2 if any(len(str(each.get_label())) > 25 for each in handles) else 3
+    figure.legend(handles=[*handles], loc="outside lower center", ncols=columns, fontsize=8)

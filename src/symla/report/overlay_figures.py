@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from symla.report.curves import MEASURES, RunGroup
-from symla.report.drawing import Figure, our_style
+from symla.report.drawing import Figure, below, our_style
 
 COLOURS = ("#d1495b", "#2e86ab", "#c77d2e", "#3a7d44", "#8d5a97", "#5b5f68")
 STYLES = ("-", "--", ":", "-.")
@@ -29,5 +29,5 @@ def draw_overlay(measure: str, groups: Sequence[RunGroup]) -> Figure:
         where = "step of the lifetime" if "_return" in measure else "generation"
         of_training = measure == "return_mean"
         axis.set(xlabel="generation" if of_training else where, ylabel=MEASURES[measure])
-        axis.legend(fontsize=8)
+        below(figure, axis.get_legend_handles_labels()[0])
     return figure

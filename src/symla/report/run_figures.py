@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from symla.report.drawing import Figure, our_style
+from symla.report.curves import environment_names
+from symla.report.drawing import Figure, below, our_style
 from symla.report.figure_files import save
 from symla.report.lifetime_figures import draw_lifetimes
 from symla.report.long_test_figures import draw_test
 from symla.report.names import COLOURS, NAMES, environment_name
 from symla.store import TEST, RunFolder
+
+CANDIDATES = ("#b4b8bd", "#7fa8c9", "#c9a67f", "#8fbf9a", "#b79ac0")  # an environment each, pale
 
 
 def draw(run: RunFolder) -> list[Path]:
@@ -20,13 +23,13 @@ def draw(run: RunFolder) -> list[Path]:
         return [save(draw_test(run), run.figures / "test.png")]
     if not run.results_path.exists():
         with our_style():
-            return [_return_over_training(run.metrics(), run.figures / "training.png")]
+            return [save(draw_training(run), run.figures / "training.png")]
     results = run.results()
     with our_style():
         if "tests" in results:
             return [
                 save(draw_lifetimes(results["tests"]), run.figures / "lifetime.png"),
-                _return_over_training(run.metrics(), run.figures / "training.png"),
+                save(draw_training(run), run.figures / "training.png"),
             ]
         return [
             _regret_over_lifetime(results, run.figures / "regret.png"),
@@ -58,25 +61,39 @@ def _regret_over_lifetime(results: dict[str, Any], path: Path) -> Path:
     return path
 
 
-def _return_over_training(metrics: list[dict[str, Any]], path: Path) -> Path:
-    """Mean return of the candidates of each generation, and of the rule where it was probed."""
+def draw_training(run: RunFolder) -> Figure:
+    """Mean return of the candidates of each generation, a line for each environment; and of the
+    rule where it was probed, on an axis of its own where generations are stretches of lives, whose
+    returns are of fewer steps than a probe's."""
+    metrics, settings = run.metrics(), run.config()["settings"]
+    names = environment_names(settings.get("environments"))
     figure = Figure(figsize=(6, 3.6))
     axis = figure.subplots()
-    columns = ([row["generation"] for row in metrics], [row["return_mean"] for row in metrics])
-    axis.plot(*columns, color=COLOURS["random"], lw=1.0, label="mean of the candidates")
+    axis.set(title="meta-training", xlabel="generation", ylabel="return of a lifetime")
+    for number in dict.fromkeys(row.get("environment", 0) for row in metrics):
+        rows = [row for row in metrics if row.get("environment", 0) == number]
+        generation, mean = ([row[x] for row in rows] for x in ("generation", "return_mean"))
+        label = f"candidates in {names[number]}" if len(rows) < len(metrics) else "candidates"
+        colour = CANDIDATES[number % len(CANDIDATES)]
+        axis.plot(generation, mean, color=colour, lw=1.0, label=label)
+    lines = axis.get_lines()
     probed = [row for row in metrics if "return" in row]
     if probed:
+        stretches = bool(settings.get("outer", {}).get("lifetime"))
+        other = axis.twinx() if stretches else axis
+        if stretches:
+            axis.set(ylabel=f"candidates: return of {settings['length']} steps")
+            other.set(ylabel="the rule: return of a lifetime")
+            other.spines["right"].set_visible(True)
+        where, *others = environment_names(settings.get("probes")) or names or [""]
         generation, mean, ci95 = (
-            np.array([row[name] for row in probed])
-            for name in ("generation", "return", "return_ci95")
+            np.array([row[x] for row in probed]) for x in ("generation", "return", "return_ci95")
         )
-        axis.errorbar(
-            generation, mean, ci95, color=COLOURS["symla"], lw=2, label="the rule, probed"
-        )
-    axis.set(title="meta-training", xlabel="generation", ylabel="return of a lifetime")
-    axis.legend(fontsize=8)
-    figure.savefig(path)
-    return path
+        bars = other.errorbar(generation, mean, ci95, color=COLOURS["symla"], lw=2)
+        bars.set_label(f"the rule, probed in {where}" if others else "the rule, probed")
+        lines = [*lines, bars]
+    below(figure, lines)
+    return figure
 
 
 def _regret_over_training(
@@ -102,6 +119,6 @@ def _regret_over_training(
         ylabel=f"regret over {results['length']} pulls",
         ylim=(0, None),
     )
-    axis.legend(fontsize=8)
+    below(figure, axis.get_legend_handles_labels()[0])
     figure.savefig(path)
     return path

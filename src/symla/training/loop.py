@@ -199,7 +199,7 @@ class _Loop:
         not_finite_at = np.flatnonzero(~metrics.finite[:count])
         made = int(not_finite_at[0]) if not_finite_at.size else count
         if made:
-            self._record(rows_of(metrics, self.done, made), state, generations)
+            self._record(rows_of(metrics, self.done, made, self.training.turns), state, generations)
         if made < count:
             self.saver.save(self.done, self.state)
             raise divergence(metrics.returns[made], self.done + 1, self.run.path)

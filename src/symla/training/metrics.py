@@ -12,10 +12,14 @@ from symla.core.text import typed
 from symla.training.generation import Metrics
 
 
-def rows_of(metrics: Metrics, done: int, count: int) -> list[dict[str, Any]]:
-    """One row per generation. Summed here, where the order does not depend on the devices."""
+def rows_of(metrics: Metrics, done: int, count: int, turns: int) -> list[dict[str, Any]]:
+    """One row per generation, with the index of the environment that it was in where `turns`
+    environments take turns. Summed here, where the order does not depend on the devices."""
     each = (Metrics(*columns) for columns in zip(*metrics))
-    return [_row(one, number) for number, one in enumerate(islice(each, count), done + 1)]
+    rows = [_row(one, number) for number, one in enumerate(islice(each, count), done + 1)]
+    if turns > 1:
+        rows = [row | {"environment": (row["generation"] - 1) % turns} for row in rows]
+    return rows
 
 
 def _row(metrics: Metrics, number: int) -> dict[str, Any]:
