@@ -28,6 +28,12 @@ def test_options_are_typed_as_on_the_command_line():
     ]  # fmt: skip
 
 
+def test_a_value_that_looks_like_an_option_is_none():
+    typed = config_files.arguments({"environments": ["x"], "start": "--mine"})
+    assert typed == ["x", "--start=--mine"]
+    assert config_files.arguments({"swap_rewards": -1.0}) == ["--swap-rewards=-1.0"]
+
+
 def test_what_was_typed_is_what_its_file_says(tmp_path):
     typed = ["hearts,size=2", "target", "--permute", "--sigma", "0.25", "--scale-rewards", "1", "2"]
     settings = parse(EnvironmentTraining, typed, "train", "")

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from symla.core.errors import SettingError, UnknownNameError, line_of
-from symla.core.settings import construct, fits, with_settings
+from symla.core.settings import construct, fits, whole, with_settings
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def test_a_class_is_made_with_settings_of_the_types_it_wants():
         ({"size": "2"}, SettingError, "size of sizes must be of type int, got '2'"),
         ({"size": True}, SettingError, "must be of type int, got True"),
         ({"size": 2, "limit": "x"}, SettingError, r"limit of sizes must be of type int | None"),
-        ({"size": 13}, SettingError, r"raised KeyError: 'unlucky' \(.*test_settings.py, line 21\)"),
+        ({"size": 13}, SettingError, r"raised KeyError: 'unlucky' \(.*test_settings.py, line 22\)"),
     ],
     ids=str,
 )
@@ -82,3 +83,10 @@ def test_the_line_of_a_fault_is_the_persons_own():
     except ValueError as error:
         assert line_of(error).endswith(f"test_settings.py, line {error.__traceback__.tb_lineno}")
     assert line_of(ValueError("raised nowhere")) is None
+
+
+def test_what_counts_is_a_whole_number_of_any_type():
+    assert whole(np.int64(3), "lifetimes") == 3
+    for value in (2.5, "9", None, np.float32(2)):
+        with pytest.raises(SettingError, match="lifetimes must be a whole number, got "):
+            whole(value, "lifetimes")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from symla.algorithms import SymLA
-from symla.core.text import brief, html_table, typed
+from symla.core.text import brief, html_table, summary, typed
 
 NAMES = ["plain", "runs/a-b_1", "f run", "it's", 'a"b', "$HOME/`x`;&|", "~x", "-x", "-x/y", "größe",
          "a\nb", "a\x1bb", "a\udcffb", "*?[", "a!b", "日\t"]  # fmt: skip
@@ -43,3 +43,15 @@ def test_a_table_for_notebooks_escapes_and_cuts():
     assert "a &lt; b" in shown
     assert "none" not in shown
     assert len(shown) < 700
+
+
+def test_a_summary_is_a_whole_sentence():
+    def long():
+        """What is said of it goes on
+        in the next line. And more.
+
+        Nor this."""
+
+    assert summary(long) == "What is said of it goes on in the next line."
+    long.__doc__ = "No more: this"
+    assert summary(long) == "No more: this"

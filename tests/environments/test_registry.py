@@ -61,6 +61,8 @@ def test_what_has_no_name():
         ("hearts,siez=4", UnknownNameError, "setting of hearts named 'siez': .* 'size'"),
         ("hearts,size=four", SettingError, "size of hearts must be of type int, got 'four'"),
         ("hearts,size=1", SettingError, "size must be at least 2"),
+        ("hearts,size=100000", SettingError, "30,000,000,000 inputs: at most 1,000,000"),
+        ("bandit-arms-100000000", SettingError, "100,000,000 actions"),
         ("bandit-arms-5,arm=2", UnknownNameError, "setting of bandit-arms-5 named 'arm'"),
         ("gymnax:CartPole-v1,max_steps=9", UnknownNameError, "'max_steps_in_episode'"),
         ("gymnax:CartPole-v1,gravity=x", SettingError, "must be of type float, got 'x'"),

@@ -61,6 +61,22 @@ def test_seeds_may_be_numpys():
     assert json.loads(json.dumps(found.to_json()))["seed"] == 3
 
 
+def test_a_rule_may_be_a_name():
+    arguments = "bandit-arms-2", 4, 3
+    named = meta_test("bayes-optimal", *arguments)
+    optimal = hand_made("bayes-optimal", symla.make("bandit-arms-2"), 3)
+    assert named == meta_test(optimal, *arguments)
+    assert meta_test("bandits", *arguments) == meta_test(symla.load("bandits"), *arguments)
+    with pytest.raises(UnknownNameError, match="no rule named 'banditz'"):
+        meta_test("banditz", *arguments)
+
+
+@pytest.mark.parametrize("numbers", [{"lifetimes": 10**20}, {"length": 10**20}])
+def test_what_no_machine_could_live_is_refused(numbers):
+    with pytest.raises(SettingError, match=r"2\^31"):
+        meta_test("random", "bandit-easy", **numbers)
+
+
 def test_curves_of_a_long_lifetime():
     length = 1037
     result = meta_test(hand_made("random"), "bandit-arms-2", lifetimes=4, length=length)

@@ -3,11 +3,13 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 import symla
 from symla.algorithms import MetaRNN, SymLA
 from symla.experiments.forecast import forecast
 from symla.experiments.meta_train import recipe_of
-from symla.outer import EvolutionStrategies, PolicyGradient
+from symla.outer import EvolutionStrategies, LifetimePPO, PolicyGradient, Teacher
 
 
 def recipe(outer, **more):
@@ -27,6 +29,19 @@ def test_gradients_cost_time_and_memory():
     memory = [int(re.search(r"([\d,]+) MB", forecast(r))[1].replace(",", "")) for r in both]
     assert memory[1] > 10 * memory[0]
     assert "min" in forecast(replace(both[1], generations=3000))
+
+
+def test_every_loop_with_gradients_takes_longer_than_one_without(monkeypatch):
+    def hours(outer, fused):
+        monkeypatch.setattr("symla.experiments.forecast.has_fused_gradient", lambda _: fused)
+        said = re.search(r"about ([\d.]+) h", forecast(recipe(outer, generations=10**7)))
+        return float(said[1])
+
+    without = hours(EvolutionStrategies(16), fused=True)
+    for outer in (PolicyGradient(16), Teacher(16)):
+        assert hours(outer, fused=True) == pytest.approx(5 * without, rel=0.1)
+        assert hours(outer, fused=False) == pytest.approx(19 * without, rel=0.1)
+    assert hours(LifetimePPO(16), fused=True) == pytest.approx(22 * without, rel=0.1)
 
 
 def test_an_algorithm_of_unknown_cost_has_no_time():

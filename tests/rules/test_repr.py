@@ -17,6 +17,11 @@ def test_a_rule():
     assert repr(Rule(MetaRNN(3), ())) == "Rule(MetaRNN(hidden_size=3), 0 meta-parameters)"
 
 
+def test_a_rule_equals_itself_alone():
+    rule = symla.load("bandits")
+    assert rule == rule and rule != symla.load("bandits") and len({rule}) == 1
+
+
 @pytest.mark.parametrize("name", ["control", "gridworld", "transfer", "bayes-optimal"])
 def test_every_rule_is_one_short_line(name):
     rule = symla.load(name)

@@ -3,7 +3,6 @@
 Looked up here, made in the processes of a `Pool`.
 """
 
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from symla.bridge.pickling import portable
 from symla.core.errors import SettingError, UnknownNameError, require
 from symla.core.naming import parse, spell, spell_value, value
 
+LONGEST = 1_000_000  # seconds that a call may take
 PREFIX = "gymnasium:"  # of a name that a person types
 INSTALL = {  # namespace of ids -> how to get them
     "ALE": 'pip install "gymnasium[atari]", then gymnasium:ale_py:ALE/NAME',
@@ -44,8 +44,9 @@ class GymnasiumEnvironment:
 
     def __post_init__(self):
         require(
-            0 < self.time_limit < math.inf,
-            f"the time limit of a step must be a positive number of seconds, got {self.time_limit}",
+            0 < self.time_limit <= LONGEST,
+            f"the time limit of a step must be a positive number of seconds, at most {LONGEST:,}, "
+            f"got {self.time_limit}",
         )
 
     @staticmethod

@@ -3,8 +3,9 @@
 jax is imported late: `--help` and a misspelt word answer at once.
 """
 
-import sys
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,14 @@ from symla.cli.options import CompareOptions, parse
 from symla.cli.results import print_comparison, print_standings
 from symla.cli.test import check_outputs
 from symla.core.errors import SettingError
+from symla.report.terminal import working
 from symla.runtime.machine import prepare_jax
 from symla.runtime.provenance import provenance
 from symla.store import write_json
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from symla.evaluation.comparison import Pair
 
 
@@ -40,18 +44,21 @@ def compare(arguments: Sequence[str]) -> int:
         environments = dict(suite.environments)
         lifetimes = suite.lifetimes if lifetimes is None else lifetimes
         length = suite.length if length is None else length
-    comparison = compare_rules(
-        rules,
-        {name: make(what, options.time_limit) for name, what in environments.items()},
-        lifetimes=lifetimes,
-        length=length,
-        seeds=options.seeds,
-        normalise_rewards=options.normalise_rewards,
-        bins=options.bins,
-        # A suite counts what is earned while learning. Without exploring, some would walk for ever.
-        evaluate_every=0 if suite else None,
-        watch=_say if suite else lambda pair: None,
-    )
+    made = {name: make(what, options.time_limit) for name, what in environments.items()}
+    with working("compiling") as status:
+        comparison = compare_rules(
+            rules,
+            made,
+            lifetimes=lifetimes,
+            length=length,
+            seeds=options.seeds,
+            normalise_rewards=options.normalise_rewards,
+            bins=options.bins,
+            # A suite counts what is earned while learning. Without exploring, some would walk for
+            # ever.
+            evaluate_every=0 if suite else None,
+            watch=partial(_say, status, len(rules) * len(made), itertools.count(1), bool(suite)),
+        )
     print_comparison(comparison)
     if len(rules) > 1 and len(environments) > 1:
         print_standings(standings(comparison))
@@ -68,10 +75,14 @@ def compare(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _say(pair: "Pair") -> None:
-    """A suite takes minutes: a line for each pair, where the progress of commands goes."""
-    said = pair.result.return_ if pair.result else "n/a"
-    print(f"{pair.environment}, {pair.rule}: {said}", file=sys.stderr)
+def _say(status: "Status", pairs: int, done: Iterator[int], lines: bool, pair: "Pair") -> None:
+    """How many pairs are done; a suite takes minutes, and has a line for each of them."""
+    status.update(f"{next(done)} of {pairs} pairs are done")
+    if lines:
+        said = pair.result.return_ if pair.result else "n/a"
+        status.console.print(
+            f"{pair.environment}, {pair.rule}: {said}", markup=False, soft_wrap=True
+        )
 
 
 def _short_names(rules: Sequence[str]) -> list[str]:

@@ -59,7 +59,10 @@ def arguments(options: Mapping[str, Any]) -> list[str]:
 def _argument(option: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{option}" if value else f"--no-{option}"]
-    return [f"--{option}", *_words(value)]
+    words = _words(value)
+    if len(words) == 1 and words[0].startswith("-"):  # it would be taken for an option itself
+        return [f"--{option}={words[0]}"]
+    return [f"--{option}", *words]
 
 
 def _words(value: Any) -> list[str]:

@@ -13,6 +13,7 @@ from symla.cli.long_tests import PATHS, learn
 from symla.cli.options import TestOptions, parse
 from symla.cli.results import print_test
 from symla.core.errors import FaultyEnvironmentError, SettingError, SymlaError, require
+from symla.report.terminal import working
 from symla.runtime.machine import prepare_jax
 from symla.runtime.signals import STOPPED
 from symla.store import RunFolder, check_writable, from_settings, write_json
@@ -44,11 +45,10 @@ def run_test(options: TestOptions, kept: RunFolder | None) -> int:
     """The test. `kept` is the run folder of one that goes on. Returns the exit code."""
     from symla.algorithms import HAND_MADE
     from symla.algorithms.base import LearnsFromRollouts
-    from symla.bridge.gymnasium_environment import GymnasiumEnvironment
-    from symla.evaluation.evaluate import meta_test, sizes, transformed
+    from symla.evaluation.evaluate import meta_test, rule_for, sizes, transformed
     from symla.evaluation.references import references
     from symla.lifetimes.resolve import make
-    from symla.rules.loading import hand_made, is_hand_made, load
+    from symla.rules.loading import is_hand_made, load
 
     known = is_hand_made(options.algorithm)
     rule = None if known else load(options.algorithm)
@@ -57,8 +57,7 @@ def run_test(options: TestOptions, kept: RunFolder | None) -> int:
         raise SettingError("say where to test it: --environment ENV (`symla list` shows them)")
     changes = options.permute, options.project, options.swap_rewards
     environment = transformed(make(name, options.time_limit), *changes)
-    in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
-    rule = rule or hand_made(options.algorithm, in_jax, options.length or 100)
+    rule = rule_for(rule or options.algorithm, environment, options.length or 100)
     lifetimes, length = sizes(rule, options.lifetimes, options.length)
     where = ", ".join((name, *changes_in_words(*changes)))
     numbers = lifetimes, length, options.seed
@@ -72,7 +71,8 @@ def run_test(options: TestOptions, kept: RunFolder | None) -> int:
             results = {row: result}
         else:
             _refuse_options_of_learners(options)
-            results = {row: meta_test(rule, environment, *numbers)}
+            with working(f"{row} on {where}: compiling, then {lifetimes} lifetimes"):
+                results = {row: meta_test(rule, environment, *numbers)}
     except FaultyEnvironmentError as fault:
         if fault.measured:
             _tell(options, where, {row: fault.measured}, incomplete=True, reason=str(fault))
@@ -84,7 +84,8 @@ def run_test(options: TestOptions, kept: RunFolder | None) -> int:
         others = {} if options.alone or problem else references(environment, length)
         for who, other in others.items():
             if other.algorithm != rule.algorithm:
-                results[who] = meta_test(other, environment, *numbers)
+                with working(f"beside it, {who} on {where}"):
+                    results[who] = meta_test(other, environment, *numbers)
     except SymlaError as fault:  # what was asked for is measured
         problem = f"not all that stands beside it could be tested: {fault}"
     _tell(options, where, results)

@@ -4,12 +4,21 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
+from operator import index
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from symla.core.errors import SettingError, SymlaError, UnknownNameError, raised
 
 T = TypeVar("T")
+
+
+def whole(value: Any, name: str) -> int:
+    """It as an int, from any type of whole numbers. Raises SettingError for another."""
+    try:
+        return index(value)
+    except TypeError as error:
+        raise SettingError(f"{name} must be a whole number, got {value!r}") from error
 
 
 def fits(value: Any, hint: Any) -> bool:

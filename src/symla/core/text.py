@@ -19,8 +19,10 @@ def first_line(text: str) -> str:
 
 
 def summary(thing: Any) -> str:
-    """The first line of the docstring of `thing`."""
-    return first_line(docstring(thing))
+    """The first sentence of the docstring of `thing`, in one line."""
+    paragraph = " ".join(docstring(thing).partition("\n\n")[0].split())
+    sentence, end, _ = paragraph.partition(". ")
+    return f"{sentence}." if end else paragraph
 
 
 def docstring(thing: Any) -> str:

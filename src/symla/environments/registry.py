@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from symla.core.errors import SettingError, UnknownNameError, defined_at
+from symla.core.errors import SettingError, UnknownNameError, defined_at, require
 from symla.core.naming import find_object, parse, spell
 from symla.core.precision import methods_in_float32
 from symla.core.settings import construct, with_settings
@@ -54,7 +54,7 @@ ENVIRONMENTS: dict[str, Environment] = {
 
 
 def _arms(text: str, **settings: Any) -> Environment:
-    if not re.fullmatch(r"-?[0-9]{1,6}", text):
+    if not re.fullmatch(r"-?[0-9]{1,20}", text):
         raise SettingError(f"bandit-arms-K needs a whole number of at least 2 for K, got {text!r}")
     return with_settings(IndependentBandit(int(text)), settings, f"bandit-arms-{text}")
 
@@ -72,6 +72,9 @@ FAMILIES: dict[str, tuple[str, str, Callable[..., Environment]]] = {
 }
 
 
+LARGEST = 1_000_000  # numbers of an observation, and actions
+
+
 def make(name: str, /, **settings: Any) -> Environment:
     """The environment of that name, one of ENVIRONMENTS or FAMILIES, or package.module:CLASS.
 
@@ -82,10 +85,10 @@ def make(name: str, /, **settings: Any) -> Environment:
     base, typed = parse(name)
     settings = typed | settings
     if base in ENVIRONMENTS:
-        return with_settings(ENVIRONMENTS[base], settings, base)
+        return _of_a_size(with_settings(ENVIRONMENTS[base], settings, base), name)
     for prefix, (_, _, build) in FAMILIES.items():
         if base.startswith(prefix):
-            return build(base.removeprefix(prefix), **settings)
+            return _of_a_size(build(base.removeprefix(prefix), **settings), name)
     if base.startswith("gymnasium:"):
         raise SettingError(f"{name} is not in JAX: `symla.make` makes it, for processes of its own")
     if ":" in base:
@@ -93,6 +96,14 @@ def make(name: str, /, **settings: Any) -> Environment:
     families = [prefix + rest for prefix, (rest, _, _) in FAMILIES.items()]
     hint = ", or package.module:CLASS for one of your own"
     raise UnknownNameError("environment", base, [*ENVIRONMENTS, *families], hint)
+
+
+def _of_a_size(environment: Environment, name: str) -> Environment:
+    """It. Raises SettingError if it is too large for whatever could be done with it."""
+    spec = environment.spec
+    for what, size in (("inputs", spec.observation_size), ("actions", spec.action_size)):
+        require(size <= LARGEST, f"{name} has {size:,} {what}: at most {LARGEST:,} are possible")
+    return environment
 
 
 def from_class(kind: Any, settings: Mapping[str, Any], name: str) -> Environment:

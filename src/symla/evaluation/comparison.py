@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from operator import index
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from symla.algorithms.step_by_step import step_by_step
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import SymlaError, UnknownNameError, require
 from symla.core.precision import in_float32
+from symla.core.settings import whole
 from symla.core.streams import Stream
 from symla.core.text import html_table
 from symla.environments import Environment, name_of
@@ -27,7 +27,7 @@ from symla.evaluation.aggregates import (
     normalised,
     performance_profile,
 )
-from symla.evaluation.evaluate import BLACK_BOXES, LEARNERS
+from symla.evaluation.evaluate import BLACK_BOXES, LEARNERS, AnyRule, rule_for
 from symla.evaluation.evaluation import Evaluation, evaluation, joined, of_finite
 from symla.evaluation.learning_lives import learned
 from symla.evaluation.learning_test import learning_test, result_of
@@ -40,7 +40,6 @@ from symla.rules.rule import Rule
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AnyRule = Rule | str | PathLike[str]  # a name or a path: what `symla.load` takes
 AnyEnvironment = Any  # what `symla.make` takes
 
 
@@ -205,7 +204,7 @@ def compare(
     each pair as it is done.
     Raises SettingError outside ranges or for nothing to compare, UnknownNameError, CheckpointError.
     """
-    seeds = tuple(map(index, seeds))  # numpy's, too
+    seeds = tuple(whole(seed, "a seed") for seed in seeds)
     require(
         0 < len(seeds) == len(set(seeds)), f"seeds must be different numbers, got {list(seeds)}"
     )
@@ -214,8 +213,8 @@ def compare(
     usual, steps = LEARNERS if slow else BLACK_BOXES
     if slow and len(seeds) > 1:
         usual = 1
-    lifetimes = usual if lifetimes is None else lifetimes
-    length = steps if length is None else length
+    lifetimes = usual if lifetimes is None else whole(lifetimes, "lifetimes")
+    length = steps if length is None else whole(length, "length")
     check_ranges(lifetimes * len(seeds), length, *seeds)
     if not isinstance(environments, Mapping):
         environments = [each if isinstance(each, str) else make(each) for each in environments]
@@ -290,10 +289,7 @@ def _test(
     evaluate_every: int | None,
 ) -> Evaluation:
     """Of the lifetimes of all seeds together."""
-    if isinstance(rule, str):
-        in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
-        rule = hand_made(rule, in_jax, length)
-    rule = help(rule)
+    rule = help(rule_for(rule, environment, length))
     seed = seeds if len(seeds) > 1 else seeds[0]
     if isinstance(rule.algorithm, LearnsFromRollouts):
         environment = padded_as(rule.card, environment)

@@ -1,12 +1,13 @@
 """Meta-testing: frozen meta-parameters live many lifetimes; what comes out are statistics."""
 
-from operator import index
+from os import PathLike
 from typing import Any, SupportsIndex
 
 from symla.algorithms.base import LearnsFromRollouts
 from symla.bridge.gymnasium_environment import GymnasiumEnvironment
 from symla.core.errors import FaultyEnvironmentError, SettingError
 from symla.core.precision import in_float32
+from symla.core.settings import whole
 from symla.core.streams import Stream
 from symla.environments import Environment, Permuted, Projected, Rewards
 from symla.environments.padding import padded_as
@@ -15,15 +16,17 @@ from symla.evaluation.learning_lives import Watch, learned
 from symla.evaluation.learning_test import learning_test, result_of
 from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.lifetimes.resolve import make
+from symla.rules.loading import hand_made, is_hand_made, load
 from symla.rules.rule import Rule
 
+AnyRule = Rule | str | PathLike[str]  # a name or a path: what `symla.load` takes
 BLACK_BOXES = 1000, 100  # lifetimes and steps of each, where nobody says how many
 LEARNERS = 2, 20_000  # the same of what learns from rollouts
 
 
 @in_float32
 def meta_test(
-    rule: Rule,
+    rule: AnyRule,
     environment: Any,
     lifetimes: int | None = None,
     length: int | None = None,
@@ -36,7 +39,8 @@ def meta_test(
     evaluate_every: int | None = None,
     watch: Watch | None = None,
 ) -> Evaluation:
-    """Let `rule` live `lifetimes` lifetimes of `length` steps each, its meta-parameters frozen.
+    """Let `rule` live `lifetimes` lifetimes of `length` steps each, its meta-parameters frozen. It
+    is a `Rule`, or whatever `symla.load` takes.
 
     They are by default 1,000 of 100 steps; of what learns from rollouts, whose lifetimes are long,
     2 of 20,000. Such a one is also evaluated without exploration, every `evaluate_every` steps, by
@@ -52,8 +56,9 @@ def meta_test(
     environment of Gymnasium fails.
     """
     environment = transformed(make(environment), permute, project, swap_rewards)
+    rule = rule_for(rule, environment, 100 if length is None else whole(length, "length"))
     lifetimes, length = sizes(rule, lifetimes, length)
-    seed = index(seed)  # numpy's, too
+    seed = whole(seed, "seed")
     if isinstance(rule.algorithm, LearnsFromRollouts):
         environment = padded_as(rule.card, environment)
         test = learning_test(rule.algorithm, environment, lifetimes, length, evaluate_every)
@@ -71,7 +76,20 @@ def meta_test(
 def sizes(rule: Rule, lifetimes: int | None, length: int | None) -> tuple[int, int]:
     """How many lifetimes, and how long, where that is not said."""
     usual = LEARNERS if isinstance(rule.algorithm, LearnsFromRollouts) else BLACK_BOXES
-    return usual[0] if lifetimes is None else lifetimes, usual[1] if length is None else length
+    return (
+        usual[0] if lifetimes is None else whole(lifetimes, "lifetimes"),
+        usual[1] if length is None else whole(length, "length"),
+    )
+
+
+def rule_for(rule: AnyRule, environment: Environment | GymnasiumEnvironment, length: int) -> Rule:
+    """It, or what `symla.load` takes, where it is to live, on which Bayes-optimal play depends."""
+    if isinstance(rule, Rule):
+        return rule
+    if not (isinstance(rule, str) and is_hand_made(rule)):
+        return load(rule)
+    in_jax = None if isinstance(environment, GymnasiumEnvironment) else environment
+    return hand_made(rule, in_jax, length)
 
 
 def transformed(

@@ -1,20 +1,23 @@
 """What a training will cost, said before it begins: a rough number, corrected while it runs."""
 
 from itertools import pairwise
+from typing import Any
 
 import jax
 
 from symla.algorithms import SymLA
+from symla.algorithms.symla.layer_update import has_fused_gradient
 from symla.core.cpu import available_cores
 from symla.core.trees import size_in_bytes
 from symla.experiments.recipes import Recipe
 from symla.lifetimes.host import is_on_host, spec_of
-from symla.outer import PolicyGradient, Teacher
+from symla.outer import LifetimePPO, PolicyGradient, Teacher
 
 # Measured (docs/performance.md): what one core does in a second, of LSTMs with 16 units.
 LSTM_TICKS = 2.3e7
 STEP_SECONDS = 5e-7  # of a step besides
-GRADIENT = 19.0  # the time of a step with its gradient, in steps without
+# The time of a step with its gradient, in steps without: of the fused kernel, and of plain JAX.
+FUSED_GRADIENT, PLAIN_GRADIENT = 5.0, 19.0
 HOST_STEPS = 2e4  # of environments on the host, on two cores
 
 
@@ -22,21 +25,20 @@ def forecast(recipe: Recipe) -> str:
     """Steps, time on this machine's cores, memory for states: "3.1e7 steps, about 2 min, ..."."""
     steps = float(recipe.environment_steps)
     said = [f"{steps:.1e} environment steps"]
-    gradient = isinstance(recipe.outer, PolicyGradient | Teacher)
-    seconds = _seconds(recipe) * (GRADIENT if gradient else 1.0)
+    seconds = _seconds(recipe)
     seconds += (
         steps / HOST_STEPS * sum(map(is_on_host, recipe.environments)) / len(recipe.environments)
     )
     if seconds:
         said.append(f"about {_words(seconds)} on {available_cores()} cores besides compiling")
-    at_once = recipe.outer.population * recipe.lifetimes * (recipe.length if gradient else 1)
+    at_once = recipe.lifetimes * _states_of_a_lifetime(recipe)
     size = max(_state_bytes(recipe, world) for world in recipe.environments)
     said.append(f"{max(1, round(at_once * size / 1e6)):,} MB of states")
     return ", ".join(said)
 
 
 def _seconds(recipe: Recipe) -> float:
-    """Of the learning algorithm, without gradients; 0 where its cost is not known."""
+    """Of the learning algorithm, and of its gradient; 0 where its cost is not known."""
     algorithm = recipe.algorithm
     if not isinstance(algorithm, SymLA) or jax.default_backend() != "cpu":
         return 0.0
@@ -47,7 +49,30 @@ def _seconds(recipe: Recipe) -> float:
         lstms += sum(A * B for A, B in pairwise(sizes))
     ticks = recipe.environment_steps * lstms / len(recipe.environments) * algorithm.micro_ticks
     lstm_seconds = ticks * (algorithm.hidden_size / 16) ** 2 / LSTM_TICKS
-    return (lstm_seconds + recipe.environment_steps * STEP_SECONDS) / available_cores()
+    seconds = (lstm_seconds + recipe.environment_steps * STEP_SECONDS) / available_cores()
+    return seconds * _times(recipe.outer, has_fused_gradient(algorithm.backend))
+
+
+def _times(outer: Any, fused: bool) -> float:
+    """What a step costs with all gradients that are taken through it, in steps without one."""
+    gradient = FUSED_GRADIENT if fused else PLAIN_GRADIENT
+    match outer:
+        case LifetimePPO():
+            return 2.0 + outer.update_epochs * gradient  # lived, and once more before learning
+        case PolicyGradient() | Teacher():
+            return gradient
+    return 1.0
+
+
+def _states_of_a_lifetime(recipe: Recipe) -> int:
+    """How many are held at once, for lifetimes of all candidates that are taken at once."""
+    outer: Any = recipe.outer
+    match outer:
+        case LifetimePPO():
+            return recipe.length  # one candidate after the other
+        case PolicyGradient() | Teacher():
+            return outer.population * recipe.length
+    return outer.population
 
 
 def _state_bytes(recipe: Recipe, world: object) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from operator import index
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from symla.algorithms import ALGORITHMS
 from symla.algorithms.base import AnyAlgorithm
 from symla.core.precision import in_float32
+from symla.core.settings import whole
 from symla.experiments.fitting import Start, check_fit, of_one_size
 from symla.experiments.outer_options import OuterName, OuterSettings, usual_outer
 from symla.experiments.recipes import Recipe, begin
@@ -97,7 +97,7 @@ def meta_train(
         generations=generations,
         lifetimes=lifetimes,
         length=length,
-        seed=index(seed),  # numpy's, too
+        seed=whole(seed, "seed"),
         start=start if isinstance(start, str) else ("given" if start else ""),
         probes=_as_tuple(probes),
     )

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from symla.algorithms.base import LearningAlgorithm
 from symla.core.distributions import is_action
+from symla.core.errors import require
 from symla.core.random_numbers import fast_key
 from symla.core.types import Params, Percept, PRNGKey, State, Task, Transition
 from symla.environments.base import Environment
@@ -171,6 +172,12 @@ def _live(
         world=end.world, learner=end.learner, percept=end.percept, age=end.age, episode=end.episode
     )
     return after, end.total, recorded
+
+
+def check_length(length: int) -> None:
+    """Raises SettingError outside the range of what counts steps."""
+    require(length >= 1, f"length must be at least 1 step, got {length}")
+    require(length < 2**31, f"length must be below 2^31 steps, got {length}")
 
 
 def bin_edges(length: int, bins: int) -> Int[np.ndarray, " edges"]:

@@ -27,7 +27,8 @@ from symla.core.types import (
 
 NOT_FINITE = (
     "the rule's outputs are not finite numbers{where}: no action can be sampled. Its observations "
-    "or rewards may be too large for it, or its meta-parameters diverged in training"
+    "or rewards may be too large for it (Thompson sampling is for rewards from 0 to 1), or "
+    "meta-parameters, if it has any, diverged in training"
 )
 
 

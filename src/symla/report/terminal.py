@@ -3,9 +3,16 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 console = Console(highlight=False)
+
+
+def working(text: str) -> Status:
+    """Within it, a terminal says that something goes on, for compiling takes seconds; anything else
+    says nothing. Its `update` changes the text."""
+    return Console(stderr=True, highlight=False).status(text, spinner="line")
 
 
 def print_table(console: Console, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from operator import index
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, SupportsIndex
@@ -27,6 +26,7 @@ from symla.core.errors import (
     require,
 )
 from symla.core.precision import in_float32
+from symla.core.settings import whole
 from symla.core.streams import Stream, stream_key
 from symla.core.text import brief, html_table
 from symla.core.types import Params, PRNGKey, Spec, State
@@ -82,7 +82,7 @@ class Agent:
 
     @in_float32
     def _begin(self, seed: SupportsIndex) -> None:
-        self.seed = seed = index(seed)  # numpy's, too
+        self.seed = seed = whole(seed, "seed")
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")
         keys = lifetime_keys(stream_key(seed, Stream.AGENT))
         self.steps, self._acted, self._used = 0, False, False

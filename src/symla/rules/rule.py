@@ -20,7 +20,7 @@ from symla.rules.agent_memory import OWN
 from symla.store import flatten, save_checkpoint
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single answer: a rule equals itself alone
 class Rule:
     """A learning algorithm with its meta-parameters: what ships, and what `symla.load` returns.
 

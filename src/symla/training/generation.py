@@ -14,6 +14,7 @@ from symla.core.streams import Stream, stream_key
 from symla.core.trees import all_finite, global_norm
 from symla.core.types import Params, PRNGKey, State
 from symla.lifetimes.host import is_on_host, spec_of
+from symla.lifetimes.lifetime import check_length
 from symla.outer.base import Candidates, ChecksSetting, OuterLoop
 from symla.runtime.devices import everywhere
 
@@ -37,7 +38,7 @@ class Training:
     def __post_init__(self):
         require(len(self.environments) >= 1, "there must be an environment to train on")
         require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
-        require(self.length >= 1, f"length must be at least 1 step, got {self.length}")
+        check_length(self.length)
         lifetime = getattr(self.outer, "lifetime", 0)  # of lives that go on
         require(
             lifetime % self.length == 0,
