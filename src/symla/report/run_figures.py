@@ -76,7 +76,7 @@ def draw_training(run: RunFolder) -> Figure:
         label = f"candidates in {names[number]}" if len(rows) < len(metrics) else "candidates"
         colour = CANDIDATES[number % len(CANDIDATES)]
         axis.plot(generation, mean, color=colour, lw=1.0, label=label)
-    lines = axis.get_lines()
+    lines: list[Any] = [*axis.get_lines()]
     probed = [row for row in metrics if "return" in row]
     if probed:
         stretches = bool(settings.get("outer", {}).get("lifetime"))
@@ -86,10 +86,10 @@ def draw_training(run: RunFolder) -> Figure:
             other.set(ylabel="the rule: return of a lifetime")
             other.spines["right"].set_visible(True)
         where, *others = environment_names(settings.get("probes")) or names or [""]
-        generation, mean, ci95 = (
-            np.array([row[x] for row in probed]) for x in ("generation", "return", "return_ci95")
+        at, reached, ci95 = (
+            [row[x] for row in probed] for x in ("generation", "return", "return_ci95")
         )
-        bars = other.errorbar(generation, mean, ci95, color=COLOURS["symla"], lw=2)
+        bars = other.errorbar(at, reached, ci95, color=COLOURS["symla"], lw=2)
         bars.set_label(f"the rule, probed in {where}" if others else "the rule, probed")
         lines = [*lines, bars]
     below(figure, lines)
