@@ -210,6 +210,9 @@ BAD = {
     "infinite": (["train", "bandits", "--initial-std", "inf"], "initial_std must be"),
     "three minus signs": (["test", "random", "--environment", "bandit-arms---5"], "whole number"),
     "name too long": (["train", "bandits", "--run-dir", "x" * 300], "too long"),
+    "an experiment and more": (["train", "cartpole", "bandits"], "bandits is an experiment"),
+    "empty environment": (["test", "random", "--environment", ""], "an empty word is no value"),
+    "empty run folder": (["train", "hearts", "--run-dir="], "--run-dir has no value"),
     "not writable": (["train", "bandits", "--run-dir", "/proc/nowhere"], "--run-dir"),
 }  # fmt: skip
 
@@ -308,7 +311,7 @@ def test_a_signal_keeps_what_was_reached_and_resume_finishes(tmp_path, number):
     config = json.loads((folder / "config.json").read_text())
     config["settings"]["search"]["generations"] = kept + 5
     (folder / "config.json").write_text(json.dumps(config))
-    resumed = typed("resume", folder)
+    resumed = typed("resume", "--generations", kept + 5, folder)  # options may come first
     assert resumed.returncode == 0, resumed.stderr
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == kept + 5
 

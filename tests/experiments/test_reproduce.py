@@ -1,6 +1,7 @@
 """Every figure of the paper at a tiny scale, through the real command line."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -113,6 +114,23 @@ def test_an_interrupted_rule_continues_and_refuses_another_recipe(tmp_path):
     continued = run.config()
     assert len(continued.pop("resumed")) == 1
     assert continued == begun
+
+
+def test_what_is_to_be_trained_and_how_long_is_said_first(tmp_path):
+    recipes = {"first": RECIPE, "second": replace(RECIPE, seed=1, generations=10**6)}
+
+    def cost():
+        return module.cost_of_training(tuple(recipes), recipes, tmp_path)
+
+    said = cost()
+    assert said.startswith("2 of 2 rules are to be trained: 8.0e+06 environment steps, about ")
+    assert train("first", RECIPE, {}, tmp_path, tmp_path / "runs", Patient())
+    assert cost().startswith("1 of 2 rules are to be trained: 8.0e+06 environment steps, about ")
+    del recipes["second"]
+    assert cost() == ""
+    figure = module.Figure6().recipes()
+    took = module.cost_of_training(tuple(figure), figure, tmp_path)
+    assert re.search(rf"{len(figure)} of {len(figure)} rules .*, about [\d.]+ h", took)
 
 
 HOLD = """

@@ -293,9 +293,13 @@ def parse(
 def _checked(argument: str, command: str, found: Sequence[Flag]) -> str:
     """The argument; of an option that is understood, with its own name. Raises SettingError for an
     option that there is not."""
+    if not argument:
+        raise SettingError(f"an empty word is no value: `symla {command} --help` shows all options")
     if not re.match(r"--?[A-Za-z]", argument) or argument in ("-h", "--help"):
         return argument  # a value, a negative number say
     typed, equals, value = argument.partition("=")
+    if equals and not value:
+        raise SettingError(f"{typed} has no value: leave it out, or say one")
     known = [flag.name for flag in found if not flag.positional]
     word = understood(typed.lstrip("-").replace("_", "-"), known)
     if word not in known:

@@ -23,10 +23,10 @@ from symla.store import RECIPE, TEST, RunFolder, from_settings
 def resume(arguments: Sequence[str]) -> int:
     """Continue an interrupted run: symla resume RUN"""
     if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
-        path = parse(ResumeRecipeOptions, arguments, "resume").run
+        run = _run_among(arguments)
         rest = list(arguments)
-        rest.remove(next(x for x in rest if Path(x) == path))
-        arguments = [str(path), *rest]
+        rest.remove(run)
+        arguments = [run, *rest]
     folder = RunFolder(Path(arguments[0]))
     if folder.is_group():
         return train(["--config", str(folder.options_path), "--run-dir", *arguments])
@@ -69,6 +69,17 @@ def resume(arguments: Sequence[str]) -> int:
             return run_experiment(experiment, seed, run, changes)
 
     return stoppable(go_on, run)
+
+
+def _run_among(arguments: Sequence[str]) -> str:
+    """The word that stands for the run. Raises SettingError if there is none."""
+    words = [word for word in arguments if not word.startswith("-")]
+    runs = [RunFolder(Path(word)) for word in words]
+    found = [word for word, run in zip(words, runs) if run.config_path.exists() or run.is_group()]
+    if found:
+        return found[0]
+    path = parse(ResumeRecipeOptions, arguments, "resume").run
+    return next(word for word in words if Path(word) == path)
 
 
 def _resume_recipe(folder: RunFolder, config: Mapping[str, Any], arguments: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from symla.core.errors import SettingError, SymlaError, UnknownNameError
+from symla.core.errors import SettingError, SymlaError, UnknownNameError, require
 from symla.experiments import EXPERIMENTS
 from symla.report.tensorboard import require_tensorboard
 
@@ -52,6 +52,10 @@ def check_words(words: Sequence[str]) -> None:
 
     for word in words:
         name = word.partition(",")[0]
+        require(
+            name not in EXPERIMENTS,
+            f"{name} is an experiment, which knows its environments: train it alone",
+        )
         known = name in ENVIRONMENTS or ":" in name or name.startswith(tuple(FAMILIES))
         if not known:
             hint = ", or gymnasium:ID, gymnax:ID, package.module:CLASS"

@@ -25,19 +25,21 @@ def forecast(recipe: Recipe) -> str:
     """Steps, time on this machine's cores, memory for states: "3.1e7 steps, about 2 min, ..."."""
     steps = float(recipe.environment_steps)
     said = [f"{steps:.1e} environment steps"]
-    seconds = _seconds(recipe)
-    seconds += (
-        steps / HOST_STEPS * sum(map(is_on_host, recipe.environments)) / len(recipe.environments)
-    )
-    if seconds:
-        said.append(f"about {_words(seconds)} on {available_cores()} cores besides compiling")
+    if time := seconds(recipe):
+        said.append(f"about {clock(time)} on {available_cores()} cores besides compiling")
     at_once = recipe.lifetimes * _states_of_a_lifetime(recipe)
     size = max(_state_bytes(recipe, world) for world in recipe.environments)
     said.append(f"{max(1, round(at_once * size / 1e6)):,} MB of states")
     return ", ".join(said)
 
 
-def _seconds(recipe: Recipe) -> float:
+def seconds(recipe: Recipe) -> float:
+    """What it takes on this machine's cores; 0 where that is not known."""
+    on_host = sum(map(is_on_host, recipe.environments)) / len(recipe.environments)
+    return _seconds_of_learning(recipe) + recipe.environment_steps / HOST_STEPS * on_host
+
+
+def _seconds_of_learning(recipe: Recipe) -> float:
     """Of the learning algorithm, and of its gradient; 0 where its cost is not known."""
     algorithm = recipe.algorithm
     if not isinstance(algorithm, SymLA) or jax.default_backend() != "cpu":
@@ -86,7 +88,8 @@ def _state_bytes(recipe: Recipe, world: object) -> int:
     return size_in_bytes(jax.eval_shape(begin, jax.random.key(0)))
 
 
-def _words(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """So many seconds, as a person reads them: "12 s", "3 min", "1.5 h"."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

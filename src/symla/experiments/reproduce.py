@@ -16,6 +16,7 @@ from symla.core.errors import CheckpointError, LockedError, require
 from symla.experiments.all_learners import AllLearners
 from symla.experiments.base import View
 from symla.experiments.figures import Figure
+from symla.experiments.forecast import clock, seconds
 from symla.experiments.kept_lives import kept_in
 from symla.experiments.measures import to_json
 from symla.experiments.metagenrl.inner_steps import InnerSteps
@@ -102,6 +103,8 @@ def reproduce(
         recipes = {who: r.tiny() for who, r in recipes.items() if r.seed == 0}
     if scale != "test":
         wanted = [who for who in recipes if only in who]
+        if cost := cost_of_training(wanted, recipes, results / shared):
+            view.say(f"{name}: {cost}")
         if not train_all(wanted, recipes, results / shared, runs / shared, view):
             return None
     if only:
@@ -133,6 +136,29 @@ def is_there(name: str, results: Path) -> bool:
     figure = figures()[name]
     folder = results / getattr(figure, "rules_in", name)
     return all(_found(who, folder).exists() for who in figure.recipes())
+
+
+def cost_of_training(wanted: Sequence[str], recipes: Mapping[str, Recipe], folder: Path) -> str:
+    """Of those that are not there yet, one after the other: as long as the same took that come with
+    the package, each on what its card says, or else as `forecast` has it. Nothing, if all are."""
+    missing = {who: recipes[who] for who in wanted if not trained(who, recipes[who], folder)}
+    if not missing:
+        return ""
+    took = [_took(who, recipe, folder) or seconds(recipe) for who, recipe in missing.items()]
+    steps = sum(recipe.environment_steps for recipe in missing.values())
+    known = f", about {clock(sum(took))}" if any(took) else ""
+    others = f" and the time of {took.count(0.0)} that is not known" if 0.0 in took else ""
+    return (
+        f"{len(missing)} of {len(wanted)} rules are to be trained: {steps:.1e} environment steps"
+        f"{known}{others}"
+    )
+
+
+def _took(who: str, recipe: Recipe, folder: Path) -> float:
+    """Seconds of this very training where a rule of it is stored; 0 if there is none."""
+    card = _found(who, folder)
+    there = trained(who, recipe, card.parent)
+    return float(load_manifest(card).get("seconds_of_training", 0.0)) if there else 0.0
 
 
 def train_all(
