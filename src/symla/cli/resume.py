@@ -23,10 +23,10 @@ from symla.store import RECIPE, TEST, RunFolder, from_settings
 def resume(arguments: Sequence[str]) -> int:
     """Continue an interrupted run: symla resume RUN"""
     if not arguments or arguments[0].startswith("-"):  # the run, and so its settings, are unknown
-        run = _run_among(arguments)
+        first = _run_among(arguments)
         rest = list(arguments)
-        rest.remove(run)
-        arguments = [run, *rest]
+        rest.remove(first)
+        arguments = [first, *rest]
     folder = RunFolder(Path(arguments[0]))
     if folder.is_group():
         return train(["--config", str(folder.options_path), "--run-dir", *arguments])
