@@ -13,7 +13,7 @@ from symla.cli.completion import OPTIONS
 from symla.cli.flags import flags
 from symla.cli.main import COMMANDS
 from symla.cli.training_help import field_docs, metavar
-from symla.core.text import docstring, first_line
+from symla.core.text import docstring, summary
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def command(name: str) -> Iterator[str]:
     yield f"## symla {name}\n\n{purpose.split(chr(10))[0]}.\n\n    {usage.splitlines()[0]}\n"
     for kind in OPTIONS[name]:
         if len(OPTIONS[name]) > 1:
-            yield f"{first_line(docstring(kind))}\n"
+            yield f"{summary(kind)}\n"
         yield "| | | default |\n|---|---|---|"
         yield from rows(kind)
         yield ""

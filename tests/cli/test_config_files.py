@@ -31,6 +31,9 @@ def test_options_are_typed_as_on_the_command_line():
 def test_a_value_that_looks_like_an_option_is_none():
     typed = config_files.arguments({"environments": ["x"], "start": "--mine"})
     assert typed == ["x", "--start=--mine"]
+    assert parse(TrainOptions, ["--run-dir=--mine"], "train").run_dir == Path("--mine")
+    with pytest.raises(SettingError, match="'--mine' would be an option"):
+        config_files.arguments({"environments": ["x"], "probe": ["--mine", "y"]})
     assert config_files.arguments({"swap_rewards": -1.0}) == ["--swap-rewards=-1.0"]
 
 

@@ -311,9 +311,9 @@ def test_a_signal_keeps_what_was_reached_and_resume_finishes(tmp_path, number):
     config = json.loads((folder / "config.json").read_text())
     config["settings"]["search"]["generations"] = kept + 5
     (folder / "config.json").write_text(json.dumps(config))
-    resumed = typed("resume", "--generations", kept + 5, folder)  # options may come first
+    resumed = typed("resume", "--generations", kept + 6, folder)  # options may come first
     assert resumed.returncode == 0, resumed.stderr
-    assert len((folder / "metrics.jsonl").read_text().splitlines()) == kept + 5
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == kept + 6
 
 
 @pytest.mark.slow

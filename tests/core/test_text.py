@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from symla.algorithms import SymLA
+from symla.algorithms import ALGORITHMS, SymLA
 from symla.core.text import brief, html_table, summary, typed
 
 NAMES = ["plain", "runs/a-b_1", "f run", "it's", 'a"b', "$HOME/`x`;&|", "~x", "-x", "-x/y", "größe",
@@ -53,5 +53,7 @@ def test_a_summary_is_a_whole_sentence():
         Nor this."""
 
     assert summary(long) == "What is said of it goes on in the next line."
+    for kind in ALGORITHMS.values():
+        assert not summary(kind).endswith(("al.", " .", "(")), summary(kind)
     long.__doc__ = "No more: this"
     assert summary(long) == "No more: this"

@@ -123,14 +123,16 @@ def test_what_is_to_be_trained_and_how_long_is_said_first(tmp_path):
         return module.cost_of_training(tuple(recipes), recipes, tmp_path)
 
     said = cost()
-    assert said.startswith("2 of 2 rules are to be trained: 8.0e+06 environment steps, about ")
+    assert said.startswith("2 rules are to be trained: 8.0e+06 environment steps, about ")
     assert train("first", RECIPE, {}, tmp_path, tmp_path / "runs", Patient())
-    assert cost().startswith("1 of 2 rules are to be trained: 8.0e+06 environment steps, about ")
+    assert cost().startswith("1 rule is to be trained: 8.0e+06 environment steps, about ")
     del recipes["second"]
     assert cost() == ""
     figure = module.Figure6().recipes()
-    took = module.cost_of_training(tuple(figure), figure, tmp_path)
-    assert re.search(rf"{len(figure)} of {len(figure)} rules .*, about [\d.]+ h", took)
+    took = module.cost_of_training(tuple(figure), figure, tmp_path / "figure6")
+    assert re.fullmatch(rf"{len(figure)} rules are .* steps, about [\d.]+ h", took)
+    last = module.cost_of_training(["symla-taught-4x4-0"], figure, tmp_path)
+    assert last.startswith("4 rules are to be trained")  # with those that it begins with
 
 
 HOLD = """

@@ -14,7 +14,14 @@ import pytest
 from symla.cli.run_aggregates import aggregates_table
 from symla.cli.watching import newest_rule
 from symla.core.errors import CheckpointError, SettingError
-from symla.report.curves import RunCurve, RunGroup, every_run, overlaid
+from symla.environments import ENVIRONMENT_CLASSES, Gymnax, Hearts, IndependentBandit, Permuted
+from symla.report.curves import (
+    RunCurve,
+    RunGroup,
+    environment_names,
+    every_run,
+    overlaid,
+)
 from symla.report.html_report import html_report, watched_report
 from symla.report.long_test_figures import draw_test
 from symla.report.overlay_figures import draw_overlay
@@ -22,7 +29,7 @@ from symla.report.run_figures import draw_training
 from symla.report.served import server
 from symla.report.tables import overlay_table
 from symla.rules.loading import load
-from symla.store import TEST, RunFolder
+from symla.store import TEST, RunFolder, describe
 from tests.cli.in_process import typed
 
 
@@ -76,7 +83,7 @@ def test_groups_are_called_by_what_differs(runs, tmp_path):
 
 
 def test_where_environments_take_turns_candidates_have_the_mean_of_a_round(tmp_path):
-    run = made(tmp_path / "a", 0, [])
+    run = made(tmp_path / "a", 0, [], environments=["hearts", "target"])
     rows = zip((1.0, 9.0, 2.0, 20.0, 7.0), (0, 1, 0, 1, 0))
     run.append_metrics(
         [
@@ -107,6 +114,22 @@ def test_training_has_a_line_for_each_environment_and_an_axis_for_what_lives_lon
     assert "a lifetime" in figure.axes[1].get_ylabel()
     whole = made(tmp_path / "b", 0, [1.0, 2.0])
     assert len(draw_training(whole).axes) == 1 and draw_training(whole).axes[0].get_ylabel()
+
+
+def test_environments_are_called_by_what_tells_them_apart():
+    worlds = [Hearts(2), Permuted(Hearts(3)), Gymnax("CartPole-v1"), IndependentBandit(5)]
+    described = [describe(world, ENVIRONMENT_CLASSES) for world in worlds]
+    names = environment_names(described)
+    assert len(set(names)) == 4 and "Hearts" in names[0] and "Hearts" in names[1]
+    assert names[2:] == ["CartPole v1", "IndependentBandit"]
+
+
+def test_a_run_of_an_earlier_version_that_went_on(tmp_path):
+    run = made(tmp_path / "a", 0, [1.0, 9.0, 2.0], environments=["hearts", "target"])
+    run.append_metrics([{"generation": 4, "return_mean": 20.0, "environment": 1}])
+    assert overlaid([run])[1][0].curves[0].values.tolist() == [5.0, 11.0]
+    lines = draw_training(run).axes[0].lines
+    assert [list(line.get_ydata()) for line in lines] == [[1.0, 2.0], [9.0, 20.0]]
 
 
 def test_a_long_run_takes_no_longer_than_its_points(tmp_path):

@@ -3,9 +3,7 @@
 jax is imported late: `--help` and a misspelt word answer at once.
 """
 
-import itertools
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +17,6 @@ from symla.runtime.provenance import provenance
 from symla.store import write_json
 
 if TYPE_CHECKING:
-    from rich.status import Status
-
     from symla.evaluation.comparison import Pair
 
 
@@ -46,6 +42,17 @@ def compare(arguments: Sequence[str]) -> int:
         length = suite.length if length is None else length
     made = {name: make(what, options.time_limit) for name, what in environments.items()}
     with working("compiling") as status:
+        pairs: list[Pair] = []
+
+        def say(pair: "Pair") -> None:
+            """How many are done; a suite takes minutes, and has a line for each of them."""
+            pairs.append(pair)
+            status.update(f"{len(pairs)} of {len(rules) * len(made)} pairs are done")
+            if suite:
+                said = pair.result.return_ if pair.result else "n/a"
+                line = f"{pair.environment}, {pair.rule}: {said}"
+                status.console.print(line, markup=False, soft_wrap=True)
+
         comparison = compare_rules(
             rules,
             made,
@@ -54,10 +61,9 @@ def compare(arguments: Sequence[str]) -> int:
             seeds=options.seeds,
             normalise_rewards=options.normalise_rewards,
             bins=options.bins,
-            # A suite counts what is earned while learning. Without exploring, some would walk for
-            # ever.
+            # What a suite counts is earned while learning.
             evaluate_every=0 if suite else None,
-            watch=partial(_say, status, len(rules) * len(made), itertools.count(1), bool(suite)),
+            watch=say,
         )
     print_comparison(comparison)
     if len(rules) > 1 and len(environments) > 1:
@@ -73,16 +79,6 @@ def compare(arguments: Sequence[str]) -> int:
     if options.profiles:
         comparison.plot_profiles(options.profiles)
     return 0
-
-
-def _say(status: "Status", pairs: int, done: Iterator[int], lines: bool, pair: "Pair") -> None:
-    """How many pairs are done; a suite takes minutes, and has a line for each of them."""
-    status.update(f"{next(done)} of {pairs} pairs are done")
-    if lines:
-        said = pair.result.return_ if pair.result else "n/a"
-        status.console.print(
-            f"{pair.environment}, {pair.rule}: {said}", markup=False, soft_wrap=True
-        )
 
 
 def _short_names(rules: Sequence[str]) -> list[str]:

@@ -62,6 +62,9 @@ def _argument(option: str, value: Any) -> list[str]:
     words = _words(value)
     if len(words) == 1 and words[0].startswith("-"):  # it would be taken for an option itself
         return [f"--{option}={words[0]}"]
+    for word in words:
+        if word.startswith("--"):
+            raise SettingError(f"{option} = {value!r}: {word!r} would be an option, not a value")
     return [f"--{option}", *words]
 
 

@@ -27,6 +27,7 @@ def resume(arguments: Sequence[str]) -> int:
         rest = list(arguments)
         rest.remove(first)
         arguments = [first, *rest]
+    require(bool(arguments[0]), "an empty word is no run: symla resume RUN")
     folder = RunFolder(Path(arguments[0]))
     if folder.is_group():
         return train(["--config", str(folder.options_path), "--run-dir", *arguments])

@@ -120,7 +120,7 @@ def _with_config(arguments: list[str]) -> tuple[list[str], list[dict[str, Any]],
         return arguments, [], []
     require(arguments.count("--config") == 1, "one --config is enough: put all into one file")
     at = arguments.index("--config")
-    require(at + 1 < len(arguments), "--config needs the path of a TOML file")
+    require(any(arguments[at + 1 : at + 2]), "--config needs the path of a TOML file")
     options = config_files.read(Path(arguments[at + 1]))
     own = arguments[:at] + arguments[at + 2 :]
     words = _leading_words(own)

@@ -47,14 +47,16 @@ def check_settings(each: Sequence[Any], experiment: str | None, seeds: Sequence[
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raises UnknownNameError, with experiments among the nearest names."""
+    """Raises UnknownNameError, with experiments among the nearest names; SettingError for an
+    experiment."""
     from symla.environments import ENVIRONMENTS, FAMILIES
 
     for word in words:
         name = word.partition(",")[0]
         require(
             name not in EXPERIMENTS,
-            f"{name} is an experiment, which knows its environments: train it alone",
+            f"{name} is an experiment, which knows its environments: train it alone, with options "
+            f"of its own, `symla train {name} --help`",
         )
         known = name in ENVIRONMENTS or ":" in name or name.startswith(tuple(FAMILIES))
         if not known:

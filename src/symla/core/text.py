@@ -4,6 +4,7 @@ import ast
 import html
 import inspect
 import os
+import re
 import shlex
 import sys
 import textwrap
@@ -21,8 +22,7 @@ def first_line(text: str) -> str:
 def summary(thing: Any) -> str:
     """The first sentence of the docstring of `thing`, in one line."""
     paragraph = " ".join(docstring(thing).partition("\n\n")[0].split())
-    sentence, end, _ = paragraph.partition(". ")
-    return f"{sentence}." if end else paragraph
+    return re.split(r"(?<=[a-z)]\.) (?=[A-Z])", paragraph, maxsplit=1)[0]
 
 
 def docstring(thing: Any) -> str:

@@ -10,6 +10,8 @@ from jaxtyping import Array, Float, Int
 
 from symla.core.types import Action, Advice, Observation, PRNGKey, Spec, State, Task, Timestep
 
+LARGEST_SPEC = 1_000_000  # numbers of an observation, and actions
+
 
 @runtime_checkable
 class Environment(Protocol):

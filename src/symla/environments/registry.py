@@ -12,7 +12,7 @@ from symla.core.precision import methods_in_float32
 from symla.core.settings import construct, with_settings
 from symla.environments.associations import Associations
 from symla.environments.bandits import BiasedBandit, DependentBandit, IndependentBandit
-from symla.environments.base import Environment
+from symla.environments.base import LARGEST_SPEC, Environment
 from symla.environments.continuous_control import LinearSystem, PointNavigation
 from symla.environments.control import Balance, Control
 from symla.environments.grid_worlds import Hearts, Target
@@ -54,7 +54,7 @@ ENVIRONMENTS: dict[str, Environment] = {
 
 
 def _arms(text: str, **settings: Any) -> Environment:
-    if not re.fullmatch(r"-?[0-9]{1,20}", text):
+    if not re.fullmatch(r"-?[0-9]{1,4000}", text):
         raise SettingError(f"bandit-arms-K needs a whole number of at least 2 for K, got {text!r}")
     return with_settings(IndependentBandit(int(text)), settings, f"bandit-arms-{text}")
 
@@ -70,9 +70,6 @@ FAMILIES: dict[str, tuple[str, str, Callable[..., Environment]]] = {
     "bandit-arms-": ("K", "5", _arms),
     "gymnax:": ("ID", "CartPole-v1", _gymnax),
 }
-
-
-LARGEST = 1_000_000  # numbers of an observation, and actions
 
 
 def make(name: str, /, **settings: Any) -> Environment:
@@ -102,7 +99,10 @@ def _of_a_size(environment: Environment, name: str) -> Environment:
     """It. Raises SettingError if it is too large for whatever could be done with it."""
     spec = environment.spec
     for what, size in (("inputs", spec.observation_size), ("actions", spec.action_size)):
-        require(size <= LARGEST, f"{name} has {size:,} {what}: at most {LARGEST:,} are possible")
+        require(
+            size <= LARGEST_SPEC,
+            f"{name} has {size:,} {what}: at most {LARGEST_SPEC:,} are possible",
+        )
     return environment
 
 

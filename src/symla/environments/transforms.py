@@ -28,7 +28,13 @@ from symla.core.types import (
     Task,
     Timestep,
 )
-from symla.environments.base import Environment, KnowsAdvice, KnowsRegret, nested_environments
+from symla.environments.base import (
+    LARGEST_SPEC,
+    Environment,
+    KnowsAdvice,
+    KnowsRegret,
+    nested_environments,
+)
 
 TRANSFORM = 0x7EA50000  # what a key is folded with for a transform
 
@@ -119,7 +125,10 @@ class Projected:
     size: int = 16
 
     def __post_init__(self):
-        require(self.size >= 1, f"a projection needs a size of at least 1, got {self.size}")
+        require(
+            1 <= self.size <= LARGEST_SPEC,
+            f"a projection needs a size of 1 to {LARGEST_SPEC:,}, got {self.size}",
+        )
 
     @property
     def spec(self) -> Spec:

@@ -125,10 +125,10 @@ class Comparison:
         for pair in self.pairs:
             if pair.result:
                 found.setdefault(pair.rule, {})[pair.environment] = pair.result.returns
-        whole = {rule: results for rule, results in found.items() if len(results) == len(places)}
-        if len(places) < 2 or len(whole) < 2:
+        everywhere = {rule: has for rule, has in found.items() if len(has) == len(places)}
+        if len(places) < 2 or len(everywhere) < 2:
             return {}
-        return normalised(whole, "random" if "random" in whole else None)
+        return normalised(everywhere, "random" if "random" in everywhere else None)
 
     def interquartile_means(self) -> dict[str, Aggregate]:
         """Over all environments, by rule, with intervals over lifetimes; none as of `scores`."""

@@ -56,7 +56,7 @@ def meta_test(
     environment of Gymnasium fails.
     """
     environment = transformed(make(environment), permute, project, swap_rewards)
-    rule = rule_for(rule, environment, 100 if length is None else whole(length, "length"))
+    rule = rule_for(rule, environment, whole(length or BLACK_BOXES[1], "length"))
     lifetimes, length = sizes(rule, lifetimes, length)
     seed = whole(seed, "seed")
     if isinstance(rule.algorithm, LearnsFromRollouts):

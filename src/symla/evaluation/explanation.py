@@ -13,6 +13,7 @@ from symla.core.streams import Stream
 from symla.core.text import html_table, sentence_list
 from symla.environments import name_of
 from symla.evaluation.ablations import PARTS, Ablated
+from symla.evaluation.evaluate import AnyRule, rule_for
 from symla.evaluation.evaluation import Evaluation, evaluation
 from symla.evaluation.lifetime_sums import check_ranges, lived
 from symla.evaluation.sensitivity import Sensitivity, sensitivities
@@ -176,11 +177,12 @@ class Explanation:
 
 @in_float32
 def explain(
-    rule: Rule, environment: Any, lifetimes: int = 256, length: int = 100, seed: int = 0
+    rule: AnyRule, environment: Any, lifetimes: int = 256, length: int = 100, seed: int = 0
 ) -> Explanation:
-    """Let `rule` live the same lifetimes intact, and with each part of PARTS replaced.
+    """Let `rule`, or what `symla.load` takes, live the same lifetimes intact, and with each part of
+    PARTS replaced.
 
-        print(*symla.explain(symla.load("gridworld"), "hearts-2x2", length=500).sentences)
+        print(*symla.explain("gridworld", "hearts-2x2", length=500).sentences)
 
     In place of a part stand zeros, or what another lifetime has there (`ablations.Ablated`). A
     verdict needs more than MARGIN of what the rule earns more (or less) than random play in these
@@ -192,6 +194,7 @@ def explain(
         not isinstance(environment, GymnasiumEnvironment),
         "only environments in JAX can be explained: two lifetimes are lived side by side",
     )
+    rule = rule_for(rule, environment, length)
     require(
         not isinstance(rule.algorithm, LearnsFromRollouts),
         f"{type(rule.algorithm).__name__} learns by gradient, from rollouts: explain is for what "

@@ -19,7 +19,7 @@ from symla.evaluation.statistics import estimate
 from symla.lifetimes.host import is_on_host, spec_of
 from symla.lifetimes.host_learning import HostLearning
 from symla.lifetimes.learning import LearningLife
-from symla.lifetimes.lifetime import bin_edges, check_length
+from symla.lifetimes.lifetime import bin_edges, check_length, check_lifetimes
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LearningTest:
 
     def __post_init__(self):
         workers = self.algorithm.workers
-        require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
+        check_lifetimes(self.lifetimes)
         check_length(self.length)
         require(
             self.length >= workers and self.length % workers == 0,

@@ -28,7 +28,7 @@ from symla.environments import Environment, knows_regret, make
 from symla.environments.padding import padded_as
 from symla.evaluation.evaluation import BINS, Lived, Sums, joined
 from symla.lifetimes.host import HostTransition, host_lifetimes
-from symla.lifetimes.lifetime import bin_edges, check_length, lifetime
+from symla.lifetimes.lifetime import bin_edges, check_length, check_lifetimes, lifetime
 from symla.lifetimes.percepts import NOT_FINITE
 from symla.rules.rule import Rule
 from symla.runtime.devices import spread
@@ -100,7 +100,7 @@ def _batch_size(lifetimes: int) -> int:
 def check_ranges(lifetimes: int, length: int, *seeds: int) -> None:
     """Raises SettingError outside the ranges of a test."""
     require(lifetimes >= 2, f"lifetimes must be at least 2, for an interval; got {lifetimes}")
-    require(lifetimes < 2**31, f"lifetimes must be fewer than 2^31, got {lifetimes}")
+    check_lifetimes(lifetimes)
     check_length(length)
     for seed in seeds:
         require(0 <= seed < 2**32, f"seed must be between 0 and 2^32 - 1, got {seed}")

@@ -25,16 +25,17 @@ def forecast(recipe: Recipe) -> str:
     """Steps, time on this machine's cores, memory for states: "3.1e7 steps, about 2 min, ..."."""
     steps = float(recipe.environment_steps)
     said = [f"{steps:.1e} environment steps"]
-    if time := seconds(recipe):
-        said.append(f"about {clock(time)} on {available_cores()} cores besides compiling")
-    at_once = recipe.lifetimes * _states_of_a_lifetime(recipe)
+    if seconds := seconds_of(recipe):
+        said.append(f"about {clock(seconds)} on {available_cores()} cores besides compiling")
+    at_once = recipe.lifetimes * _states_at_once(recipe)
     size = max(_state_bytes(recipe, world) for world in recipe.environments)
     said.append(f"{max(1, round(at_once * size / 1e6)):,} MB of states")
     return ", ".join(said)
 
 
-def seconds(recipe: Recipe) -> float:
-    """What it takes on this machine's cores; 0 where that is not known."""
+def seconds_of(recipe: Recipe) -> float:
+    """What it takes on this machine's cores; 0 where that is not known, but for what environments
+    on the host take at least."""
     on_host = sum(map(is_on_host, recipe.environments)) / len(recipe.environments)
     return _seconds_of_learning(recipe) + recipe.environment_steps / HOST_STEPS * on_host
 
@@ -66,14 +67,11 @@ def _times(outer: Any, fused: bool) -> float:
     return 1.0
 
 
-def _states_of_a_lifetime(recipe: Recipe) -> int:
-    """How many are held at once, for lifetimes of all candidates that are taken at once."""
+def _states_at_once(recipe: Recipe) -> int:
+    """How many each lifetime of a candidate has, times the candidates that are lived at once."""
     outer: Any = recipe.outer
-    match outer:
-        case LifetimePPO():
-            return recipe.length  # one candidate after the other
-        case PolicyGradient() | Teacher():
-            return outer.population * recipe.length
+    if isinstance(outer, LifetimePPO | PolicyGradient | Teacher):  # a candidate a device at a time
+        return min(outer.population, jax.device_count()) * recipe.length
     return outer.population
 
 

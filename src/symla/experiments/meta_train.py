@@ -81,6 +81,9 @@ def meta_train(
     environment or an algorithm that breaks its contract.
     """
     use_all_cores()
+    generations = whole(generations, "generations")
+    lifetimes = None if lifetimes is None else whole(lifetimes, "lifetimes")
+    length = None if length is None else whole(length, "length")
     worlds = _as_tuple(environments)
     if outer is None or isinstance(outer, str):
         settings = OuterSettings(outer, generations, lifetimes=lifetimes)

@@ -16,7 +16,7 @@ from symla.core.errors import CheckpointError, LockedError, require
 from symla.experiments.all_learners import AllLearners
 from symla.experiments.base import View
 from symla.experiments.figures import Figure
-from symla.experiments.forecast import clock, seconds
+from symla.experiments.forecast import clock, seconds_of
 from symla.experiments.kept_lives import kept_in
 from symla.experiments.measures import to_json
 from symla.experiments.metagenrl.inner_steps import InnerSteps
@@ -139,19 +139,22 @@ def is_there(name: str, results: Path) -> bool:
 
 
 def cost_of_training(wanted: Sequence[str], recipes: Mapping[str, Recipe], folder: Path) -> str:
-    """Of those that are not there yet, one after the other: as long as the same took that come with
-    the package, each on what its card says, or else as `forecast` has it. Nothing, if all are."""
-    missing = {who: recipes[who] for who in wanted if not trained(who, recipes[who], folder)}
+    """Of those that are not there yet, and of what they begin with, one after the other: as long as
+    the same took that come with the package, each on what its card says, or else as `forecast` has
+    it. Nothing, if all are there."""
+    missing: dict[str, Recipe] = {}
+    for who in wanted:
+        while who and who not in missing and not trained(who, recipes[who], folder):
+            missing[who] = recipes[who]
+            who = recipes[who].start
     if not missing:
         return ""
-    took = [_took(who, recipe, folder) or seconds(recipe) for who, recipe in missing.items()]
+    took = [_took(who, recipe, folder) or seconds_of(recipe) for who, recipe in missing.items()]
     steps = sum(recipe.environment_steps for recipe in missing.values())
     known = f", about {clock(sum(took))}" if any(took) else ""
-    others = f" and the time of {took.count(0.0)} that is not known" if 0.0 in took else ""
-    return (
-        f"{len(missing)} of {len(wanted)} rules are to be trained: {steps:.1e} environment steps"
-        f"{known}{others}"
-    )
+    unknown = f"; how long {took.count(0.0)} of them take is not known" if 0.0 in took else ""
+    rules = "1 rule is" if len(missing) == 1 else f"{len(missing)} rules are"
+    return f"{rules} to be trained: {steps:.1e} environment steps{known}{unknown}"
 
 
 def _took(who: str, recipe: Recipe, folder: Path) -> float:

@@ -180,6 +180,12 @@ def check_length(length: int) -> None:
     require(length < 2**31, f"length must be below 2^31 steps, got {length}")
 
 
+def check_lifetimes(lifetimes: int) -> None:
+    """Raises SettingError outside the range of how many there can be."""
+    require(lifetimes >= 1, f"lifetimes must be at least 1, got {lifetimes}")
+    require(lifetimes < 2**31, f"lifetimes must be below 2^31, got {lifetimes}")
+
+
 def bin_edges(length: int, bins: int) -> Int[np.ndarray, " edges"]:
     """Where stretches of a lifetime begin, and its end: `bins` of as equal a length as can be."""
     return (np.arange(bins + 1, dtype=np.int64) * length // bins).astype(np.int32)

@@ -24,7 +24,7 @@ MEASURES = {
     "return": "return of a lifetime, probed",
     "return_mean": "return of a lifetime, mean of the candidates",
 }
-FEW = 3  # settings in the name of a group, at most
+MOST_SHOWN = 3  # settings in the name of a group
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,12 @@ def overlaid(runs: Sequence[RunFolder]) -> tuple[str, list[RunGroup]]:
     groups: dict[tuple[str, int], list[RunCurve]] = {}
     seen: Counter[tuple[str, int]] = Counter()
     for run in begun:
-        found = [row for row in _rounds(rows[run.path], measure) if measure in row]
+        config = run.config()
+        turns = turns_of(rows[run.path], config["settings"])
+        found = [row for row in _rounds(rows[run.path], measure, turns) if measure in row]
         at, values = (
             np.array([row[name] for row in found], float) for name in ("generation", measure)
         )
-        config = run.config()
         one = _same(config), config["seed"]
         seen[one] += 1  # the same seed again is no other seed: it goes into a group of its own
         groups.setdefault((one[0], seen[one]), []).append(RunCurve(run, one[1], at, values))
@@ -103,9 +104,14 @@ def overlaid(runs: Sequence[RunFolder]) -> tuple[str, list[RunGroup]]:
     return measure, [RunGroup(name, tuple(curves)) for name, curves in zip(names, groups.values())]
 
 
-def _rounds(rows: list[dict[str, Any]], measure: str) -> list[dict[str, Any]]:
+def turns_of(rows: Sequence[dict[str, Any]], settings: dict[str, Any]) -> int:
+    """After how many generations an environment had its turn again; 1 in runs of versions that did
+    not say it yet."""
+    return len(settings["environments"]) if rows and "environment" in rows[-1] else 1
+
+
+def _rounds(rows: list[dict[str, Any]], measure: str, turns: int) -> list[dict[str, Any]]:
     """Where environments take turns, the mean of what candidates earned in one turn of each."""
-    turns = len({row.get("environment") for row in rows})
     if measure != "return_mean" or turns == 1:
         return rows
     rounds = [rows[i : i + turns] for i in range(0, len(rows) - turns + 1, turns)]
@@ -129,19 +135,25 @@ def _names(runs: Sequence[RunFolder]) -> list[str]:
     called alike, or the folder where that is much."""
     short = [_what(run.config()) for run in runs]
     settings = [_flat(_settings(run.config())) for run in runs]
-    lengths = {each.get("length") for each in settings}
+    lifetimes = ["outer.lifetime" if each.get("outer.lifetime") else "length" for each in settings]
+    lengths = {each.get(key) for each, key in zip(settings, lifetimes)}
     names = []
-    for name, own in zip(short, settings):
+    for name, own, lifetime in zip(short, settings, lifetimes):
         alike = [each for other, each in zip(short, settings) if other == name]
         differ = [key for key in own if any(each.get(key) != own[key] for each in alike)]
-        shown = differ if len(differ) <= FEW else []
-        if len(lengths) > 1 and "length" in own and "length" not in shown:
-            shown = ["length", *shown]
-        of = ", ".join(f"{key}={own[key]}" for key in shown)
+        shown = differ if len(differ) <= MOST_SHOWN and not _is_long(own, differ) else []
+        if len(lengths) > 1 and own.get(lifetime) is not None:
+            shown = list(dict.fromkeys([lifetime, *shown]))
+        of = ", ".join(f"{key}={own[key]}" for key in shown if own[key] is not None)
         names.append(f"{name} ({of})" if of else name)
     return [
         name if names.count(name) == 1 else f"{name} ({run.path})" for name, run in zip(names, runs)
     ]
+
+
+def _is_long(settings: dict[str, Any], keys: Sequence[str]) -> bool:
+    """Whether one of these settings is a list, of environments say, and no number or word."""
+    return any(isinstance(settings[key], list) for key in keys)
 
 
 def _flat(settings: dict[str, Any], before: str = "") -> dict[str, Any]:
@@ -166,10 +178,27 @@ def _what(config: dict[str, Any]) -> str:
 
 
 def environment_names(described: Sequence[Any] | str | None) -> list[str]:
-    """How figures call the environments of a run's settings."""
+    """How figures call the environments of a run's settings: with what tells them apart."""
     if isinstance(described, str):
         return [described]
-    shown = (
-        x.get("name", x.get("class", "")) if isinstance(x, dict) else x for x in described or ()
-    )
-    return [environment_name(str(each)) for each in shown]
+    inner = [_flat(x) if isinstance(x, dict) else {"name": x} for x in described or ()]
+    names = [_innermost(each) for each in inner]
+    found = []
+    for name, own in zip(names, inner):
+        alike = [each for other, each in zip(names, inner) if other == name]
+        differ = [
+            f"{key.rpartition('.')[2]}={value}"
+            for key, value in own.items()
+            if value != name and any(each.get(key) != value for each in alike)
+        ]
+        of = ", ".join(differ[:MOST_SHOWN])
+        found.append(environment_name(f"{name}, {of}" if of else name))
+    return found
+
+
+def _innermost(described: dict[str, Any]) -> str:
+    """The name, or the class, of what is transformed, if anything is."""
+    kinds = ("class", "id", "name")  # the last that there is says most
+    keys = [key for key in described if key.rpartition(".")[2] in kinds]
+    ranks = {key: (key.count("."), kinds.index(key.rpartition(".")[2])) for key in keys}
+    return str(described[max(ranks, key=ranks.__getitem__)]) if ranks else ""

@@ -44,5 +44,6 @@ def our_style() -> Iterator[None]:
 
 def below(figure: Figure, handles: Sequence[Any]) -> None:
     """A legend under the axes, where it hides nothing."""
-    columns = 2 if any(len(str(each.get_label())) > 25 for each in handles) else 3
+    longest = max((len(str(each.get_label())) for each in handles), default=0)
+    columns = 1 if longest > 45 else 2 if longest > 25 else 3
     figure.legend(handles=[*handles], loc="outside lower center", ncols=columns, fontsize=8)

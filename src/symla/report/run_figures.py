@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from symla.report.curves import environment_names
+from symla.report.curves import environment_names, turns_of
 from symla.report.drawing import Figure, below, our_style
 from symla.report.figure_files import save
 from symla.report.lifetime_figures import draw_lifetimes
@@ -70,27 +70,30 @@ def draw_training(run: RunFolder) -> Figure:
     figure = Figure(figsize=(6, 3.6))
     axis = figure.subplots()
     axis.set(title="meta-training", xlabel="generation", ylabel="return of a lifetime")
-    for number in dict.fromkeys(row.get("environment", 0) for row in metrics):
-        rows = [row for row in metrics if row.get("environment", 0) == number]
+    turns = turns_of(metrics, settings)
+    for number in range(turns):
+        rows = [row for row in metrics if (row["generation"] - 1) % turns == number]
         generation, mean = ([row[x] for row in rows] for x in ("generation", "return_mean"))
-        label = f"candidates in {names[number]}" if len(rows) < len(metrics) else "candidates"
+        label = f"candidates in {names[number]}" if turns > 1 else "candidates"
         colour = CANDIDATES[number % len(CANDIDATES)]
         axis.plot(generation, mean, color=colour, lw=1.0, label=label)
     lines: list[Any] = [*axis.get_lines()]
     probed = [row for row in metrics if "return" in row]
     if probed:
-        stretches = bool(settings.get("outer", {}).get("lifetime"))
+        outer = settings.get("outer", {})
+        stretches = outer.get("lifetime") or outer.get("class") == "through-critic"
         other = axis.twinx() if stretches else axis
         if stretches:
             axis.set(ylabel=f"candidates: return of {settings['length']} steps")
             other.set(ylabel="the rule: return of a lifetime")
             other.spines["right"].set_visible(True)
-        where, *others = environment_names(settings.get("probes")) or names or [""]
+        chosen = environment_names(settings.get("probes"))
         at, reached, ci95 = (
             [row[x] for row in probed] for x in ("generation", "return", "return_ci95")
         )
         bars = other.errorbar(at, reached, ci95, color=COLOURS["symla"], lw=2)
-        bars.set_label(f"the rule, probed in {where}" if others else "the rule, probed")
+        where = f" in {(chosen or names)[0]}" if chosen or len(names) > 1 else ""
+        bars.set_label(f"the rule, probed{where}")
         lines = [*lines, bars]
     below(figure, lines)
     return figure

@@ -28,7 +28,7 @@ def tensorboard(folder: Path) -> Callable[[Mapping[str, Any]], None]:
 
     def watch(row: Mapping[str, Any]) -> None:
         for name, value in row.items():
-            if name != "generation":
+            if name not in ("generation", "environment"):
                 writer.add_scalar(name, value, int(row["generation"]))
         writer.flush()
 

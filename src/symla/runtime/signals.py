@@ -99,6 +99,8 @@ def _watch(
     except TimeoutError:
         reason = late
     with suppress(OSError):
+        if sys.stderr.isatty():
+            print("\x1b[?25h", file=sys.stderr, end="")  # the cursor, which progress hides
         print(f"symla: {reason}. {hint}".rstrip(), file=sys.stderr, flush=True)
     os._exit(STOPPED)
 

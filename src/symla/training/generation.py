@@ -14,7 +14,7 @@ from symla.core.streams import Stream, stream_key
 from symla.core.trees import all_finite, global_norm
 from symla.core.types import Params, PRNGKey, State
 from symla.lifetimes.host import is_on_host, spec_of
-from symla.lifetimes.lifetime import check_length
+from symla.lifetimes.lifetime import check_length, check_lifetimes
 from symla.outer.base import Candidates, ChecksSetting, OuterLoop
 from symla.runtime.devices import everywhere
 
@@ -37,7 +37,7 @@ class Training:
 
     def __post_init__(self):
         require(len(self.environments) >= 1, "there must be an environment to train on")
-        require(self.lifetimes >= 1, f"lifetimes must be at least 1, got {self.lifetimes}")
+        check_lifetimes(self.lifetimes)
         check_length(self.length)
         lifetime = getattr(self.outer, "lifetime", 0)  # of lives that go on
         require(
