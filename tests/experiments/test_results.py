@@ -33,6 +33,7 @@ FIGURE_6 = [
             (2, SMALL, "symla-small"),
             (3, "symla", "symla-taught-3x3"),
             (4, "symla, longer", "symla-taught-4x4"),
+            (5, "symla, longer", "symla-taught-5x5"),
             (5, "meta-rnn", "meta-rnn-taught-5x5"),
         )
     ),
