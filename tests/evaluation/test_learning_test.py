@@ -91,7 +91,7 @@ def test_the_buffer_is_no_larger_than_the_lifetime():
     "wrong, said",
     [
         ({"lifetimes": 0}, "lifetimes must be at least 1"),
-        ({"length": 0}, "a multiple of 1, got 0"),
+        ({"length": 0}, "length must be at least 1 step, got 0"),
         ({"evaluate_every": -1}, "evaluate_every must be at least 0"),
     ],
 )
